@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* A run of bytes that grows at its end and is consumed at its front. It grows
+ * only if its owner lent it a way: a buffer without one is fixed. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+/* As ws_memory_resize: size 0 frees, NULL means no memory. */
+typedef void *ws_resize(void *block, size_t size);
+
+/* Fields but `data` and `len` are private to buffer.c. */
+typedef struct ws_buffer {
+  uint8_t *data;     /* the first live byte */
+  size_t len;        /* live bytes */
+  uint8_t *base;     /* the block, or NULL */
+  size_t cap;        /* bytes in the block */
+  size_t max;        /* never more live bytes than this */
+  ws_resize *resize; /* NULL: fixed */
+} ws_buffer;
+
+/* Empty and without a block; `max` 0 means no limit of its own. */
+void ws_buffer_init(ws_buffer *buffer, ws_resize *resize, size_t max);
+
+/* A fixed buffer over memory of the caller's. */
+void ws_buffer_init_fixed(ws_buffer *buffer, void *memory, size_t size);
+
+/* Frees the block; the buffer is empty and can be used again. */
+void ws_buffer_deinit(ws_buffer *buffer);
+
+/* Room for `extra` more bytes at data + len: WS_OK, WS_ENOMEM, or WS_ETOOBIG
+ * when it would pass max. Grows by doubling, moves live bytes to the front
+ * first if that is enough. Never reserves more than max. */
+int ws_buffer_reserve(ws_buffer *buffer, size_t extra);
+
+/* Appends a copy. WS_OK, WS_ENOMEM or WS_ETOOBIG; on failure unchanged.
+ * `bytes` may be NULL when len is 0. */
+int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len);
+
+/* Drops `len` bytes from the front; len <= buffer->len. When it empties the
+ * block is kept: ws_buffer_deinit gives it back. */
+void ws_buffer_consume(ws_buffer *buffer, size_t len);

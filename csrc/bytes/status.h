@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* Every way a call can fail: one enum for all floors, with its public name,
+ * its sentence and the close code it puts on the wire. Not errno: that stays
+ * inside transport/ and loop/ and is translated there. */
+#pragma once
+
+/* 0 is good, negative is bad, so one signed result can be a count or a
+ * failure. */
+typedef enum ws_status {
+  WS_OK = 0,
+  WS_EAGAIN = -1,        /* would block: try again when ready */
+  WS_EOF = -2,           /* the peer ended the stream in order */
+  WS_ENOMEM = -3,        /* out of memory */
+  WS_EINVAL = -4,        /* the caller's mistake */
+  WS_EPROTOCOL = -5,     /* the peer broke RFC 6455: close code 1002 */
+  WS_EUTF8 = -6,         /* text that is not UTF-8: 1007 */
+  WS_ETOOBIG = -7,       /* a message above maxPayload: 1009 */
+  WS_EPOLICY = -8,       /* refused by a rule of ours: 1008 */
+  WS_EURL = -9,          /* not a URL of ours */
+  WS_EHANDSHAKE = -10,   /* the answer was not the one of RFC 6455 section 4 */
+  WS_EHTTP = -11,        /* bytes that are not HTTP/1.1 */
+  WS_EHEADTOOBIG = -12,  /* a request or response head above its limit: 431 */
+  WS_ETLS = -13,         /* TLS failed: handshake, certificate, record */
+  WS_ETRUNCATED = -14,   /* TCP ended without TLS's close_notify */
+  WS_ENOTFOUND = -15,    /* the name does not resolve */
+  WS_ECONNREFUSED = -16,
+  WS_ECONNRESET = -17,
+  WS_EPIPE = -18,        /* write to a connection the peer has closed */
+  WS_EHOSTUNREACH = -19,
+  WS_ENETUNREACH = -20,
+  WS_ETIMEDOUT = -21,
+  WS_EADDRINUSE = -22,
+  WS_EADDRNOTAVAIL = -23,
+  WS_EACCES = -24,
+  WS_EMFILE = -25,       /* no descriptors left, in the process or system */
+  WS_ENOBUFS = -26,      /* the system has no memory for sockets */
+  WS_ECONNABORTED = -27, /* dropped by our own side */
+  WS_EBACKPRESSURE = -28, /* the peer reads too slowly: 1013 */
+  WS_ERANDOM = -29,      /* the system gave no random bytes */
+  WS_ESYSTEM = -30,      /* any other failure of the system */
+  WS_ENOENT = -31,       /* no such file (a Unix socket's path, a certificate) */
+  WS_EUNSUPPORTED = -32, /* left out of this build */
+  WS_STATUS_LAST = -32
+} ws_status;
+
+/* "ECONNREFUSED", "EPROTOCOL", ...; "OK" for 0, "EUNKNOWN" for anything else.
+ * Stable: programs compare it. Static storage. */
+const char *ws_status_name(int status);
+
+/* A sentence for people, without a full stop. Static storage. */
+const char *ws_status_text(int status);
+
+/* The close code a failure after the opening handshake puts on the wire
+ * (RFC 6455 section 7.4.1), or 0 when no Close frame is to be sent. */
+unsigned ws_status_close_code(int status);

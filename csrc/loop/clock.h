@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+/* Milliseconds that only go forward; not the time of day. */
+#pragma once
+#include <stdint.h>
+
+uint64_t ws_clock_now(void);
+
+/* The same with fractions, for ws.now(). */
+double ws_clock_precise(void);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* One turn after another: readiness, timers, tasks, then the end of the turn,
+ * where what was closed is freed. Knows descriptors and deadlines, not
+ * connections. Single-threaded. */
+#pragma once
+#include "bytes/fd.h"
+#include "loop/poller.h"
+#include "loop/timers.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ws_loop ws_loop;
+
+/* A descriptor with a wish. Embedded in its owner, which must live until the
+ * end of the turn in which it was unwatched (ws_loop_dispose). */
+typedef struct ws_watch {
+  void (*ready)(void *owner, unsigned events);
+  void *owner;
+  ws_fd fd;       /* private from here on */
+  unsigned wants;
+  bool watched;
+} ws_watch;
+
+/* Something to be done once. Embedded in its owner. */
+typedef struct ws_task {
+  void (*run)(void *owner);
+  void *owner;
+  struct ws_task *next; /* private from here on */
+  bool queued;
+} ws_task;
+
+/* `kind` NULL: the system's best. WS_OK, WS_ENOMEM, WS_EMFILE. */
+int ws_loop_new(const ws_poller_kind *kind, ws_loop **loop);
+
+/* Everything watched must have been unwatched; runs pending disposals. */
+void ws_loop_free(ws_loop *loop);
+
+/* One turn, waiting at most `ms` (-1: until something happens). Order: wait,
+ * ready descriptors, due timers, tasks posted before, tasks at the end,
+ * disposals. The number of descriptors, timers and posted tasks served, or a
+ * failure of the poller. WS_EINVAL when called from inside a turn. */
+int ws_loop_turn(ws_loop *loop, int ms);
+
+/* Inside ws_loop_turn. */
+bool ws_loop_turning(const ws_loop *loop);
+
+/* How long until a turn has something to do of its own accord: 0 when tasks
+ * wait, milliseconds until the next timer, -1 when only descriptors can. */
+int ws_loop_timeout(const ws_loop *loop);
+
+/* See ws_poller_kind.fd. */
+ws_fd ws_loop_fd(const ws_loop *loop);
+
+const char *ws_loop_poller_name(const ws_loop *loop);
+
+/* The time, read once a turn: for deadlines. Outside a turn it is read anew.
+ */
+uint64_t ws_loop_now(ws_loop *loop);
+
+/* WS_OK, WS_ENOMEM or WS_ESYSTEM. `wants` of an unchanged watch costs no
+ * system call. `watch` needs ready and owner set. */
+int ws_loop_watch(ws_loop *loop, ws_watch *watch, ws_fd fd, unsigned wants);
+int ws_loop_want(ws_loop *loop, ws_watch *watch, unsigned wants);
+void ws_loop_unwatch(ws_loop *loop, ws_watch *watch);
+
+/* Starts or moves a timer `ms` from now. WS_OK or WS_ENOMEM. */
+int ws_loop_start_timer(ws_loop *loop, ws_timer *timer, uint64_t ms);
+void ws_loop_stop_timer(ws_loop *loop, ws_timer *timer);
+
+/* Runs at the task step of a turn: never inside this call, tasks posted by a
+ * task wait for the next turn. A queued task is not queued twice. */
+void ws_loop_post(ws_loop *loop, ws_task *task);
+
+/* Runs at the end of this turn (or of the next one, outside a turn), again
+ * and again until none is left: for flushing what was corked. */
+void ws_loop_post_end(ws_loop *loop, ws_task *task);
+
+/* Takes a queued task back. */
+void ws_loop_cancel(ws_loop *loop, ws_task *task);
+
+/* Like post_end, after all of those: the task frees its owner. */
+void ws_loop_dispose(ws_loop *loop, ws_task *task);
+
+/* What keeps ws.run going: a count, held by connections, servers, timers. */
+void ws_loop_hold(ws_loop *loop);
+void ws_loop_release(ws_loop *loop);
+bool ws_loop_alive(const ws_loop *loop);

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/* What is needed of HTTP/1.1 (RFC 9112): request and response heads, chunked
+ * bodies. No copies: everything found is a slice of the head's bytes. What a
+ * head means for WebSocket is handshake's business. */
+#pragma once
+#include "bytes/buffer.h"
+#include "bytes/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WS_HTTP_HEADERS_MAX 100
+
+typedef struct ws_http_header {
+  ws_slice name;  /* a token, in the case it came in */
+  ws_slice value; /* trimmed */
+} ws_http_header;
+
+typedef struct ws_http_head {
+  ws_slice method;  /* request only */
+  ws_slice target;  /* request only: raw */
+  unsigned status;  /* response only: 100 to 999 */
+  ws_slice reason;  /* response only; may be empty */
+  unsigned major, minor; /* of HTTP */
+  size_t header_count;
+  ws_http_header headers[WS_HTTP_HEADERS_MAX];
+} ws_http_head;
+
+/* Looks for the end of the head (the empty line) in data[0..len), starting at
+ * *scanned, which it advances so that no byte is looked at twice as more come
+ * in. Returns the head's length, the empty line included, or 0 when it is not
+ * all there. A line may end in CRLF; a bare LF also counts as an end here and
+ * is refused by the parser. */
+size_t ws_http_find_end(const char *data, size_t len, size_t *scanned);
+
+/* Both parse a whole head of `len` bytes as ws_http_find_end measured it.
+ * WS_OK, WS_EHTTP (bare CR or LF, NUL or control bytes, obsolete folding,
+ * space before the colon, a name that is no token, malformed first line), or
+ * WS_EHEADTOOBIG (more than WS_HTTP_HEADERS_MAX headers).
+ * A request's version above 1.x is WS_EHTTP with head->major set. */
+int ws_http_parse_request(ws_http_head *head, const char *data, size_t len);
+
+/* The reason phrase may be missing ("HTTP/1.1 101"). */
+int ws_http_parse_response(ws_http_head *head, const char *data, size_t len);
+
+/* The n-th (from 0) header of that name, or NULL. */
+const ws_http_header *ws_http_find(const ws_http_head *head, const char *name,
+                                   size_t nth);
+
+/* How many headers have that name. */
+size_t ws_http_count(const ws_http_head *head, const char *name);
+
+/* True when some header of that name, read as a comma list, holds `token`
+ * (compared without case). */
+bool ws_http_has_token(const ws_http_head *head, const char *name,
+                       const char *token);
+
+/* How the body after a head is delimited. */
+typedef enum ws_http_body_kind {
+  WS_BODY_NONE,
+  WS_BODY_LENGTH,
+  WS_BODY_CHUNKED,
+  WS_BODY_UNTIL_END /* responses only */
+} ws_http_body_kind;
+
+/* RFC 9112 section 6.3. WS_OK or WS_EHTTP: Content-Length with
+ * Transfer-Encoding, differing or malformed lengths, an encoding other than
+ * "chunked". `*length` is set for WS_BODY_LENGTH. */
+int ws_http_body(const ws_http_head *head, bool response,
+                 ws_http_body_kind *kind, uint64_t *length);
+
+/* Chunked body, as the bytes come in. Zeroed is ready; fields private to
+ * http_chunks.c. */
+typedef struct ws_http_chunks {
+  int state;
+  uint64_t left;
+  uint32_t line; /* bytes of the current size or trailer line */
+  uint32_t trailers; /* bytes of trailers so far */
+} ws_http_chunks;
+
+/* Takes bytes from data[0..len); returns how many were used, or WS_EHTTP.
+ * `*body` is the run of body bytes found in them, possibly empty; call again
+ * with the rest. `*done` once the last chunk and trailers are through. */
+ptrdiff_t ws_http_chunks_feed(ws_http_chunks *chunks, const char *data,
+                              size_t len, ws_slice *body, bool *done);
+
+/* Static storage: "Not Found" for 404, "" when unknown. */
+const char *ws_http_reason(unsigned status);
+
+/* True when `value` may stand in a header: no CR, LF, NUL or other control
+ * bytes but tab. */
+bool ws_http_value_ok(ws_slice value);
+
+/* Appends "Name: value\r\n". WS_OK, WS_ENOMEM, or WS_EINVAL when the name is
+ * no token or the value may not stand in a header. */
+int ws_http_write_header(ws_buffer *into, ws_slice name, ws_slice value);

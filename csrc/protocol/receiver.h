@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* Bytes after the handshake -> messages and control frames: order of frames,
+ * masking, limits, UTF-8, Close bodies. Answers nothing: session does. */
+#pragma once
+#include "bytes/buffer.h"
+#include "bytes/utf8.h"
+#include "protocol/event.h"
+#include "protocol/frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a receiver is told once; borrowed. */
+typedef struct ws_receiver_limits {
+  uint64_t max_payload; /* bytes of one message; 0: SIZE_MAX / 4 */
+  bool masked;          /* frames must be masked (a server's receiver), else
+                           must not be */
+} ws_receiver_limits;
+
+/* Fields are private to receiver.c. */
+typedef struct ws_receiver {
+  const ws_receiver_limits *limits;
+  ws_buffer message;    /* what came of an unfinished message */
+  uint64_t left;        /* payload bytes of the current frame still to come */
+  uint64_t done;        /* payload bytes of the current frame already in */
+  ws_frame frame;       /* the current frame, while in_frame */
+  ws_utf8 utf8;
+  uint8_t control[WS_CONTROL_MAX]; /* an unfinished control payload */
+  uint8_t spill[WS_FRAME_HEAD_MAX]; /* an unfinished header */
+  uint8_t spilled;
+  uint8_t opcode;       /* of the message being assembled, 0 when none */
+  bool in_frame;
+  bool deliver;         /* message was handed out: empty it on the next call */
+  int failed;           /* the status it failed with: it stays failed */
+} ws_receiver;
+
+/* `resize` is lent for messages that come in pieces. No memory is held while
+ * no message is unfinished. */
+void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
+                      ws_resize *resize);
+
+void ws_receiver_deinit(ws_receiver *receiver);
+
+/* Takes bytes from data[0..len), unmasking in place, and returns how many it
+ * used. `event` is one of NONE (all used), MESSAGE, PING, PONG, CLOSE, FAIL.
+ * event->data lies in `data` when the whole message was there, otherwise in
+ * the receiver. Call again with the rest until it says NONE. After FAIL
+ * (WS_EPROTOCOL, WS_EUTF8, WS_ETOOBIG, WS_ENOMEM) every call fails the same.
+ * Memory held is bounded by twice the payload bytes received: a declared
+ * length alone allocates nothing. */
+size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
+                        ws_event *event);
+
+/* Inside a long data frame: where its next bytes can be read to directly, and
+ * how many (at least `least`, else NULL: read elsewhere and feed). The bytes
+ * must then be fed with data == the pointer given here. */
+uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room);

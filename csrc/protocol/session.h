@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* The whole of one side of a WebSocket with no I/O: handshake, receiver,
+ * sender and closing states. Bytes from the peer are fed and give events;
+ * everything to be sent is appended to a buffer the caller lends. */
+#pragma once
+#include "bytes/buffer.h"
+#include "protocol/event.h"
+#include "protocol/handshake.h"
+#include "protocol/http.h"
+#include "protocol/receiver.h"
+#include "protocol/sender.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The browser's numbers. */
+typedef enum ws_state {
+  WS_CONNECTING = 0,
+  WS_OPEN = 1,
+  WS_CLOSING = 2,
+  WS_CLOSED = 3
+} ws_state;
+
+/* Shared by many sessions and borrowed for their whole lives. */
+typedef struct ws_session_config {
+  ws_receiver_limits limits; /* limits.masked = this is a server */
+  size_t max_head;           /* bytes of a head, 0: 16384 */
+  uint64_t max_body;         /* bytes of a plain request's body */
+  ws_resize *resize;
+  ws_random *random;
+} ws_session_config;
+
+/* Fields are private to session.c. */
+typedef struct ws_session {
+  const ws_session_config *config;
+  ws_receiver receiver;
+  ws_sender sender;
+  struct ws_opening *opening; /* what only the handshake needs; freed after */
+  ws_buffer pong;             /* an answer held back, see hold_pong */
+  ws_buffer agreed;           /* protocol and extensions, one after the other */
+  uint16_t protocol_len;
+  uint8_t phase;
+  uint8_t state;
+  bool close_sent;
+  bool close_received;
+  bool hold_pong;
+  bool pong_held;
+} ws_session;
+
+/* A client's session: `request` is copied. WS_OK, WS_ENOMEM, WS_ERANDOM or
+ * WS_EINVAL (a header that may not stand there). The request's bytes are
+ * appended to `out`. */
+int ws_session_init_client(ws_session *session,
+                           const ws_session_config *config,
+                           const ws_handshake_request *request,
+                           ws_buffer *out);
+
+/* A server's session: waits for a request. */
+void ws_session_init_server(ws_session *session,
+                            const ws_session_config *config);
+
+void ws_session_deinit(ws_session *session);
+
+static inline ws_state ws_session_state(const ws_session *session) {
+  return (ws_state)session->state;
+}
+
+/* Takes bytes from the peer; returns how many were used. event->type NONE
+ * means it wants more bytes (or, while a request waits to be answered or the
+ * session is over, that it takes none). Automatic answers (pong, the echo of
+ * Close, the Close that goes with a failure) are appended to `out`; a failure
+ * to append fails the session. Call again with the rest until NONE. */
+size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
+                       ws_buffer *out, ws_event *event);
+
+/* See ws_receiver_space; NULL outside a long frame. */
+uint8_t *ws_session_space(ws_session *session, size_t least, size_t *room);
+
+/* The peer's bytes have ended. Gives FAIL (a response cut short, a refusal
+ * with the body as far as it came) or NONE: whether the end is clean is told
+ * by ws_session_clean. */
+void ws_session_end(ws_session *session, ws_event *event);
+
+/* Both Close frames were exchanged. */
+bool ws_session_clean(const ws_session *session);
+
+/* The peer's Close was answered or a refusal written: nothing more will be
+ * read or written, the server's side ends TCP first (RFC 6455 section 7.1.1). */
+bool ws_session_over(const ws_session *session);
+
+/* Client: a final answer other than 101 came and its body's first bytes are
+ * being collected for the message; set a short deadline and call
+ * ws_session_end at it. */
+bool ws_session_refused(const ws_session *session);
+
+/* ------------------------------------------------- answering a request */
+
+/* After WS_EVENT_REQUEST until it is answered: the head and the verdict. A
+ * refused request was already answered in `out` when the event comes. */
+const ws_http_head *ws_session_request(const ws_session *session);
+const ws_handshake_verdict *ws_session_verdict(const ws_session *session);
+
+/* Accepts a pending upgrade: appends the 101, state is OPEN; bytes fed from
+ * now on are frames. `protocol` must be one that was offered, or empty.
+ * WS_OK, WS_ENOMEM, WS_EINVAL (not offered, or a header that may not stand
+ * there: nothing was written and the request still waits). */
+int ws_session_accept(ws_session *session, ws_slice protocol,
+                      const ws_header *headers, size_t header_count,
+                      ws_buffer *out);
+
+/* Answers a pending request with a whole response and ends the session. */
+int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
+                      const ws_header *headers, size_t header_count,
+                      ws_buffer *out);
+
+/* Ends the session of a plain request that someone else has answered. */
+void ws_session_finish(ws_session *session);
+
+/* What was agreed: slices of the session, good for its life. */
+ws_slice ws_session_protocol(const ws_session *session);
+ws_slice ws_session_extensions(const ws_session *session);
+
+/* ------------------------------------------------------------- sending */
+
+/* Appends a message. Only while OPEN: WS_EINVAL otherwise. Text is not
+ * checked here. WS_OK, WS_ENOMEM, WS_ETOOBIG or WS_ERANDOM. */
+int ws_session_send(ws_session *session, unsigned opcode, const void *data,
+                    size_t len, ws_buffer *out);
+
+/* Ping or pong, at most 125 bytes; while OPEN, a pong while CLOSING too. */
+int ws_session_control(ws_session *session, unsigned opcode, const void *data,
+                       size_t len, ws_buffer *out);
+
+/* Starts the closing handshake (or finishes it, when the peer began): state is
+ * CLOSING, a second call does nothing. In CONNECTING nothing is written and
+ * the state is CLOSING. code 0: a Close without a body. */
+int ws_session_close(ws_session *session, unsigned code, const void *reason,
+                     size_t len, ws_buffer *out);
+
+/* While `hold`, answers to pings are kept, only the latest, instead of being
+ * appended: for a peer that pings and does not read. Turning it off appends
+ * the one kept. WS_OK or a failure of the buffer. */
+int ws_session_hold_pong(ws_session *session, bool hold, ws_buffer *out);
+
+/* True when a code may be on the wire (RFC 6455 section 7.4, SEMANTICS S137).
+ */
+bool ws_close_code_valid(unsigned code);
