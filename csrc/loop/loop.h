@@ -20,6 +20,7 @@ typedef struct ws_watch {
   void *owner;
   ws_fd fd;       /* private from here on */
   unsigned wants;
+  unsigned batch; /* the turn it was last watched in */
   bool watched;
 } ws_watch;
 
@@ -28,13 +29,15 @@ typedef struct ws_task {
   void (*run)(void *owner);
   void *owner;
   struct ws_task *next; /* private from here on */
+  struct ws_task *previous;
   bool queued;
 } ws_task;
 
 /* `kind` NULL: the system's best. WS_OK, WS_ENOMEM, WS_EMFILE. */
 int ws_loop_new(const ws_poller_kind *kind, ws_loop **loop);
 
-/* Everything watched must have been unwatched; runs pending disposals. */
+/* Everything watched must have been unwatched; runs pending disposals. Tasks
+ * and timers that still wait are forgotten. Not inside a turn. */
 void ws_loop_free(ws_loop *loop);
 
 /* One turn, waiting at most `ms` (-1: until something happens). Order: wait,
@@ -60,7 +63,10 @@ const char *ws_loop_poller_name(const ws_loop *loop);
 uint64_t ws_loop_now(ws_loop *loop);
 
 /* WS_OK, WS_ENOMEM or WS_ESYSTEM. `wants` of an unchanged watch costs no
- * system call. `watch` needs ready and owner set. */
+ * system call. `watch` needs ready and owner set. `ready` gets what is still
+ * wanted; with WS_HANGUP all of it and WS_READABLE, unless nothing is wanted:
+ * then WS_HANGUP alone, turn after turn until it is unwatched. Unwatch before
+ * the descriptor is closed. */
 int ws_loop_watch(ws_loop *loop, ws_watch *watch, ws_fd fd, unsigned wants);
 int ws_loop_want(ws_loop *loop, ws_watch *watch, unsigned wants);
 void ws_loop_unwatch(ws_loop *loop, ws_watch *watch);

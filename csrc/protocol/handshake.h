@@ -12,6 +12,7 @@
 
 #define WS_KEY_LENGTH 24    /* Sec-WebSocket-Key: base64 of 16 bytes */
 #define WS_ACCEPT_LENGTH 28 /* Sec-WebSocket-Accept: base64 of a SHA-1 */
+#define WS_PROTOCOLS_MAX 64 /* subprotocols a server reads; more is a 400 */
 
 /* The accept value for a key as it was sent (section 4.2.2 step 5.4). */
 void ws_handshake_accept(ws_slice key, char accept[WS_ACCEPT_LENGTH]);
@@ -32,6 +33,16 @@ int ws_handshake_check_protocols(const ws_slice *protocols, size_t count,
  * Content-Length, Transfer-Encoding, Sec-WebSocket-*): users may not. */
 bool ws_handshake_owns(ws_slice name);
 
+/* Appends header lines. `users` tells whose they are: a user's may not be one
+ * the handshake owns; of ours those with an empty value are left out. WS_OK,
+ * WS_ENOMEM or WS_EINVAL. For handshake_client.c and handshake_server.c. */
+int ws_handshake_write_lines(ws_buffer *into, const ws_header *lines,
+                             size_t count, bool users);
+
+/* True when one of the lines has that name. */
+bool ws_handshake_has_line(const ws_header *lines, size_t count,
+                           const char *name);
+
 /* ------------------------------------------------------------- client */
 
 /* What a client's request says. All borrowed. */
@@ -48,8 +59,10 @@ typedef struct ws_handshake_request {
 } ws_handshake_request;
 
 /* Appends the request with a Sec-WebSocket-Key made of 16 random bytes. The
- * expected accept value is written to `accept`. WS_OK, WS_ENOMEM, or
- * WS_EINVAL when a header may not stand there. */
+ * expected accept value is written to `accept`. An Origin or Authorization
+ * among the user's headers takes the place of ours. WS_OK, WS_ENOMEM, or
+ * WS_EINVAL when a header may not stand there; on failure nothing was
+ * appended. */
 int ws_handshake_write_request(ws_buffer *into,
                                const ws_handshake_request *request,
                                const uint8_t random[16],
@@ -105,17 +118,20 @@ bool ws_handshake_offered(const ws_http_head *head, size_t nth,
                           ws_slice *protocol);
 
 /* Appends the 101. `protocol` and `extensions` may be empty. WS_OK,
- * WS_ENOMEM, or WS_EINVAL when a value may not stand in a header. */
+ * WS_ENOMEM, or WS_EINVAL when a value may not stand in a header; on failure
+ * nothing was appended. */
 int ws_handshake_write_accept(ws_buffer *into,
                               const char accept[WS_ACCEPT_LENGTH],
                               ws_slice protocol, ws_slice extensions,
                               const ws_header *headers, size_t header_count);
 
 /* Appends a complete HTTP response that ends the connection: Content-Length,
- * Connection: close; for 426 also Upgrade: websocket and
- * Sec-WebSocket-Version: 13, for 405 Allow: GET, for 400 the version. A
- * Content-Type: text/plain; charset=utf-8 is added when there is a body and
- * the headers have none. WS_OK, WS_ENOMEM or WS_EINVAL. */
+ * Connection: close; for 426 also Upgrade: websocket (named in Connection, as
+ * RFC 9110 section 7.8 wants) and Sec-WebSocket-Version: 13, for 405 Allow:
+ * GET, for 400 the version. A Content-Type: text/plain; charset=utf-8 is added
+ * when there is a body and the headers have none. 204 and 304 go without body
+ * and length. WS_OK, WS_ENOMEM or WS_EINVAL (a header that may not stand
+ * there, a status that is not 200 to 999); on failure nothing was appended. */
 int ws_handshake_write_refusal(ws_buffer *into, unsigned status, ws_slice body,
                                const ws_header *headers, size_t header_count);
 

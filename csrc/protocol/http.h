@@ -66,7 +66,8 @@ typedef enum ws_http_body_kind {
 
 /* RFC 9112 section 6.3. WS_OK or WS_EHTTP: Content-Length with
  * Transfer-Encoding, differing or malformed lengths, an encoding other than
- * "chunked". `*length` is set for WS_BODY_LENGTH. */
+ * "chunked". `*length` is above 0 for WS_BODY_LENGTH and 0 for the others: an
+ * announced length of 0 is WS_BODY_NONE. */
 int ws_http_body(const ws_http_head *head, bool response,
                  ws_http_body_kind *kind, uint64_t *length);
 

@@ -13,7 +13,8 @@
 
 /* What a receiver is told once; borrowed. */
 typedef struct ws_receiver_limits {
-  uint64_t max_payload; /* bytes of one message; 0: SIZE_MAX / 4 */
+  uint64_t max_payload; /* bytes of one message; 0: SIZE_MAX / 4, which is
+                           also the most it can be */
   bool masked;          /* frames must be masked (a server's receiver), else
                            must not be */
 } ws_receiver_limits;
@@ -21,7 +22,10 @@ typedef struct ws_receiver_limits {
 /* Fields are private to receiver.c. */
 typedef struct ws_receiver {
   const ws_receiver_limits *limits;
-  ws_buffer message;    /* what came of an unfinished message */
+  ws_resize *resize;
+  uint8_t *message;     /* what came of an unfinished message */
+  size_t message_len;
+  size_t message_size;  /* of the block */
   uint64_t left;        /* payload bytes of the current frame still to come */
   uint64_t done;        /* payload bytes of the current frame already in */
   ws_frame frame;       /* the current frame, while in_frame */
@@ -33,6 +37,7 @@ typedef struct ws_receiver {
   bool in_frame;
   bool deliver;         /* message was handed out: empty it on the next call */
   int failed;           /* the status it failed with: it stays failed */
+  const char *why;      /* static */
 } ws_receiver;
 
 /* `resize` is lent for messages that come in pieces. No memory is held while
@@ -45,14 +50,17 @@ void ws_receiver_deinit(ws_receiver *receiver);
 /* Takes bytes from data[0..len), unmasking in place, and returns how many it
  * used. `event` is one of NONE (all used), MESSAGE, PING, PONG, CLOSE, FAIL.
  * event->data lies in `data` when the whole message was there, otherwise in
- * the receiver. Call again with the rest until it says NONE. After FAIL
- * (WS_EPROTOCOL, WS_EUTF8, WS_ETOOBIG, WS_ENOMEM) every call fails the same.
- * Memory held is bounded by twice the payload bytes received: a declared
+ * the receiver; it is never NULL. Call again with the rest until it says NONE
+ * or all is used: a call with nothing gives back the memory of a message that
+ * was handed out, and no event. After FAIL (WS_EPROTOCOL, WS_EUTF8,
+ * WS_ETOOBIG, WS_ENOMEM; why says more) every call fails the same. Memory
+ * held is bounded by twice the payload bytes received, or 4 KiB: a declared
  * length alone allocates nothing. */
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
                         ws_event *event);
 
 /* Inside a long data frame: where its next bytes can be read to directly, and
  * how many (at least `least`, else NULL: read elsewhere and feed). The bytes
- * must then be fed with data == the pointer given here. */
+ * must then be fed with data == the pointer given here, from its start. The
+ * bound on memory grows by `least`. */
 uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room);

@@ -27,7 +27,7 @@ int ws_sender_write(ws_sender *sender, unsigned opcode, const void *data,
 size_t ws_sender_head(unsigned opcode, uint64_t len,
                       uint8_t head[WS_FRAME_HEAD_MAX]);
 
-/* Appends a Close frame: code 0 gives an empty body. The reason is at most
- * 123 bytes. */
+/* Appends a Close frame: code 0 gives an empty body. As ws_sender_write, or
+ * WS_EINVAL for a reason above 123 bytes or one without a code. */
 int ws_sender_close(ws_sender *sender, unsigned code, const void *reason,
                     size_t len, ws_buffer *out);

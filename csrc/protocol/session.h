@@ -26,7 +26,7 @@ typedef enum ws_state {
 typedef struct ws_session_config {
   ws_receiver_limits limits; /* limits.masked = this is a server */
   size_t max_head;           /* bytes of a head, 0: 16384 */
-  uint64_t max_body;         /* bytes of a plain request's body */
+  uint64_t max_body;         /* bytes of a plain request's body, 0: none */
   ws_resize *resize;
   ws_random *random;
 } ws_session_config;
@@ -39,7 +39,7 @@ typedef struct ws_session {
   struct ws_opening *opening; /* what only the handshake needs; freed after */
   ws_buffer pong;             /* an answer held back, see hold_pong */
   ws_buffer agreed;           /* protocol and extensions, one after the other */
-  uint16_t protocol_len;
+  size_t protocol_len;
   uint8_t phase;
   uint8_t state;
   bool close_sent;
@@ -67,26 +67,38 @@ static inline ws_state ws_session_state(const ws_session *session) {
 }
 
 /* Takes bytes from the peer; returns how many were used. event->type NONE
- * means it wants more bytes (or, while a request waits to be answered or the
- * session is over, that it takes none). Automatic answers (pong, the echo of
- * Close, the Close that goes with a failure) are appended to `out`; a failure
- * to append fails the session. Call again with the rest until NONE. */
+ * means it wants more bytes (or, while a request waits to be answered and
+ * after a failure, that it takes none). Automatic answers (pong, the echo of
+ * Close, the Close that goes with a failure, a refusal) are appended to `out`;
+ * a failure to append fails the session. Call again with the rest until NONE,
+ * even when nothing is left: BODY_END comes on a call of its own.
+ *
+ * The events in order: a server's REQUEST, for a plain one BODY and BODY_END
+ * (BODY_NONE too has its BODY_END); a client's OPEN. Then messages, pings and
+ * pongs; after our own Close no more messages. CLOSE once: what comes after it
+ * is swallowed. FAIL is the last: the state is CLOSED, the Close that goes
+ * with it or the refusal has been written, and nothing is taken any more. A
+ * server's request that is malformed (WS_EHTTP), too large (WS_EHEADTOOBIG,
+ * WS_ETOOBIG) or no good handshake (WS_EHANDSHAKE) is answered and gives FAIL,
+ * not REQUEST. */
 size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
                        ws_buffer *out, ws_event *event);
 
 /* See ws_receiver_space; NULL outside a long frame. */
 uint8_t *ws_session_space(ws_session *session, size_t least, size_t *room);
 
-/* The peer's bytes have ended. Gives FAIL (a response cut short, a refusal
- * with the body as far as it came) or NONE: whether the end is clean is told
- * by ws_session_clean. */
+/* The peer's bytes have ended. A client that waits for its answer gives FAIL
+ * (none, one cut short, a refusal with the body as far as it came), everything
+ * else NONE: whether the end is clean is told by ws_session_clean, and a
+ * server may still answer the request it has. */
 void ws_session_end(ws_session *session, ws_event *event);
 
 /* Both Close frames were exchanged. */
 bool ws_session_clean(const ws_session *session);
 
-/* The peer's Close was answered or a refusal written: nothing more will be
- * read or written, the server's side ends TCP first (RFC 6455 section 7.1.1). */
+/* The peer's Close was answered, a refusal written or the session failed:
+ * nothing more will be read or written, the server's side ends TCP first (RFC
+ * 6455 section 7.1.1). */
 bool ws_session_over(const ws_session *session);
 
 /* Client: a final answer other than 101 came and its body's first bytes are
@@ -96,8 +108,9 @@ bool ws_session_refused(const ws_session *session);
 
 /* ------------------------------------------------- answering a request */
 
-/* After WS_EVENT_REQUEST until it is answered: the head and the verdict. A
- * refused request was already answered in `out` when the event comes. */
+/* After WS_EVENT_REQUEST until it is answered by accept, refuse or finish (or
+ * the session closed): the head and the verdict, which is an upgrade or plain.
+ * NULL otherwise. What accept and refuse are given may lie in the head. */
 const ws_http_head *ws_session_request(const ws_session *session);
 const ws_handshake_verdict *ws_session_verdict(const ws_session *session);
 
@@ -109,7 +122,9 @@ int ws_session_accept(ws_session *session, ws_slice protocol,
                       const ws_header *headers, size_t header_count,
                       ws_buffer *out);
 
-/* Answers a pending request with a whole response and ends the session. */
+/* Answers a pending request with a whole response and ends the session. WS_OK,
+ * WS_ENOMEM or WS_EINVAL (no request waits, or a header that may not stand
+ * there: nothing was written). */
 int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
                       const ws_header *headers, size_t header_count,
                       ws_buffer *out);
@@ -128,21 +143,21 @@ ws_slice ws_session_extensions(const ws_session *session);
 int ws_session_send(ws_session *session, unsigned opcode, const void *data,
                     size_t len, ws_buffer *out);
 
-/* Ping or pong, at most 125 bytes; while OPEN, a pong while CLOSING too. */
+/* Ping or pong, at most 125 bytes; while OPEN, a pong also while CLOSING until
+ * the peer's Close. WS_EINVAL otherwise, or as ws_session_send. */
 int ws_session_control(ws_session *session, unsigned opcode, const void *data,
                        size_t len, ws_buffer *out);
 
-/* Starts the closing handshake (or finishes it, when the peer began): state is
- * CLOSING, a second call does nothing. In CONNECTING nothing is written and
- * the state is CLOSING. code 0: a Close without a body. */
+/* Starts the closing handshake: state is CLOSING. Once CLOSING, also by the
+ * peer's Close (which is answered at once), it does nothing. In CONNECTING
+ * nothing is written, the state is CLOSING and the session is over. code 0: a
+ * Close without a body. WS_OK, WS_EINVAL (a code that may not be on the wire,
+ * a reason without a code or above 123 bytes; the reason's UTF-8 is not
+ * checked here), WS_ENOMEM, WS_ETOOBIG or WS_ERANDOM. */
 int ws_session_close(ws_session *session, unsigned code, const void *reason,
                      size_t len, ws_buffer *out);
 
 /* While `hold`, answers to pings are kept, only the latest, instead of being
  * appended: for a peer that pings and does not read. Turning it off appends
- * the one kept. WS_OK or a failure of the buffer. */
+ * the one kept, if it is still due. WS_OK or a failure of the buffer. */
 int ws_session_hold_pong(ws_session *session, bool hold, ws_buffer *out);
-
-/* True when a code may be on the wire (RFC 6455 section 7.4, SEMANTICS S137).
- */
-bool ws_close_code_valid(unsigned code);

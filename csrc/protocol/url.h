@@ -25,7 +25,8 @@ typedef struct ws_url {
   ws_slice username;  /* percent-encoded, as in the URL; may be empty */
   ws_slice password;
   ws_slice authority; /* host[:port], port only if not the default: Host */
-  ws_slice target;    /* path[?query] for the request line: at least "/" */
+  ws_slice target;    /* path[?query] for the request line: at least "/"; a
+                       * "?" with nothing behind it is left out here */
 } ws_url;
 
 /* Parses `input`. WS_OK, WS_ENOMEM, or WS_EURL with `*why` (static storage)
@@ -37,9 +38,8 @@ int ws_url_parse(ws_url *url, ws_slice input, ws_resize *resize,
 
 void ws_url_deinit(ws_url *url);
 
-/* "http://host[:port]" or "https://...": the origin the URL Standard gives to
- * the WebSocket URL's resource is "ws://host[:port]"; appended to `into` with
- * the URL's own scheme. WS_OK or WS_ENOMEM. */
+/* Appends "ws://host[:port]" or "wss://...", the default port left out: the
+ * origin of events (SEMANTICS S22, S77). WS_OK or WS_ENOMEM. */
 int ws_url_origin(const ws_url *url, ws_buffer *into);
 
 /* Percent-decodes `text` and appends it. WS_OK or WS_ENOMEM. */

@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: MIT
+# ws: WebSocket for Lua. `make help` lists what there is.
+#
+#   LUA=lua5.4        the interpreter to build for and run with
+#   SANITIZE=1        builds with AddressSanitizer and UBSan, beside the other
+
+LUA ?= lua5.4
+CC ?= cc
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+build := build/$(LUA)$(if $(SANITIZE),-asan)
+lua_pc := $(if $(filter luajit,$(LUA)),luajit,$(LUA))
+lua_version = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ","")))')
+
+warnings := -Wall -Wextra -Wshadow -Wconversion -Werror
+sanitizers := $(if $(SANITIZE),-fsanitize=address$(comma)undefined \
+  -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+comma := ,
+lua_cflags = $(shell pkg-config --cflags $(lua_pc))
+lib_cflags = $(shell pkg-config --cflags openssl zlib)
+libs = $(shell pkg-config --libs openssl zlib) -lpthread
+all_cflags = -std=c11 -D_GNU_SOURCE -Icsrc $(CFLAGS) $(warnings) \
+  $(sanitizers) -fPIC -fvisibility=hidden
+
+system := $(shell uname -s)
+bsds := Darwin FreeBSD OpenBSD NetBSD DragonFly
+poller := $(if $(filter Linux,$(system)),epoll poll,\
+  $(if $(filter $(bsds),$(system)),kqueue poll,poll))
+pollers := $(if $(filter Linux,$(system)),linux,\
+  $(if $(filter $(bsds),$(system)),bsd,other))
+tls ?= openssl
+
+# Files are chosen here, by name; no file asks which system it is on.
+floor = $(filter-out $(addprefix csrc/$(1)/,$(2)),$(wildcard csrc/$(1)/*.c))
+other_files := $(addprefix csrc/,loop/poller_epoll.c loop/poller_kqueue.c \
+  loop/poller_poll.c loop/pollers_linux.c loop/pollers_bsd.c \
+  loop/pollers_other.c transport/socket_win32.c transport/stream_tls_none.c)
+chosen_files := $(patsubst %,csrc/loop/poller_%.c,$(poller)) \
+  csrc/loop/pollers_$(strip $(pollers)).c
+sources := $(filter-out $(other_files),$(wildcard csrc/bytes/*.c \
+  csrc/protocol/*.c csrc/transport/*.c csrc/loop/*.c csrc/connection/*.c)) \
+  $(chosen_files)
+lua_sources := $(wildcard csrc/lua/*.c)
+objects := $(sources:csrc/%.c=$(build)/obj/%.o)
+lua_objects := $(lua_sources:csrc/%.c=$(build)/obj/%.o)
+core := $(build)/ws/core.so
+
+c_tests := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
+  spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
+c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%)
+
+ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
+  -shared -Wl$(comma)-z$(comma)nodelete)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all env test check c-test lua-test layers lint asan rules headers \
+  exports examples demo chat install clean help
+
+all: $(core)  ## build in place, under build/
+
+$(core): $(objects) $(lua_objects)
+	@mkdir -p $(@D)
+	$(CC) $(ld_shared) $(sanitizers) -o $@ $^ $(libs)
+
+$(build)/obj/lua/%.o: csrc/lua/%.c
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) $(lua_cflags) $(lib_cflags) -MMD -MP -c -o $@ $<
+
+$(build)/obj/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) $(lib_cflags) -MMD -MP -c -o $@ $<
+
+-include $(objects:.o=.d) $(lua_objects:.o=.d)
+
+env:  ## print what puts the build on Lua's paths: eval "$$(make -s env)"
+	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
+	@echo 'export LUA_CPATH="$(CURDIR)/$(build)/?.so;;"'
+
+# ------------------------------------------------------------------ tests
+
+$(build)/libcore.a: $(objects)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(build)/spec/%: spec/%.c spec/check.h $(build)/libcore.a
+	@mkdir -p $(@D)
+	$(CC) $(all_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
+
+tally := $(LUA) spec/tools/tally.lua
+run_env = eval "$$($(MAKE) -s --no-print-directory env)"; $(sanitized)
+asan_lib = $(shell $(CC) -print-file-name=libasan.so)
+sanitized = $(if $(SANITIZE),export LD_PRELOAD=$(asan_lib) \
+  ASAN_OPTIONS=detect_leaks=0:abort_on_error=0;)
+
+c-test: $(c_test_programs)
+	@set -e; for test in $(c_test_programs); do $(tally) $$test; done
+
+lua-test: all build/certs/done build/peers/done
+	@$(run_env) $(tally) $(LUA) /usr/bin/busted --pattern=_spec \
+	  $(if $(ONLY),$(ONLY),spec)
+
+examples: all build/certs/done  ## run every example
+	@$(run_env) $(tally) $(LUA) spec/tools/examples.lua
+
+layers:  ## floors, circles, sizes, a test for each file
+	@$(tally) $(LUA) spec/layers.lua
+
+lint:
+	luacheck -q lua spec examples rockspec/*.rockspec
+
+rules:  ## which rules of the standards have a test, and which have none
+	@$(LUA) spec/tools/rules.lua
+
+build/certs/done: spec/certs.sh
+	sh spec/certs.sh build/certs >build/certs.log 2>&1 || { cat build/certs.log; exit 1; }
+	@touch $@
+
+# Peers from npm, for the tests that talk to them.
+build/peers/done: spec/peers/package.json
+	@mkdir -p $(@D)
+	cp spec/peers/package.json $(@D)/
+	npm install --prefix $(@D) --no-audit --no-fund --loglevel=error
+	@touch $@
+
+test:  ## install what is missing, build, run all tests
+	@sh spec/tools/install.sh test
+	@rm -f build/tally
+	@$(MAKE) --no-print-directory all
+	@export WS_TALLY=$(CURDIR)/build/tally; ok=0; \
+	  for part in layers c-test lua-test examples; do \
+	    $(MAKE) --no-print-directory $$part || ok=1; \
+	  done; $(LUA) spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
+
+asan:  ## the C and Lua tests under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory SANITIZE=1 all c-test lua-test
+
+check: lint layers headers exports asan rules  ## the long checks
+
+headers:
+	@for header in csrc/*/*.h; do \
+	  echo "#include \"$${header#csrc/}\"" | $(CC) -std=c11 -D_GNU_SOURCE \
+	    -Icsrc $(lua_cflags) $(warnings) -fsyntax-only -x c - || exit 1; \
+	done; echo "every header compiles alone"
+
+exports: $(core)
+	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \
+	  grep -vx luaopen_ws_core && { echo "more is exported"; exit 1; } || \
+	  echo "luaopen_ws_core is all that is exported"
+
+# ---------------------------------------------------------------- to see it
+
+demo:  ## install what is missing, build, and show a server and a client talk
+	@sh spec/tools/install.sh build
+	@$(MAKE) --no-print-directory all
+	@$(run_env) $(LUA) examples/demo.lua
+
+chat: all  ## a chat server; its page is on the port it prints
+	@$(run_env) $(LUA) examples/chat/server.lua $(PORT)
+
+install: all  ## into DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/share/lua/$(lua_version) \
+	  $(DESTDIR)$(PREFIX)/lib/lua/$(lua_version)/ws
+	cp -r lua/ws $(DESTDIR)$(PREFIX)/share/lua/$(lua_version)/
+	install -m 755 $(core) $(DESTDIR)$(PREFIX)/lib/lua/$(lua_version)/ws/
+
+clean:  ## remove all that was built
+	rm -rf build
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' \
+	  $(MAKEFILE_LIST)

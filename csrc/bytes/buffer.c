@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* A run of bytes that grows at its end and is consumed at its front. */
+#include "bytes/buffer.h"
+
+#include "bytes/status.h"
+
+#include <string.h>
+
+#define SMALLEST ((size_t)256)
+
+static size_t room_behind(const ws_buffer *buffer) {
+  if (!buffer->base) return 0;
+  return buffer->cap - (size_t)(buffer->data - buffer->base) - buffer->len;
+}
+
+static void move_to_front(ws_buffer *buffer) {
+  if (buffer->len) memmove(buffer->base, buffer->data, buffer->len);
+  buffer->data = buffer->base;
+}
+
+/* Doubles, but not past max. */
+static size_t next_size(const ws_buffer *buffer, size_t needed) {
+  size_t size = buffer->cap < SMALLEST ? SMALLEST : buffer->cap;
+  while (size < needed) size = size > SIZE_MAX / 2 ? needed : size * 2;
+  return buffer->max && size > buffer->max ? buffer->max : size;
+}
+
+void ws_buffer_init(ws_buffer *buffer, ws_resize *resize, size_t max) {
+  memset(buffer, 0, sizeof *buffer);
+  buffer->resize = resize;
+  buffer->max = max;
+}
+
+void ws_buffer_init_fixed(ws_buffer *buffer, void *memory, size_t size) {
+  memset(buffer, 0, sizeof *buffer);
+  buffer->data = buffer->base = memory;
+  buffer->cap = buffer->max = size;
+}
+
+void ws_buffer_deinit(ws_buffer *buffer) {
+  if (!buffer->resize) {
+    buffer->data = buffer->base;
+    buffer->len = 0;
+    return;
+  }
+  if (buffer->base) buffer->resize(buffer->base, 0);
+  buffer->data = buffer->base = NULL;
+  buffer->len = buffer->cap = 0;
+}
+
+int ws_buffer_reserve(ws_buffer *buffer, size_t extra) {
+  if (extra <= room_behind(buffer) &&
+      (!buffer->max || extra <= buffer->max - buffer->len))
+    return WS_OK;
+  if (extra > SIZE_MAX - buffer->len) return WS_ETOOBIG;
+  size_t needed = buffer->len + extra;
+  if (buffer->max && needed > buffer->max) return WS_ETOOBIG;
+  /* Moving pays when what is moved is at most what was consumed. */
+  size_t front = (size_t)(buffer->data - buffer->base);
+  if (needed <= buffer->cap && (front >= buffer->len || !buffer->resize)) {
+    move_to_front(buffer);
+    return WS_OK;
+  }
+  if (!buffer->resize) return WS_ETOOBIG;
+  size_t size = next_size(buffer, needed);
+  if (buffer->base) move_to_front(buffer);
+  uint8_t *base = buffer->resize(buffer->base, size);
+  if (!base) return WS_ENOMEM;
+  buffer->data = buffer->base = base;
+  buffer->cap = size;
+  return WS_OK;
+}
+
+int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len) {
+  if (len == 0) return WS_OK;
+  int status = ws_buffer_reserve(buffer, len);
+  if (status != WS_OK) return status;
+  memcpy(buffer->data + buffer->len, bytes, len);
+  buffer->len += len;
+  return WS_OK;
+}
+
+void ws_buffer_consume(ws_buffer *buffer, size_t len) {
+  buffer->data += len;
+  buffer->len -= len;
+  if (buffer->len == 0) buffer->data = buffer->base;
+}

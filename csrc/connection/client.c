@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a connection as a client, stage by stage. The opening keeps what
+ * only it needs and goes as soon as the connection is open or gone. */
+#include "connection/client.h"
+
+#include "bytes/base64.h"
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "connection/dial.h"
+#include "transport/entropy.h"
+#include "transport/socket.h"
+#include "transport/stream_tcp.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct opening {
+  ws_connection *connection;
+  ws_connection_config *config;
+  ws_dial *dial;
+  ws_tls *tls;      /* NULL for ws */
+  bool to_path;     /* a Unix socket */
+  ws_buffer text;   /* what the slices below point into */
+  ws_handshake_request request;
+  ws_slice host;    /* without brackets */
+  ws_slice servername;
+  ws_slice *protocols;
+  ws_header *headers;
+} opening;
+
+static void free_opening(opening *o) {
+  ws_dial_cancel(o->dial);
+  ws_tls_unref(o->tls);
+  ws_buffer_deinit(&o->text);
+  ws_memory_free(o->protocols);
+  ws_memory_free(o->headers);
+  ws_memory_free(o);
+}
+
+/* The connection has ended before it was open. */
+static void on_died(void *keeper, ws_connection *connection) {
+  (void)connection;
+  free_opening(keeper);
+}
+
+static void fail(opening *o, int status, const char *message) {
+  ws_connection_fail(o->connection, status, message);
+}
+
+/* ------------------------------------------------------------- stages */
+
+static void on_secured(void *keeper) {
+  opening *o = keeper;
+  ws_connection *c = o->connection;
+  ws_connection_set_stage(c, "http: the opening handshake");
+  ws_connection_set_keeper(c, NULL, NULL);
+  int status = ws_connection_begin_client(c, &o->request);
+  if (status != WS_OK) ws_connection_fail(c, status, NULL);
+  free_opening(o);
+}
+
+static ws_stream *make_stream(opening *o, ws_fd fd, int *status) {
+  ws_stream *stream = ws_stream_tcp_new(fd, 0);
+  *status = WS_ENOMEM;
+  if (!stream) {
+    ws_socket_close(fd);
+    return NULL;
+  }
+  if (!o->tls) return stream;
+  ws_stream *tls = NULL;
+  *status = ws_stream_tls_new(stream, o->tls, o->host, o->servername, &tls);
+  if (*status != WS_OK) {
+    ws_stream_free(stream);
+    return NULL;
+  }
+  return tls;
+}
+
+static void on_dialled(void *owner, const ws_dial_result *result) {
+  opening *o = owner;
+  o->dial = NULL;
+  if (result->status != WS_OK) {
+    fail(o, result->status, result->message);
+    return;
+  }
+  if (o->config->no_delay && !o->to_path)
+    ws_socket_set_no_delay(result->fd, true);
+  int status;
+  ws_stream *stream = make_stream(o, result->fd, &status);
+  if (!stream) {
+    fail(o, status, "tls: the host cannot be checked");
+    return;
+  }
+  ws_connection *c = o->connection;
+  ws_connection_set_stage(c, o->tls ? "tls: the handshake"
+                                    : "http: the opening handshake");
+  status = ws_connection_attach(c, stream, on_secured);
+  if (status == WS_OK) return; /* `o` may be gone */
+  ws_stream_free(stream);
+  fail(o, status, NULL);
+}
+
+static void on_stage(void *owner, const char *stage) {
+  opening *o = owner;
+  ws_connection_set_stage(o->connection, stage);
+}
+
+static const ws_dial_events dial_events = {on_stage, on_dialled};
+
+/* -------------------------------------------------------------- setup */
+
+/* Copies a slice to the text; the text has been reserved, so it stays. */
+static ws_slice keep(opening *o, ws_slice slice) {
+  ws_slice kept = {(const char *)o->text.data + o->text.len, slice.len};
+  ws_buffer_append(&o->text, slice.data, slice.len);
+  return kept;
+}
+
+static ws_slice bare_host(const ws_url *url) {
+  ws_slice host = url->host;
+  if (url->host_kind != WS_HOST_IPV6) return host;
+  return (ws_slice){host.data + 1, host.len - 2};
+}
+
+/* "Basic ..." from the URL's user and password (SEMANTICS S48), appended to
+ * the text. */
+static int authorize(opening *o, const ws_url *url) {
+  if (url->username.len + url->password.len == 0) return WS_OK;
+  ws_buffer plain;
+  ws_buffer_init(&plain, ws_memory_resize, 0);
+  int status = ws_url_decode(url->username, &plain);
+  if (status == WS_OK) status = ws_buffer_append(&plain, ":", 1);
+  if (status == WS_OK) status = ws_url_decode(url->password, &plain);
+  if (status == WS_OK) {
+    ws_slice *value = &o->request.authorization;
+    *value = keep(o, ws_slice_of("Basic "));
+    ws_base64_encode(plain.data, plain.len,
+                     (char *)o->text.data + o->text.len);
+    o->text.len += WS_BASE64_LENGTH(plain.len);
+    value->len += WS_BASE64_LENGTH(plain.len);
+  }
+  ws_buffer_deinit(&plain);
+  return status;
+}
+
+static size_t text_size(const ws_client_options *options) {
+  const ws_url *url = options->url;
+  size_t size = url->target.len + url->authority.len + url->host.len +
+                options->origin.len + options->servername.len;
+  size += 16 + 2 * (url->username.len + url->password.len + 4);
+  for (size_t i = 0; i < options->protocol_count; i++)
+    size += options->protocols[i].len;
+  for (size_t i = 0; i < options->header_count; i++)
+    size += options->headers[i].name.len + options->headers[i].value.len;
+  return size;
+}
+
+static void keep_lists(opening *o, const ws_client_options *options) {
+  for (size_t i = 0; i < options->protocol_count; i++)
+    o->protocols[i] = keep(o, options->protocols[i]);
+  for (size_t i = 0; i < options->header_count; i++) {
+    o->headers[i].name = keep(o, options->headers[i].name);
+    o->headers[i].value = keep(o, options->headers[i].value);
+  }
+  o->request.protocols = o->protocols;
+  o->request.protocol_count = options->protocol_count;
+  o->request.headers = o->headers;
+  o->request.header_count = options->header_count;
+}
+
+static int fill(opening *o, const ws_client_options *options) {
+  const ws_url *url = options->url;
+  ws_buffer_init(&o->text, ws_memory_resize, 0);
+  o->protocols =
+      ws_memory_new((options->protocol_count + 1) * sizeof *o->protocols);
+  o->headers =
+      ws_memory_new((options->header_count + 1) * sizeof *o->headers);
+  if (!o->protocols || !o->headers ||
+      ws_buffer_reserve(&o->text, text_size(options)) != WS_OK)
+    return WS_ENOMEM;
+  o->request.target = keep(o, url->target);
+  o->request.host = keep(o, url->authority);
+  o->request.origin = keep(o, options->origin);
+  o->host = keep(o, bare_host(url));
+  o->servername = keep(o, options->servername);
+  keep_lists(o, options);
+  return authorize(o, url);
+}
+
+static int check(const ws_client_options *options) {
+  if (options->url->secure && !options->tls) return WS_EINVAL;
+  if (!ws_http_value_ok(options->origin)) return WS_EINVAL;
+  for (size_t i = 0; i < options->header_count; i++) {
+    const ws_header *header = &options->headers[i];
+    if (!ws_slice_is_token(header->name) || ws_handshake_owns(header->name) ||
+        !ws_http_value_ok(header->value))
+      return WS_EINVAL;
+  }
+  return WS_OK;
+}
+
+static int begin(opening *o, ws_hub *hub, ws_connection_config *config,
+                 const ws_client_options *options) {
+  int status = fill(o, options);
+  if (status != WS_OK) return status;
+  if (options->url->secure) o->tls = ws_tls_ref(options->tls);
+  o->config = config;
+  o->to_path = options->unix_path.len > 0;
+  status = ws_connection_start_deadline(o->connection);
+  if (status != WS_OK) return status;
+  ws_connection_set_stage(o->connection, "tcp: connecting");
+  ws_dial_target target = {o->host, options->url->port, options->family,
+                           options->unix_path};
+  return ws_dial_start(hub, &target, &dial_events, o, &o->dial);
+}
+
+int ws_client_connect(ws_hub *hub, ws_connection_config *config,
+                      const ws_client_options *options,
+                      const ws_connection_events *events, void *owner,
+                      ws_connection **connection) {
+  int status = check(options);
+  if (status != WS_OK) return status;
+  opening *o = ws_memory_new(sizeof *o);
+  if (!o) return WS_ENOMEM;
+  ws_connection *c = ws_connection_new_client(hub, config, events, owner);
+  if (!c) {
+    ws_memory_free(o);
+    return WS_ENOMEM;
+  }
+  o->connection = c;
+  status = begin(o, hub, config, options);
+  if (status != WS_OK) {
+    free_opening(o);
+    ws_connection_release(c);
+    return status;
+  }
+  ws_connection_set_keeper(c, o, on_died);
+  *connection = c;
+  return WS_OK;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening a connection as a client: name, TCP (RFC 8305), TLS, HTTP upgrade,
+ * or one clear failure that says at which of these it stopped. */
+#pragma once
+#include "connection/connection.h"
+#include "protocol/url.h"
+#include "transport/stream_tls.h"
+
+/* All borrowed for the call. */
+typedef struct ws_client_options {
+  const ws_url *url;
+  const ws_slice *protocols;
+  size_t protocol_count;
+  const ws_header *headers;
+  size_t header_count;
+  ws_slice origin;
+  ws_tls *tls;         /* for wss; referenced */
+  ws_slice servername; /* empty: the URL's host */
+  ws_slice unix_path;  /* empty: TCP */
+  int family;          /* 0, 4 or 6 */
+} ws_client_options;
+
+/* The connection, CONNECTING; it starts with the loop's next turn. Failures
+ * of the network come as events. WS_OK, WS_ENOMEM, or WS_EINVAL (a header
+ * that may not stand there, wss without tls). */
+int ws_client_connect(ws_hub *hub, ws_connection_config *config,
+                      const ws_client_options *options,
+                      const ws_connection_events *events, void *owner,
+                      ws_connection **connection);

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/* One WebSocket connection: a session on a stream in a loop. It reads, feeds
+ * the session, writes what comes out, closes in time and keeps alive. How it
+ * comes about is the business of client and server. */
+#pragma once
+#include "bytes/slice.h"
+#include "connection/hub.h"
+#include "connection/outbox.h"
+#include "protocol/session.h"
+#include "transport/address.h"
+#include "transport/stream.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ws_connection ws_connection;
+
+/* Settings, shared by the connections of a server or of one client; counted.
+ * Milliseconds and bytes; 0 switches a time-out or limit off unless said. */
+typedef struct ws_connection_config {
+  ws_session_config session;
+  uint64_t open_timeout;   /* the whole way to OPEN */
+  uint64_t close_timeout;  /* for the peer's Close; 0: 5000 */
+  uint64_t ping_interval;  /* a ping this often */
+  uint64_t ping_timeout;   /* silence after a ping that means a dead peer */
+  uint64_t idle_timeout;   /* silence at all; a ping goes out half-way */
+  size_t high_water;       /* bufferedAmount above which send says false */
+  size_t low_water;        /* and at or below which on_drain comes */
+  size_t max_backpressure; /* unsent bytes above which it is dropped, 1013 */
+  bool drop_publishes;     /* or, instead, publishes to it are skipped */
+  bool no_delay;
+  unsigned references;     /* private */
+} ws_connection_config;
+
+/* Zeroed, with one reference, or NULL. */
+ws_connection_config *ws_connection_config_new(void);
+void ws_connection_config_unref(ws_connection_config *config);
+
+/* What the owner is told; any may be NULL but on_close. Never called from
+ * inside a call of the owner's: always from a turn of the loop. The owner may
+ * do anything in them. */
+typedef struct ws_connection_events {
+  void (*on_open)(void *owner);
+  /* Server: a judged request waits: accept, refuse or (plain) answer it, now
+   * or later. NULL: accepted without subprotocol, plain HTTP gets 426. */
+  void (*on_request)(void *owner, const ws_http_head *head,
+                     const ws_handshake_verdict *verdict);
+  void (*on_body)(void *owner, const uint8_t *data, size_t len);
+  void (*on_body_end)(void *owner);
+  void (*on_message)(void *owner, unsigned opcode, const uint8_t *data,
+                     size_t len);
+  void (*on_ping)(void *owner, const uint8_t *data, size_t len);
+  void (*on_pong)(void *owner, const uint8_t *data, size_t len);
+  void (*on_drain)(void *owner);
+  /* Why it failed: before on_close, at most once, state is CLOSED. */
+  void (*on_error)(void *owner, int status, const char *message);
+  /* Exactly once for a WebSocket, and the last. `code` 1005 when the peer's
+   * Close had none, 1006 without a Close. A connection that never got past a
+   * plain or refused request ends with on_gone instead. */
+  void (*on_close)(void *owner, unsigned code, const uint8_t *reason,
+                   size_t len, bool clean);
+  void (*on_gone)(void *owner);
+} ws_connection_events;
+
+/* A server's or client's side without a stream, CONNECTING, holding the loop. Takes a
+ * reference to `config`. The owner must call ws_connection_release once it
+ * needs it no more. NULL without memory. */
+ws_connection *ws_connection_new(ws_hub *hub, ws_connection_config *config,
+                                 const ws_connection_events *events,
+                                 void *owner);
+ws_connection *ws_connection_new_client(ws_hub *hub,
+                                        ws_connection_config *config,
+                                        const ws_connection_events *events,
+                                        void *owner);
+
+/* Hands it to another owner, told through the same events. */
+void ws_connection_set_owner(ws_connection *connection, void *owner);
+
+/* The owner lets go: no more events. One that still lives is dropped at once
+ * without a word. Memory goes at the end of the turn. */
+void ws_connection_release(ws_connection *connection);
+
+/* For hub.c: drops it without a word; it is dead, and hub is not touched by
+ * it any more. */
+void ws_connection_abandon(ws_connection *connection);
+
+/* ------------------------------------------- for client.c and server.c */
+
+/* Told when a connection has died, before on_close's caller returns: the
+ * server takes it off its list. */
+typedef void ws_connection_died(void *keeper, ws_connection *connection);
+void ws_connection_set_keeper(ws_connection *connection, void *keeper,
+                              ws_connection_died *died);
+
+/* The keeper while it is one that set this `died`, else NULL. */
+void *ws_connection_keeper_if(const ws_connection *connection,
+                              ws_connection_died *died);
+
+/* Gives it the stream (taken) and, for a server, begins to read; a client's
+ * session begins when the stream is open: `opened(keeper)` is then called and
+ * has to call ws_connection_begin_client. attach_from is the server's form: it
+ * knows the peer and reads at once. On failure the stream stays the caller's.
+ */
+int ws_connection_attach(ws_connection *connection, ws_stream *stream,
+                         void (*opened)(void *keeper));
+int ws_connection_attach_from(ws_connection *connection, ws_stream *stream,
+                              const ws_address *peer);
+int ws_connection_begin_client(ws_connection *connection,
+                               const ws_handshake_request *request);
+void ws_connection_begin_server(ws_connection *connection);
+
+/* Starts the deadline for getting to OPEN. `stage` is what the message says
+ * it was doing: static, set anew as stages go by. */
+void ws_connection_set_stage(ws_connection *connection, const char *stage);
+int ws_connection_start_deadline(ws_connection *connection);
+
+/* Ends it: error and close events follow in a later task. `message` is
+ * copied; NULL: the status's own text. Does nothing when it ended already. */
+void ws_connection_fail(ws_connection *connection, int status,
+                        const char *message);
+
+/* Appends shared bytes of a whole frame; for publish. WS_OK, WS_ENOMEM, or
+ * WS_EBACKPRESSURE when it was skipped. Not OPEN: WS_OK, nothing is sent. */
+int ws_connection_push(ws_connection *connection, const ws_kept *frame,
+                       size_t overhead);
+
+/* Server's list and topics; for server.c and topics.c. */
+typedef struct ws_connection_links {
+  ws_connection *next, *previous;
+  struct ws_subscription *subscriptions;
+} ws_connection_links;
+ws_connection_links *ws_connection_links_of(ws_connection *connection);
+
+/* ---------------------------------------------------- for the Lua floor */
+
+void *ws_connection_owner(const ws_connection *connection);
+ws_state ws_connection_state(const ws_connection *connection);
+ws_slice ws_connection_protocol(const ws_connection *connection);
+ws_slice ws_connection_extensions(const ws_connection *connection);
+
+/* Payload bytes taken and not yet handed to the system, and those discarded
+ * because closing had begun (it never falls then). */
+uint64_t ws_connection_buffered(const ws_connection *connection);
+
+/* Milliseconds of the last ping's way and back, negative when unknown. */
+double ws_connection_latency(const ws_connection *connection);
+
+/* False when there is no TCP connection (yet, any more: the last known ends
+ * are kept). */
+bool ws_connection_local(const ws_connection *connection, ws_address *address);
+bool ws_connection_peer(const ws_connection *connection, ws_address *address);
+ws_stream *ws_connection_stream(const ws_connection *connection);
+
+/* Sends a message. Text has been checked by the caller. While CONNECTING
+ * WS_EINVAL; once closing only counted. `kept` may be NULL: then the bytes are
+ * copied; else a server's long payload is kept instead of copied (`keep` is
+ * asked for it and gives the keeper). WS_OK, also when the connection failed
+ * for want of memory: that comes as an event. */
+typedef struct ws_lent {
+  void *(*keep)(void *lender); /* NULL: cannot be kept, copy */
+  void (*release)(void *keeper);
+  void *lender;
+} ws_lent;
+int ws_connection_send(ws_connection *connection, unsigned opcode,
+                       const void *data, size_t len, const ws_lent *lent);
+
+/* True when bufferedAmount is at most high_water; false asks for on_drain. */
+bool ws_connection_writable(ws_connection *connection);
+
+/* WS_OK, or WS_EINVAL while CONNECTING or over 125 bytes. */
+int ws_connection_ping(ws_connection *connection, unsigned opcode,
+                       const void *data, size_t len);
+
+/* The DOM's close() after its argument checks: code 0 for none. */
+void ws_connection_close(ws_connection *connection, unsigned code,
+                         const void *reason, size_t len);
+
+/* Drops it now; on_close 1006 follows in a later task. */
+void ws_connection_terminate(ws_connection *connection);
+
+#define WS_PAUSE_USER 1u /* reasons to stop reading, each switched alone */
+#define WS_PAUSE_QUEUE 2u
+void ws_connection_pause(ws_connection *connection, unsigned reason, bool on);
+
+/* Answers to a waiting request; WS_ECONNABORTED when the client has gone.
+ * Otherwise as ws_session_accept and ws_session_refuse. */
+int ws_connection_accept(ws_connection *connection, ws_slice protocol,
+                         const ws_header *headers, size_t count);
+int ws_connection_refuse(ws_connection *connection, unsigned status,
+                         ws_slice body, const ws_header *headers,
+                         size_t count);
+
+/* Plain HTTP: raw bytes of the response (false, like ws_connection_writable,
+ * asks for on_drain), and its end: TCP is closed after the flush. */
+int ws_connection_write(ws_connection *connection, const void *data,
+                        size_t len);
+void ws_connection_finish(ws_connection *connection);

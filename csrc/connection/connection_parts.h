@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of a connection share among themselves: connection.c (life
+ * and end), connection_read.c, connection_write.c, connection_time.c. For
+ * nobody else. */
+#pragma once
+#include "connection/connection.h"
+
+typedef enum ws_phase {
+  WS_PHASE_DIALLING,  /* no stream yet */
+  WS_PHASE_SECURING,  /* the stream opens: TCP, TLS */
+  WS_PHASE_LIVE,      /* the session runs */
+  WS_PHASE_LINGERING, /* our last bytes go out, what comes in is dropped */
+  WS_PHASE_DEAD       /* no stream any more */
+} ws_phase;
+
+/* An inet address as the system wrote it, short: one lies in every
+ * connection. */
+typedef struct ws_end {
+  uint8_t bytes[28];
+  uint8_t len;
+} ws_end;
+
+struct ws_connection {
+  ws_hub *hub;
+  ws_connection *next, *previous; /* in the hub */
+  ws_connection_config *config;
+  const ws_connection_events *events; /* NULL once released */
+  void *owner;
+  void *keeper;
+  ws_connection_died *died; /* NULL once called */
+  void (*opened)(void *keeper);
+  ws_connection_links links;
+
+  ws_session session;
+  ws_stream *stream;
+  ws_watch watch;
+  ws_timer timer;
+  ws_task flush;   /* at the end of a turn: write what was corked */
+  ws_task attend;  /* next turn: go on reading, tell drain and the end */
+  ws_task burial;  /* after the turn: free */
+  ws_outbox outbox;
+  ws_buffer pending; /* input that could not be fed yet */
+
+  uint64_t visible;   /* bufferedAmount as last told */
+  uint64_t discarded; /* payload counted after closing began, or lost */
+  uint64_t last_seen; /* loop time of the last bytes read */
+  uint64_t ping_at;   /* loop time of the last automatic ping */
+  double ping_sent;   /* its payload: when it was sent; 0: none */
+  double latency;     /* -1: unknown */
+  const char *stage;
+  ws_end peer;
+
+  char *agreed;    /* protocol and extensions once the session is gone */
+  size_t protocol_len, extensions_len;
+  char *message;   /* why it failed, or NULL for the status's text */
+  uint8_t *reason; /* of the peer's Close */
+  int write_failed; /* the status of a write that failed, or WS_OK */
+  int status;      /* why it failed, WS_OK when it did not */
+  uint16_t code;   /* of the close event */
+  uint8_t reason_len;
+  uint8_t phase;
+  uint8_t state;
+  uint8_t paused;
+  bool client;
+  bool has_session;
+  bool upgraded;    /* the WebSocket opened (or is a client's) */
+  bool waiting;     /* a request is to be answered */
+  bool clean;
+  bool ended;       /* how it ends is settled: the verdict will be told */
+  bool told;        /* and has been */
+  bool finishing;   /* end TCP once everything is written */
+  bool blocked;     /* the stream takes no more for now */
+  bool hung_up;     /* reported while it may not read */
+  bool want_drain;
+  bool awaiting_pong;
+  bool hurried;     /* a refusal's body has its short deadline */
+  bool buried;
+};
+
+/* ------------------------------------------------------ connection.c */
+
+/* Settles how it ends and tells it in a later task: on_error if status is not
+ * WS_OK, then on_close. Only the first call counts. */
+void ws_connection_settle(ws_connection *c, int status, const char *message,
+                          unsigned code, bool clean);
+
+/* Lets go of the stream and everything that waits, at once. */
+void ws_connection_kill(ws_connection *c);
+
+/* Our side is done: last bytes are flushed, the peer's are dropped for a
+ * short while so that they do not turn into a reset of ours, then it dies. */
+void ws_connection_linger(ws_connection *c);
+
+/* The closing handshake is complete: end TCP as the role asks for. */
+void ws_connection_closed(ws_connection *c);
+
+/* What is to be done in a later task. */
+void ws_connection_attend_later(ws_connection *c);
+
+/* Tells that the opening handshake is done. */
+void ws_connection_opened(ws_connection *c);
+
+/* -------------------------------------------------- connection_read.c */
+
+void ws_connection_ready(void *owner, unsigned events);
+
+/* Feeds pending input, as far as it may. */
+void ws_connection_resume(ws_connection *c);
+
+/* Watches for what is wanted now. */
+void ws_connection_rewatch(ws_connection *c);
+
+/* ------------------------------------------------- connection_write.c */
+
+/* Where the session's bytes go: the cork, now this connection's. */
+ws_buffer *ws_connection_out(ws_connection *c);
+
+/* The session wrote to the cork: sees to it that it leaves. */
+void ws_connection_wrote(ws_connection *c);
+
+/* Writes what there is. False when it failed (it has been seen to). */
+bool ws_connection_flush(ws_connection *c);
+
+/* Nothing of ours waits. */
+bool ws_connection_flushed(const ws_connection *c);
+
+/* Brings bufferedAmount up to date: never while a user's code runs. */
+void ws_connection_tell_buffered(ws_connection *c);
+
+/* Drops what waits; bufferedAmount keeps counting it. */
+void ws_connection_drop_output(ws_connection *c);
+
+void ws_connection_flush_task(void *owner);
+
+/* -------------------------------------------------- connection_time.c */
+
+void ws_connection_timeout(void *owner);
+
+/* Starts the timer for the phase and state it is in now. */
+void ws_connection_schedule(ws_connection *c);
+
+/* Bytes came: the peer lives. */
+void ws_connection_seen(ws_connection *c);
+
+/* True when this is the answer to an automatic ping. */
+bool ws_connection_pong(ws_connection *c, const uint8_t *data, size_t len);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading: from the stream into the hub's buffer, through the session, to the
+ * owner. Input that may not be fed yet (a pause, a request that waits for its
+ * answer, a flood) is kept and fed later. */
+#include "connection/connection_parts.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "transport/socket.h"
+
+#include <string.h>
+
+/* Events handled in a row before others get their turn. */
+#define EVENT_BUDGET 1000
+
+/* Reads in a row from a filter that may hold bytes back. */
+#define READ_BUDGET 8
+
+/* Input kept for a request that waits for its answer. */
+#define WAITING_MOST ((size_t)16 * 1024)
+
+/* A long frame's bytes are read straight to where they belong when at least
+ * this much of it is missing. */
+#define DIRECT_LEAST ((size_t)16 * 1024)
+
+static bool may_feed(const ws_connection *c) {
+  if (c->phase != WS_PHASE_LIVE || c->ended || c->waiting) return false;
+  return !c->paused || c->state != WS_OPEN;
+}
+
+static bool may_read(const ws_connection *c) {
+  if (c->phase == WS_PHASE_LINGERING) return true;
+  if (c->phase != WS_PHASE_LIVE) return false;
+  if (c->waiting) return c->pending.len < WAITING_MOST;
+  return may_feed(c) && c->pending.len == 0;
+}
+
+/* ------------------------------------------------------------- events */
+
+static void on_peer_close(ws_connection *c, const ws_event *event) {
+  c->code = event->code;
+  if (event->len > 0) {
+    c->reason = ws_memory_resize(NULL, event->len);
+    if (c->reason) {
+      memcpy(c->reason, event->data, event->len);
+      c->reason_len = (uint8_t)event->len;
+    }
+  }
+  ws_connection_wrote(c);
+  if (!c->ended) ws_connection_closed(c);
+}
+
+static void on_request(ws_connection *c) {
+  const ws_http_head *head = ws_session_request(&c->session);
+  const ws_handshake_verdict *verdict = ws_session_verdict(&c->session);
+  c->waiting = verdict->kind == WS_REQUEST_UPGRADE;
+  if (c->events && c->events->on_request)
+    c->events->on_request(c->owner, head, verdict);
+}
+
+static void on_message(ws_connection *c, const ws_event *event) {
+  if (c->state != WS_OPEN || !c->events || !c->events->on_message) return;
+  c->events->on_message(c->owner, event->opcode, event->data, event->len);
+}
+
+static void on_ping(ws_connection *c, const ws_event *event) {
+  ws_connection_wrote(c);
+  if (c->ended || c->state != WS_OPEN) return;
+  if (c->events && c->events->on_ping)
+    c->events->on_ping(c->owner, event->data, event->len);
+}
+
+static void on_pong(ws_connection *c, const ws_event *event) {
+  if (ws_connection_pong(c, event->data, event->len)) return;
+  if (c->state != WS_OPEN || !c->events || !c->events->on_pong) return;
+  c->events->on_pong(c->owner, event->data, event->len);
+}
+
+static void on_body_end(ws_connection *c) {
+  c->waiting = true;
+  if (c->events && c->events->on_body_end) c->events->on_body_end(c->owner);
+}
+
+static void on_fail(ws_connection *c, const ws_event *event) {
+  ws_connection_wrote(c);
+  ws_connection_fail(c, event->status, event->why);
+}
+
+static void dispatch(ws_connection *c, const ws_event *event) {
+  switch (event->type) {
+    case WS_EVENT_MESSAGE: on_message(c, event); break;
+    case WS_EVENT_OPEN: ws_connection_opened(c); break;
+    case WS_EVENT_REQUEST: on_request(c); break;
+    case WS_EVENT_BODY:
+      if (c->events && c->events->on_body)
+        c->events->on_body(c->owner, event->data, event->len);
+      break;
+    case WS_EVENT_BODY_END: on_body_end(c); break;
+    case WS_EVENT_PING: on_ping(c, event); break;
+    case WS_EVENT_PONG: on_pong(c, event); break;
+    case WS_EVENT_CLOSE: on_peer_close(c, event); break;
+    case WS_EVENT_FAIL: on_fail(c, event); break;
+    case WS_EVENT_NONE: break;
+  }
+}
+
+/* A request was accepted: the owner hears of it before any frame. */
+static void open_if_accepted(ws_connection *c) {
+  if (c->state == WS_CONNECTING && c->has_session && !c->client &&
+      ws_session_state(&c->session) == WS_OPEN)
+    ws_connection_opened(c);
+}
+
+/* Feeds data[0..len); returns how much was used. `more` says that the budget
+ * ran out. */
+static size_t feed(ws_connection *c, uint8_t *data, size_t len, bool *more) {
+  size_t used = 0;
+  *more = false;
+  for (int events = 0; may_feed(c); events++) {
+    if (events == EVENT_BUDGET) {
+      *more = true;
+      break;
+    }
+    ws_event event;
+    used += ws_session_feed(&c->session, data + used, len - used,
+                            ws_connection_out(c), &event);
+    if (event.type == WS_EVENT_NONE) break;
+    dispatch(c, &event);
+    open_if_accepted(c);
+  }
+  if (c->phase == WS_PHASE_LIVE && !c->ended &&
+      ws_session_refused(&c->session))
+    ws_connection_schedule(c);
+  return used;
+}
+
+/* Feeds fresh input and keeps what could not be fed. */
+static void take(ws_connection *c, uint8_t *data, size_t len) {
+  bool more;
+  size_t used = feed(c, data, len, &more);
+  if (c->phase != WS_PHASE_LIVE || c->ended || used == len) return;
+  if (ws_buffer_append(&c->pending, data + used, len - used) != WS_OK) {
+    ws_connection_fail(c, WS_ENOMEM, NULL);
+    return;
+  }
+  if (more) ws_connection_attend_later(c);
+}
+
+void ws_connection_resume(ws_connection *c) {
+  open_if_accepted(c);
+  if (c->pending.len > 0 && may_feed(c)) {
+    bool more;
+    size_t used = feed(c, c->pending.data, c->pending.len, &more);
+    if (c->phase != WS_PHASE_LIVE || c->ended) return;
+    ws_buffer_consume(&c->pending, used);
+    if (c->pending.len == 0) ws_buffer_deinit(&c->pending);
+    else if (more) ws_connection_attend_later(c);
+  }
+  if (c->phase == WS_PHASE_LIVE && !c->ended) ws_connection_rewatch(c);
+}
+
+/* ------------------------------------------------------------ reading */
+
+/* The peer's bytes have ended, in order or not. */
+static void on_end(ws_connection *c, int status) {
+  if (c->phase == WS_PHASE_LINGERING) {
+    ws_connection_kill(c);
+    return;
+  }
+  if (ws_session_clean(&c->session)) {
+    ws_stream_close(c->stream);
+    ws_connection_settle(c, WS_OK, NULL, c->code, true);
+    ws_connection_kill(c);
+    return;
+  }
+  ws_event event;
+  memset(&event, 0, sizeof event);
+  ws_session_end(&c->session, &event);
+  if (event.type == WS_EVENT_FAIL && c->state == WS_CONNECTING) {
+    ws_connection_fail(c, event.status, event.why);
+    return;
+  }
+  if (c->write_failed != WS_OK) status = c->write_failed;
+  const char *why = ws_stream_why(c->stream);
+  if (status == WS_EOF) why = "the connection ended without a Close frame";
+  ws_connection_fail(c, status, why);
+}
+
+/* Where to read to, and how much. */
+static uint8_t *input(ws_connection *c, size_t *room) {
+  *room = 0;
+  uint8_t *into = NULL;
+  if (c->phase == WS_PHASE_LIVE && c->state == WS_OPEN)
+    into = ws_session_space(&c->session, DIRECT_LEAST, room);
+  if (into) return into;
+  *room = WS_HUB_INPUT;
+  return ws_hub_input(c->hub);
+}
+
+static void read_some(ws_connection *c) {
+  for (int reads = 0; reads < READ_BUDGET && may_read(c); reads++) {
+    size_t room;
+    uint8_t *into = input(c, &room);
+    if (!into) {
+      ws_connection_fail(c, WS_ENOMEM, NULL);
+      return;
+    }
+    ptrdiff_t got = ws_stream_read(c->stream, into, room);
+    if (got == WS_EAGAIN) return;
+    if (got < 0) {
+      on_end(c, (int)got);
+      return;
+    }
+    if (c->phase == WS_PHASE_LIVE) {
+      ws_connection_seen(c);
+      if (c->waiting) { /* early frames, or a client that gives up */
+        if (ws_buffer_append(&c->pending, into, (size_t)got) != WS_OK)
+          ws_connection_fail(c, WS_ENOMEM, NULL);
+      } else {
+        take(c, into, (size_t)got);
+      }
+    }
+    if (c->phase == WS_PHASE_DEAD) return;
+    if (!c->stream->below && (size_t)got < room) return;
+  }
+  /* A filter may hold bytes back that no descriptor will tell of. */
+  if (c->stream && c->stream->below && may_read(c))
+    ws_connection_attend_later(c);
+}
+
+/* ----------------------------------------------------------- opening */
+
+static void secure(ws_connection *c) {
+  int status = ws_stream_open(c->stream);
+  if (status == WS_EAGAIN) {
+    ws_connection_rewatch(c);
+    return;
+  }
+  if (status != WS_OK) {
+    const char *why = ws_stream_why(c->stream);
+    ws_connection_fail(c, status, why);
+    return;
+  }
+  if (c->opened) c->opened(c->keeper);
+  else ws_connection_begin_server(c);
+}
+
+void ws_connection_ready(void *owner, unsigned events) {
+  ws_connection *c = owner;
+  if (c->phase == WS_PHASE_SECURING) {
+    secure(c);
+    if (c->phase != WS_PHASE_LIVE) return;
+  }
+  if (events & WS_WRITABLE) {
+    c->blocked = false;
+    if (!ws_connection_flush(c)) return;
+    ws_connection_tell_buffered(c);
+    if (c->want_drain) ws_connection_attend_later(c);
+  }
+  if (events & (WS_READABLE | WS_HANGUP) && may_read(c)) read_some(c);
+  else if (events & WS_HANGUP) c->hung_up = true;
+  if (c->phase == WS_PHASE_DEAD) return;
+  ws_connection_flush(c);
+  if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
+}
+
+/* A hang-up is reported again and again: one that may not read for now looks
+ * away until it may. */
+static int watch_for(ws_connection *c, unsigned wants) {
+  ws_loop *loop = c->hub->loop;
+  if (wants == 0 && c->hung_up) {
+    ws_loop_unwatch(loop, &c->watch);
+    return WS_OK;
+  }
+  if (c->watch.watched) return ws_loop_want(loop, &c->watch, wants);
+  return ws_loop_watch(loop, &c->watch, ws_stream_fd(c->stream), wants);
+}
+
+void ws_connection_rewatch(ws_connection *c) {
+  if (!c->stream) return;
+  unsigned wants = ws_stream_wants(c->stream);
+  if (c->phase != WS_PHASE_SECURING) {
+    if (may_read(c)) wants |= WS_READABLE;
+    if (c->blocked && c->outbox.bytes > 0) wants |= WS_WRITABLE;
+  }
+  if (watch_for(c, wants) != WS_OK)
+    ws_connection_fail(c, WS_ENOMEM, NULL);
+}
+
+static void remember_peer(ws_connection *c, const ws_address *peer) {
+  if (peer->len > sizeof c->peer.bytes) return; /* a Unix socket's */
+  memcpy(c->peer.bytes, peer->sockaddr.bytes, peer->len);
+  c->peer.len = (uint8_t)peer->len;
+}
+
+static int attach(ws_connection *c, ws_stream *stream,
+                  void (*opened)(void *keeper)) {
+  int status = ws_loop_watch(c->hub->loop, &c->watch, ws_stream_fd(stream),
+                             ws_stream_wants(stream));
+  if (status != WS_OK) return status;
+  c->stream = stream;
+  c->opened = opened;
+  c->phase = WS_PHASE_SECURING;
+  secure(c);
+  return WS_OK;
+}
+
+int ws_connection_attach(ws_connection *c, ws_stream *stream,
+                         void (*opened)(void *keeper)) {
+  ws_address peer;
+  if (ws_socket_peer(ws_stream_fd(stream), &peer)) remember_peer(c, &peer);
+  return attach(c, stream, opened);
+}
+
+int ws_connection_attach_from(ws_connection *c, ws_stream *stream,
+                              const ws_address *peer) {
+  remember_peer(c, peer);
+  return attach(c, stream, NULL);
+}
+
+void ws_connection_begin_server(ws_connection *c) {
+  ws_session_init_server(&c->session, &c->config->session);
+  c->has_session = true;
+  c->phase = WS_PHASE_LIVE;
+  ws_connection_rewatch(c);
+}
+
+int ws_connection_begin_client(ws_connection *c,
+                               const ws_handshake_request *request) {
+  int status = ws_session_init_client(&c->session, &c->config->session,
+                                      request, ws_connection_out(c));
+  if (status != WS_OK) return status;
+  c->has_session = true;
+  c->phase = WS_PHASE_LIVE;
+  ws_connection_wrote(c);
+  if (!c->ended) ws_connection_rewatch(c);
+  return WS_OK;
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Every wait of a connection has a deadline; one timer serves them all, for
+ * what it means depends on the phase and state: opening, keeping alive,
+ * closing, lingering. A message costs it nothing but a store. */
+#include "connection/connection_parts.h"
+
+#include "bytes/status.h"
+#include "loop/clock.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A client waits this long for the server to end TCP after both Closes. */
+#define CLOSE_GRACE 1000
+
+/* How long the peer's bytes are dropped after our last ones. */
+#define LINGER_TIME 1000
+
+/* How long a refusal's body may take to come after its head. */
+#define REFUSAL_TIME 1000
+
+#define CLOSE_TIMEOUT 5000
+
+#define NEVER UINT64_MAX
+
+static uint64_t ping_timeout(const ws_connection *c) {
+  uint64_t timeout = c->config->ping_timeout;
+  return timeout ? timeout : c->config->ping_interval;
+}
+
+/* When an automatic ping is due, or never. */
+static uint64_t ping_due(const ws_connection *c) {
+  if (c->awaiting_pong) return NEVER;
+  uint64_t due = NEVER;
+  if (c->config->ping_interval) due = c->ping_at + c->config->ping_interval;
+  uint64_t half_way = c->last_seen + c->config->idle_timeout / 2;
+  if (c->config->idle_timeout && half_way < due) due = half_way;
+  return due;
+}
+
+/* When silence means that the peer is dead, or never. */
+static uint64_t death_due(const ws_connection *c) {
+  uint64_t due = NEVER;
+  if (c->config->ping_interval && c->awaiting_pong)
+    due = c->ping_at + ping_timeout(c);
+  uint64_t idle = c->last_seen + c->config->idle_timeout;
+  if (c->config->idle_timeout && idle < due) due = idle;
+  return due;
+}
+
+static void start(ws_connection *c, uint64_t ms) {
+  if (ws_loop_start_timer(c->hub->loop, &c->timer, ms) != WS_OK)
+    ws_connection_fail(c, WS_ENOMEM, NULL);
+}
+
+static void schedule_open(ws_connection *c) {
+  uint64_t ping = ping_due(c), death = death_due(c);
+  uint64_t due = ping < death ? ping : death;
+  if (due == NEVER) {
+    ws_loop_stop_timer(c->hub->loop, &c->timer);
+    return;
+  }
+  uint64_t now = ws_loop_now(c->hub->loop);
+  start(c, due > now ? due - now : 0);
+}
+
+static void schedule_closing(ws_connection *c) {
+  if (c->client && ws_session_clean(&c->session)) {
+    start(c, CLOSE_GRACE);
+    return;
+  }
+  uint64_t timeout = c->config->close_timeout;
+  start(c, timeout ? timeout : CLOSE_TIMEOUT);
+}
+
+void ws_connection_schedule(ws_connection *c) {
+  if (c->phase == WS_PHASE_LINGERING) {
+    start(c, LINGER_TIME);
+  } else if (c->ended) {
+    return;
+  } else if (c->state == WS_OPEN) {
+    c->last_seen = c->ping_at = ws_loop_now(c->hub->loop);
+    schedule_open(c);
+  } else if (c->state == WS_CLOSING) {
+    schedule_closing(c);
+  } else if (c->has_session && ws_session_refused(&c->session)) {
+    if (!c->hurried) start(c, REFUSAL_TIME);
+    c->hurried = true;
+  }
+}
+
+void ws_connection_set_stage(ws_connection *c, const char *stage) {
+  c->stage = stage;
+}
+
+int ws_connection_start_deadline(ws_connection *c) {
+  if (c->config->open_timeout == 0) return WS_OK;
+  return ws_loop_start_timer(c->hub->loop, &c->timer,
+                             c->config->open_timeout);
+}
+
+/* ------------------------------------------------------------ running out */
+
+static void open_ran_out(ws_connection *c) {
+  if (c->has_session && ws_session_refused(&c->session)) {
+    ws_event event;
+    memset(&event, 0, sizeof event);
+    ws_session_end(&c->session, &event);
+    ws_connection_fail(c, WS_EHANDSHAKE, event.why);
+    return;
+  }
+  char message[160];
+  snprintf(message, sizeof message, "%s took longer than %llu ms",
+           c->stage ? c->stage : "the opening handshake",
+           (unsigned long long)c->config->open_timeout);
+  ws_connection_fail(c, WS_ETIMEDOUT, message);
+}
+
+static void closing_ran_out(ws_connection *c) {
+  if (ws_session_clean(&c->session)) {
+    ws_stream_close(c->stream);
+    ws_connection_settle(c, WS_OK, NULL, c->code, true);
+    ws_connection_kill(c);
+    return;
+  }
+  ws_connection_fail(c, WS_ETIMEDOUT,
+                     "the peer did not answer the Close frame in time");
+}
+
+static void send_ping(ws_connection *c) {
+  double now = ws_clock_precise();
+  c->ping_at = ws_loop_now(c->hub->loop);
+  c->awaiting_pong = true;
+  c->ping_sent = now;
+  ws_connection_ping(c, WS_PING, &now, sizeof now);
+}
+
+static void keep_alive(ws_connection *c) {
+  uint64_t now = ws_loop_now(c->hub->loop);
+  if (c->paused) c->last_seen = now; /* it is we who do not look */
+  if (now >= death_due(c) && !c->paused) {
+    char message[96];
+    snprintf(message, sizeof message, "no sign of life for %llu ms",
+             (unsigned long long)(now - c->last_seen));
+    ws_connection_fail(c, WS_ETIMEDOUT, message);
+    return;
+  }
+  if (now >= ping_due(c)) send_ping(c);
+  if (!c->ended) schedule_open(c);
+}
+
+void ws_connection_timeout(void *owner) {
+  ws_connection *c = owner;
+  if (c->phase == WS_PHASE_LINGERING) ws_connection_kill(c);
+  else if (c->ended) return;
+  else if (c->state == WS_CONNECTING) open_ran_out(c);
+  else if (c->state == WS_OPEN) keep_alive(c);
+  else closing_ran_out(c);
+}
+
+void ws_connection_seen(ws_connection *c) {
+  c->last_seen = ws_loop_now(c->hub->loop);
+  if (c->awaiting_pong && c->config->idle_timeout &&
+      !c->config->ping_interval)
+    c->awaiting_pong = false;
+}
+
+bool ws_connection_pong(ws_connection *c, const uint8_t *data, size_t len) {
+  if (len != sizeof c->ping_sent || c->ping_sent == 0 ||
+      memcmp(data, &c->ping_sent, len) != 0)
+    return false;
+  c->latency = ws_clock_precise() - c->ping_sent;
+  c->awaiting_pong = false;
+  c->ping_sent = 0;
+  if (c->state == WS_OPEN) schedule_open(c);
+  return true;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+/* Writing: frames gather in the hub's cork while a connection is dealt with
+ * and leave in one write at the end; what the system does not take waits in
+ * the outbox. bufferedAmount is kept here. */
+#include "connection/connection_parts.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "transport/socket.h"
+
+#include <string.h>
+
+/* A payload this long is not copied through the cork. */
+#define LONG_PAYLOAD ((size_t)16 * 1024)
+
+/* More than this waiting is written before the turn ends. */
+#define FLUSH_AT ((size_t)1024 * 1024)
+
+static size_t corked(const ws_connection *c) {
+  return c->hub->corked == c ? c->hub->cork.len : 0;
+}
+
+/* Takes the corked bytes over into their connection's outbox. */
+static int uncork(ws_connection *c) {
+  ws_hub *hub = c->hub;
+  if (corked(c) == 0) return WS_OK;
+  int status = ws_outbox_copy(&c->outbox, hub->cork.data, hub->cork.len,
+                              hub->cork_payload);
+  hub->cork.len = 0;
+  hub->cork_payload = 0;
+  return status;
+}
+
+ws_buffer *ws_connection_out(ws_connection *c) {
+  ws_hub *hub = c->hub;
+  if (hub->corked == c) return &hub->cork;
+  ws_connection *before = hub->corked;
+  if (before && uncork(before) != WS_OK)
+    ws_connection_fail(before, WS_ENOMEM, NULL);
+  ws_buffer_consume(&hub->cork, hub->cork.len);
+  if (hub->cork.cap > 4 * WS_HUB_CORK) ws_buffer_deinit(&hub->cork);
+  hub->cork_payload = 0;
+  hub->corked = c;
+  return &hub->cork;
+}
+
+bool ws_connection_flushed(const ws_connection *c) {
+  return corked(c) == 0 && c->outbox.bytes == 0 &&
+         (!c->stream || !(ws_stream_wants(c->stream) & WS_WRITABLE));
+}
+
+void ws_connection_drop_output(ws_connection *c) {
+  if (c->hub->corked == c) {
+    c->hub->cork.len = 0;
+    c->hub->cork_payload = 0;
+    c->hub->corked = NULL;
+  }
+  c->discarded = c->visible;
+  ws_outbox_clear(&c->outbox);
+}
+
+/* -------------------------------------------------------------- flush */
+
+static void drop_corked(ws_hub *hub, size_t len) {
+  ws_buffer_consume(&hub->cork, len);
+  if (hub->cork_payload > hub->cork.len) hub->cork_payload = hub->cork.len;
+  if (hub->cork.len == 0) hub->cork_payload = 0;
+}
+
+/* The first bytes of what waits, outbox before cork. */
+static size_t gather(ws_connection *c, ws_slice *slices) {
+  size_t count = ws_outbox_gather(&c->outbox, slices, WS_SOCKET_GATHER - 1);
+  bool all = c->outbox.bytes == 0 || count < WS_SOCKET_GATHER - 1;
+  if (all && corked(c) > 0) {
+    slices[count].data = (const char *)c->hub->cork.data;
+    slices[count].len = c->hub->cork.len;
+    count++;
+  }
+  return count;
+}
+
+static void advance(ws_connection *c, size_t len) {
+  size_t queued = c->outbox.bytes < len ? c->outbox.bytes : len;
+  ws_outbox_advance(&c->outbox, queued);
+  if (len > queued) drop_corked(c->hub, len - queued);
+}
+
+/* What arrived before the peer was gone is still read: its Close may be among
+ * it. */
+static bool write_failed(ws_connection *c, int status) {
+  if (c->phase == WS_PHASE_LINGERING) {
+    ws_connection_kill(c);
+    return false;
+  }
+  if (c->write_failed == WS_OK) c->write_failed = status;
+  bool gone = status == WS_EPIPE || status == WS_ECONNRESET;
+  if (!gone || c->phase != WS_PHASE_LIVE) {
+    ws_connection_fail(c, status, ws_stream_why(c->stream));
+    return false;
+  }
+  ws_connection_drop_output(c);
+  return true;
+}
+
+static bool write_all(ws_connection *c) {
+  while (!c->blocked && corked(c) + c->outbox.bytes > 0) {
+    ws_slice slices[WS_SOCKET_GATHER];
+    size_t count = gather(c, slices);
+    ptrdiff_t wrote = ws_stream_write(c->stream, slices, count);
+    if (wrote == WS_EAGAIN) c->blocked = true;
+    else if (wrote < 0) return write_failed(c, (int)wrote);
+    else advance(c, (size_t)wrote);
+  }
+  if (c->stream->below) { /* a filter may hold bytes back */
+    int status = ws_stream_flush(c->stream);
+    if (status < 0 && status != WS_EAGAIN) return write_failed(c, status);
+  }
+  return true;
+}
+
+/* Everything is written and nothing more will be: end our direction. */
+static void finish(ws_connection *c) {
+  if (ws_stream_close(c->stream) == WS_EAGAIN) return;
+  c->finishing = false;
+  if (c->ended) return;
+  ws_connection_settle(c, WS_OK, NULL, c->code, true);
+  ws_connection_linger(c);
+}
+
+bool ws_connection_flush(ws_connection *c) {
+  if (!c->stream || c->phase == WS_PHASE_DEAD ||
+      c->phase == WS_PHASE_SECURING)
+    return false;
+  if (c->write_failed != WS_OK) {
+    ws_connection_drop_output(c);
+    return true;
+  }
+  if (!write_all(c)) return false;
+  if (c->write_failed != WS_OK) return true;
+  if (uncork(c) != WS_OK) {
+    ws_connection_fail(c, WS_ENOMEM, NULL);
+    return false;
+  }
+  /* A peer that pings and does not read gets one pong, the latest. */
+  if (c->session.hold_pong != (c->outbox.bytes > 0) && c->has_session) {
+    bool hold = c->outbox.bytes > 0;
+    ws_session_hold_pong(&c->session, hold, ws_connection_out(c));
+    if (corked(c) > 0 && !write_all(c)) return false;
+    if (uncork(c) != WS_OK) return false;
+  }
+  if (c->finishing && ws_connection_flushed(c)) finish(c);
+  if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
+  return c->phase != WS_PHASE_DEAD;
+}
+
+void ws_connection_flush_task(void *owner) {
+  ws_connection *c = owner;
+  ws_connection_flush(c);
+  ws_connection_tell_buffered(c);
+  if (c->want_drain && c->visible <= c->config->low_water)
+    ws_connection_attend_later(c);
+}
+
+/* ----------------------------------------------------- bufferedAmount */
+
+void ws_connection_tell_buffered(ws_connection *c) {
+  size_t waiting = c->outbox.payload;
+  if (c->hub->corked == c) waiting += c->hub->cork_payload;
+  c->visible = waiting + c->discarded;
+}
+
+uint64_t ws_connection_buffered(const ws_connection *c) { return c->visible; }
+
+bool ws_connection_writable(ws_connection *c) {
+  if (c->visible <= c->config->high_water) return true;
+  if (!c->ended) c->want_drain = true;
+  return false;
+}
+
+/* ------------------------------------------------------- backpressure */
+
+/* The peer reads too slowly: what it has not begun to get is dropped, and a
+ * Close says why, should it ever read again. */
+static void give_up(ws_connection *c) {
+  uncork(c);
+  ws_outbox_trim(&c->outbox);
+  ws_session_close(&c->session, 1013, "too slow", 8, ws_connection_out(c));
+  uncork(c);
+  ws_connection_fail(c, WS_EBACKPRESSURE, NULL);
+}
+
+static bool over_limit(const ws_connection *c, size_t more) {
+  size_t most = c->config->max_backpressure;
+  return most > 0 && c->outbox.bytes + corked(c) + more > most;
+}
+
+void ws_connection_wrote(ws_connection *c) {
+  if (c->ended && c->phase != WS_PHASE_LINGERING) return;
+  bool turning = ws_loop_turning(c->hub->loop);
+  if (turning) ws_loop_post_end(c->hub->loop, &c->flush);
+  bool much = corked(c) >= WS_HUB_CORK || c->outbox.bytes >= FLUSH_AT;
+  if (!turning || (much && !c->blocked)) {
+    if (!turning) ws_loop_post_end(c->hub->loop, &c->flush);
+    if (!ws_connection_flush(c)) return;
+  }
+  if (over_limit(c, 0) && !c->ended && c->state == WS_OPEN) {
+    if (!ws_connection_flush(c) || !over_limit(c, 0)) return;
+    give_up(c);
+  }
+}
+
+/* ------------------------------------------------------------ sending */
+
+/* A server's long payload stays where it is, behind its header. */
+static int send_kept(ws_connection *c, unsigned opcode, const void *data,
+                     size_t len, const ws_lent *lent) {
+  uint8_t head[WS_FRAME_HEAD_MAX];
+  size_t head_len = ws_sender_head(opcode, len, head);
+  void *keeper = lent->keep(lent->lender);
+  if (!keeper) return WS_ENOMEM;
+  ws_kept kept = {data, len, lent->release, keeper};
+  int status = ws_outbox_copy(&c->outbox, head, head_len, 0);
+  if (status == WS_OK) status = ws_outbox_keep(&c->outbox, &kept, 0, true);
+  if (status != WS_OK) lent->release(keeper);
+  return status;
+}
+
+/* A long payload is encoded once into a block of its own. */
+static int send_copied(ws_connection *c, unsigned opcode, const void *data,
+                       size_t len) {
+  ws_buffer room;
+  struct ws_chunk *chunk = ws_outbox_room(len + WS_FRAME_HEAD_MAX, &room);
+  if (!chunk) return WS_ENOMEM;
+  int status = ws_session_send(&c->session, opcode, data, len, &room);
+  if (status != WS_OK) {
+    ws_outbox_discard(chunk);
+    return status;
+  }
+  ws_outbox_commit(&c->outbox, chunk, &room, room.len - len);
+  return WS_OK;
+}
+
+static int enqueue(ws_connection *c, unsigned opcode, const void *data,
+                   size_t len, const ws_lent *lent) {
+  if (len >= LONG_PAYLOAD) {
+    int status = uncork(c);
+    if (status != WS_OK) return status;
+    if (!c->client && lent && lent->keep)
+      return send_kept(c, opcode, data, len, lent);
+    return send_copied(c, opcode, data, len);
+  }
+  int status = ws_session_send(&c->session, opcode, data, len,
+                               ws_connection_out(c));
+  if (status == WS_OK) c->hub->cork_payload += len;
+  return status;
+}
+
+int ws_connection_send(ws_connection *c, unsigned opcode, const void *data,
+                       size_t len, const ws_lent *lent) {
+  if (c->state == WS_CONNECTING) return WS_EINVAL;
+  c->visible += len;
+  if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
+    c->discarded += len;
+    return WS_OK;
+  }
+  int status = enqueue(c, opcode, data, len, lent);
+  if (status != WS_OK) ws_connection_fail(c, status, NULL);
+  else ws_connection_wrote(c);
+  return WS_OK;
+}
+
+int ws_connection_push(ws_connection *c, const ws_kept *frame,
+                       size_t overhead) {
+  if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
+    frame->release(frame->keeper);
+    return WS_OK;
+  }
+  bool skip = c->config->drop_publishes && over_limit(c, frame->len);
+  int status = skip ? WS_EBACKPRESSURE : uncork(c);
+  if (status == WS_OK)
+    status = ws_outbox_keep(&c->outbox, frame, overhead, false);
+  if (status != WS_OK) {
+    frame->release(frame->keeper);
+    if (!skip) ws_connection_fail(c, status, NULL);
+    return status;
+  }
+  c->visible += frame->len - overhead;
+  ws_connection_wrote(c);
+  return WS_OK;
+}
+
+int ws_connection_ping(ws_connection *c, unsigned opcode, const void *data,
+                       size_t len) {
+  if (c->state == WS_CONNECTING || len > WS_CONTROL_MAX) return WS_EINVAL;
+  if (c->state != WS_OPEN || c->ended) return WS_OK;
+  int status = ws_session_control(&c->session, opcode, data, len,
+                                  ws_connection_out(c));
+  if (status != WS_OK) ws_connection_fail(c, status, NULL);
+  else ws_connection_wrote(c);
+  return WS_OK;
+}
+
+int ws_connection_write(ws_connection *c, const void *data, size_t len) {
+  if (c->ended || c->phase != WS_PHASE_LIVE) return WS_ECONNABORTED;
+  int status = ws_buffer_append(ws_connection_out(c), data, len);
+  if (status != WS_OK) {
+    ws_connection_fail(c, status, NULL);
+    return status;
+  }
+  c->visible += len;
+  c->hub->cork_payload += len;
+  ws_connection_wrote(c);
+  return WS_OK;
+}

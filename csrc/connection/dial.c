@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/* A host and port to a connected socket. Addresses are tried in an order that
+ * alternates families, a new one every 250 ms or as soon as one has failed,
+ * and the first to connect wins (RFC 8305 sections 4 and 5). */
+#include "connection/dial.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "transport/socket.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ATTEMPT_DELAY 250 /* milliseconds, RFC 8305 section 8 */
+
+typedef struct attempt {
+  ws_watch watch;
+  ws_dial *dial;
+  ws_fd fd; /* WS_FD_NONE once over */
+  ws_address address;
+} attempt;
+
+struct ws_dial {
+  ws_hub *hub;
+  const ws_dial_events *events;
+  void *owner;
+  ws_timer timer; /* the next attempt */
+  ws_task begin;
+  ws_task burial;
+  uint64_t lookup; /* handle while resolving */
+  bool resolving;
+  bool over;
+  int status; /* the first failure */
+  char failed[WS_ADDRESS_TEXT]; /* the address it happened at */
+  uint16_t port;
+  int family;
+  size_t count, tried, open;
+  attempt *attempts; /* one an address */
+  size_t host_len;
+  char host[];
+};
+
+static void free_dial(void *owner) {
+  ws_dial *dial = owner;
+  ws_memory_free(dial->attempts);
+  ws_memory_free(dial);
+}
+
+static void end_attempt(attempt *a) {
+  if (a->fd == WS_FD_NONE) return;
+  ws_loop_unwatch(a->dial->hub->loop, &a->watch);
+  ws_socket_close(a->fd);
+  a->fd = WS_FD_NONE;
+  a->dial->open--;
+}
+
+static void stop(ws_dial *dial) {
+  ws_loop *loop = dial->hub->loop;
+  dial->over = true;
+  if (dial->resolving && dial->hub->resolver)
+    ws_resolver_cancel(dial->hub->resolver, dial->lookup);
+  ws_loop_stop_timer(loop, &dial->timer);
+  ws_loop_cancel(loop, &dial->begin);
+  for (size_t i = 0; i < dial->tried; i++) end_attempt(&dial->attempts[i]);
+  ws_loop_dispose(loop, &dial->burial);
+}
+
+static void succeed(ws_dial *dial, ws_fd fd) {
+  ws_dial_result result = {WS_OK, fd, NULL};
+  stop(dial);
+  dial->events->on_done(dial->owner, &result);
+}
+
+static void give_up(ws_dial *dial, int status, const char *message) {
+  ws_dial_result result = {status, WS_FD_NONE, message};
+  stop(dial);
+  dial->events->on_done(dial->owner, &result);
+}
+
+static void all_failed(ws_dial *dial) {
+  char message[400];
+  const char *text = ws_status_text(dial->status);
+  if (dial->host_len == strlen(dial->failed) &&
+      memcmp(dial->host, dial->failed, dial->host_len) == 0)
+    snprintf(message, sizeof message, "tcp: %s port %u: %s", dial->failed,
+             dial->port, text);
+  else
+    snprintf(message, sizeof message, "tcp: %.200s (%s) port %u: %s",
+             dial->host, dial->failed, dial->port, text);
+  give_up(dial, dial->status, message);
+}
+
+/* ----------------------------------------------------------- attempts */
+
+static void attempt_next(void *owner);
+
+static void attempt_failed(attempt *a, int status) {
+  ws_dial *dial = a->dial;
+  end_attempt(a);
+  if (dial->status == WS_OK) {
+    dial->status = status;
+    ws_address_text(&a->address, dial->failed);
+  }
+  if (dial->tried < dial->count) attempt_next(dial);
+  else if (dial->open == 0) all_failed(dial);
+}
+
+static void attempt_ready(void *owner, unsigned events) {
+  attempt *a = owner;
+  (void)events;
+  if (a->fd == WS_FD_NONE) return;
+  int status = ws_socket_connected(a->fd);
+  if (status == WS_EAGAIN) return;
+  if (status != WS_OK) {
+    attempt_failed(a, status);
+    return;
+  }
+  ws_fd fd = a->fd;
+  ws_loop_unwatch(a->dial->hub->loop, &a->watch);
+  a->fd = WS_FD_NONE;
+  a->dial->open--;
+  succeed(a->dial, fd);
+}
+
+static int watch_attempt(attempt *a) {
+  a->watch.ready = attempt_ready;
+  a->watch.owner = a;
+  return ws_loop_watch(a->dial->hub->loop, &a->watch, a->fd, WS_WRITABLE);
+}
+
+/* Starts the next attempt. Those that fail at once are gone through in a
+ * loop, not by recursion. */
+static void attempt_next(void *owner) {
+  ws_dial *dial = owner;
+  while (dial->tried < dial->count) {
+    attempt *a = &dial->attempts[dial->tried++];
+    a->fd = WS_FD_NONE;
+    int status = ws_socket_connect(&a->address, &a->fd);
+    if (status == WS_OK) {
+      ws_fd fd = a->fd;
+      a->fd = WS_FD_NONE;
+      succeed(dial, fd);
+      return;
+    }
+    if (status == WS_EAGAIN) {
+      dial->open++;
+      status = watch_attempt(a);
+      if (status == WS_OK) {
+        if (dial->tried < dial->count &&
+            ws_loop_start_timer(dial->hub->loop, &dial->timer,
+                                ATTEMPT_DELAY) != WS_OK)
+          continue;
+        return;
+      }
+      end_attempt(a);
+    }
+    if (dial->status == WS_OK) {
+      dial->status = status;
+      ws_address_text(&a->address, dial->failed);
+    }
+  }
+  if (dial->open == 0) all_failed(dial);
+}
+
+/* Alternates families, starting with the one the system put first. */
+static void interleave(attempt *attempts, const ws_address *addresses,
+                       size_t count) {
+  int first = ws_address_family(&addresses[0]);
+  size_t turn[2] = {0, 0}; /* next index to look at, a family */
+  for (size_t filled = 0, which = 0; filled < count; which ^= 1) {
+    size_t i = turn[which];
+    while (i < count &&
+           (ws_address_family(&addresses[i]) == first) != (which == 0))
+      i++;
+    if (i < count) attempts[filled++].address = addresses[i++];
+    turn[which] = i;
+  }
+}
+
+static void begin_attempts(ws_dial *dial, const ws_address *addresses,
+                           size_t count) {
+  dial->attempts = ws_memory_new(count * sizeof *dial->attempts);
+  if (!dial->attempts) {
+    give_up(dial, WS_ENOMEM, NULL);
+    return;
+  }
+  interleave(dial->attempts, addresses, count);
+  for (size_t i = 0; i < count; i++) dial->attempts[i].dial = dial;
+  dial->count = count;
+  dial->events->on_stage(dial->owner, "tcp: connecting");
+  attempt_next(dial);
+}
+
+/* -------------------------------------------------------------- names */
+
+static void answered(void *owner, ws_lookup *lookup) {
+  ws_dial *dial = owner;
+  dial->resolving = false;
+  if (lookup->status == WS_OK && lookup->count > 0) {
+    begin_attempts(dial, lookup->addresses, lookup->count);
+  } else {
+    char message[400];
+    int status = lookup->status == WS_OK ? WS_ENOTFOUND : lookup->status;
+    snprintf(message, sizeof message, "name: cannot resolve '%.253s': %s",
+             dial->host, lookup->why ? lookup->why : ws_status_text(status));
+    give_up(dial, status, message);
+  }
+  ws_lookup_free(lookup);
+}
+
+/* From here on in a turn of the loop. */
+static void begin(void *owner) {
+  ws_dial *dial = owner;
+  if (dial->count == 1) { /* a literal or a path, put there by start */
+    attempt_next(dial);
+    return;
+  }
+  ws_resolver *resolver = ws_hub_resolver(dial->hub, answered);
+  ws_slice host = {dial->host, dial->host_len};
+  int status = WS_ENOMEM;
+  if (resolver)
+    status = ws_resolver_start(resolver, host, dial->port,
+                               dial->family, dial, &dial->lookup);
+  dial->resolving = status == WS_OK;
+  if (status != WS_OK) give_up(dial, status, "name: cannot ask the resolver");
+}
+
+/* A dial of one known address. */
+static int known(ws_dial *dial, const ws_address *address) {
+  dial->attempts = ws_memory_new(sizeof *dial->attempts);
+  if (!dial->attempts) return WS_ENOMEM;
+  dial->attempts[0].dial = dial;
+  dial->attempts[0].fd = WS_FD_NONE;
+  dial->attempts[0].address = *address;
+  dial->count = 1;
+  return WS_OK;
+}
+
+/* What needs no resolver. */
+static int find_address(ws_dial *dial, const ws_dial_target *target) {
+  ws_address address;
+  if (target->unix_path.len > 0) {
+    int status = ws_address_unix(&address, target->unix_path);
+    return status == WS_OK ? known(dial, &address) : status;
+  }
+  if (ws_address_parse(&address, target->host, target->port))
+    return known(dial, &address);
+  dial->events->on_stage(dial->owner, "name: resolving the host");
+  return WS_OK;
+}
+
+int ws_dial_start(ws_hub *hub, const ws_dial_target *target,
+                  const ws_dial_events *events, void *owner,
+                  ws_dial **result) {
+  ws_slice name = target->unix_path.len ? target->unix_path : target->host;
+  ws_dial *dial = ws_memory_new(sizeof *dial + name.len + 1);
+  if (!dial) return WS_ENOMEM;
+  dial->hub = hub;
+  dial->events = events;
+  dial->owner = owner;
+  dial->port = target->port;
+  dial->family = target->family;
+  memcpy(dial->host, name.data, name.len);
+  dial->host_len = name.len;
+  dial->timer.fire = attempt_next;
+  dial->begin.run = begin;
+  dial->burial.run = free_dial;
+  dial->timer.owner = dial->begin.owner = dial->burial.owner = dial;
+  int status = find_address(dial, target);
+  if (status != WS_OK) {
+    free_dial(dial);
+    return status;
+  }
+  ws_loop_post(hub->loop, &dial->begin);
+  *result = dial;
+  return WS_OK;
+}
+
+void ws_dial_cancel(ws_dial *dial) {
+  if (dial && !dial->over) stop(dial);
+}

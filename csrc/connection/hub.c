@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* What all connections of a loop share, made when first needed. */
+#include "connection/hub.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "connection/connection.h"
+#include "connection/server.h"
+
+#include <string.h>
+
+static void on_answers(void *owner, unsigned events) {
+  ws_hub *hub = owner;
+  (void)events;
+  for (;;) {
+    ws_lookup *lookup = ws_resolver_next(hub->resolver);
+    if (!lookup) return;
+    hub->answered(lookup->owner, lookup);
+  }
+}
+
+void ws_hub_init(ws_hub *hub, ws_loop *loop) {
+  memset(hub, 0, sizeof *hub);
+  hub->loop = loop;
+  ws_buffer_init(&hub->cork, ws_memory_resize, 0);
+}
+
+void ws_hub_deinit(ws_hub *hub) {
+  while (hub->first) ws_connection_abandon(hub->first);
+  while (hub->servers) ws_server_abandon(hub->servers);
+  if (hub->resolver) {
+    ws_loop_unwatch(hub->loop, &hub->answers);
+    ws_resolver_free(hub->resolver);
+    hub->resolver = NULL;
+  }
+  ws_buffer_deinit(&hub->cork);
+  ws_memory_free(hub->input);
+  hub->input = NULL;
+}
+
+uint8_t *ws_hub_input(ws_hub *hub) {
+  if (!hub->input) hub->input = ws_memory_resize(NULL, WS_HUB_INPUT);
+  return hub->input;
+}
+
+ws_resolver *ws_hub_resolver(ws_hub *hub,
+                             void (*answered)(void *owner,
+                                              ws_lookup *lookup)) {
+  if (hub->resolver) return hub->resolver;
+  ws_resolver *resolver = ws_resolver_new();
+  if (!resolver) return NULL;
+  hub->answers.ready = on_answers;
+  hub->answers.owner = hub;
+  if (ws_loop_watch(hub->loop, &hub->answers, ws_resolver_fd(resolver),
+                    WS_READABLE) != WS_OK) {
+    ws_resolver_free(resolver);
+    return NULL;
+  }
+  hub->answered = answered;
+  hub->resolver = resolver;
+  return resolver;
+}

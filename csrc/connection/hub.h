@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/* What all connections of one loop share: the buffer they read into, the cork
+ * their small frames leave through, the resolver, and the list of them. */
+#pragma once
+#include "bytes/buffer.h"
+#include "loop/loop.h"
+#include "transport/resolve.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct ws_connection;
+struct ws_server;
+
+#define WS_HUB_INPUT ((size_t)256 * 1024) /* bytes one read gives at most */
+#define WS_HUB_CORK ((size_t)64 * 1024)   /* corked bytes that leave at once */
+
+/* Fields are private to connection/. */
+typedef struct ws_hub {
+  ws_loop *loop;
+  uint8_t *input;               /* WS_HUB_INPUT bytes, made on first use */
+  ws_buffer cork;               /* frames of `corked`, not yet written */
+  size_t cork_payload;          /* of these, how many are payload */
+  struct ws_connection *corked; /* whose they are, or NULL */
+  struct ws_connection *first;  /* all connections not yet dead */
+  struct ws_server *servers;    /* all that are not yet freed */
+  ws_resolver *resolver;        /* made on first use */
+  ws_watch answers;             /* on the resolver's descriptor */
+  void (*answered)(void *owner, ws_lookup *lookup);
+} ws_hub;
+
+/* The loop is borrowed. */
+void ws_hub_init(ws_hub *hub, ws_loop *loop);
+
+/* Drops every connection and server without a word to its owner, who still
+ * has to release it, then frees what is shared. */
+void ws_hub_deinit(ws_hub *hub);
+
+/* The shared input buffer, or NULL without memory. */
+uint8_t *ws_hub_input(ws_hub *hub);
+
+/* The resolver; each answer is handed to `answered(lookup->owner, lookup)`,
+ * which owns the lookup; the first caller's holds for all. NULL without
+ * memory or descriptors. */
+ws_resolver *ws_hub_resolver(ws_hub *hub,
+                             void (*answered)(void *owner,
+                                              ws_lookup *lookup));

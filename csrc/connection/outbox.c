@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/* What waits to be written. Short frames share chunks; long payloads stay
+ * where they are until they have been written. Writes nothing itself. */
+#include "connection/outbox.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+
+#include <string.h>
+
+/* Copied frames go into chunks of at least this, so that many short ones
+ * share one. */
+#define CHUNK_SIZE ((size_t)4000)
+
+typedef struct ws_chunk {
+  struct ws_chunk *next;
+  const uint8_t *data; /* the first unwritten byte */
+  size_t len;
+  size_t overhead;     /* of these, how many are no payload */
+  size_t room;         /* bytes free behind, in a chunk of its own */
+  bool begun;          /* some of it has been written */
+  bool continues;      /* its frame began in the chunk before */
+  void (*release)(void *keeper);
+  void *keeper;
+  uint8_t own[];
+} ws_chunk;
+
+static ws_chunk *chunk_new(size_t size) {
+  ws_chunk *chunk = ws_memory_new(sizeof *chunk + size);
+  if (!chunk) return NULL;
+  chunk->data = chunk->own;
+  chunk->room = size;
+  return chunk;
+}
+
+static void chunk_free(ws_chunk *chunk) {
+  if (chunk->release) chunk->release(chunk->keeper);
+  ws_memory_free(chunk);
+}
+
+static size_t chunk_payload(const ws_chunk *chunk) {
+  return chunk->len > chunk->overhead ? chunk->len - chunk->overhead : 0;
+}
+
+static void append(ws_outbox *outbox, ws_chunk *chunk) {
+  if (outbox->tail) outbox->tail->next = chunk;
+  else outbox->head = chunk;
+  outbox->tail = chunk;
+  outbox->bytes += chunk->len;
+  outbox->payload += chunk_payload(chunk);
+}
+
+static void drop_head(ws_outbox *outbox) {
+  ws_chunk *chunk = outbox->head;
+  outbox->head = chunk->next;
+  if (!outbox->head) outbox->tail = NULL;
+  outbox->bytes -= chunk->len;
+  outbox->payload -= chunk_payload(chunk);
+  chunk_free(chunk);
+}
+
+void ws_outbox_clear(ws_outbox *outbox) {
+  while (outbox->head) drop_head(outbox);
+}
+
+int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
+                   size_t payload) {
+  if (len == 0) return WS_OK;
+  ws_chunk *chunk = outbox->tail;
+  if (!chunk || chunk->release || chunk->room < len) {
+    chunk = chunk_new(len > CHUNK_SIZE ? len : CHUNK_SIZE);
+    if (!chunk) return WS_ENOMEM;
+    append(outbox, chunk);
+  }
+  uint8_t *end = chunk->own + (chunk->data - chunk->own) + chunk->len;
+  memcpy(end, data, len);
+  outbox->payload -= chunk_payload(chunk);
+  chunk->len += len;
+  chunk->overhead += len - payload;
+  chunk->room -= len;
+  outbox->bytes += len;
+  outbox->payload += chunk_payload(chunk);
+  return WS_OK;
+}
+
+int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t overhead,
+                   bool continues) {
+  ws_chunk *chunk = chunk_new(0);
+  if (!chunk) return WS_ENOMEM;
+  chunk->data = kept->data;
+  chunk->len = kept->len;
+  chunk->overhead = overhead;
+  chunk->continues = continues;
+  chunk->release = kept->release;
+  chunk->keeper = kept->keeper;
+  append(outbox, chunk);
+  return WS_OK;
+}
+
+ws_chunk *ws_outbox_room(size_t size, ws_buffer *room) {
+  ws_chunk *chunk = chunk_new(size);
+  if (chunk) ws_buffer_init_fixed(room, chunk->own, size);
+  return chunk;
+}
+
+void ws_outbox_commit(ws_outbox *outbox, ws_chunk *chunk,
+                      const ws_buffer *room, size_t overhead) {
+  chunk->len = room->len;
+  chunk->room -= room->len;
+  chunk->overhead = overhead;
+  append(outbox, chunk);
+}
+
+void ws_outbox_discard(ws_chunk *chunk) {
+  chunk_free(chunk);
+}
+
+size_t ws_outbox_gather(const ws_outbox *outbox, ws_slice *slices,
+                        size_t most) {
+  size_t count = 0;
+  const ws_chunk *chunk = outbox->head;
+  for (; chunk && count < most; chunk = chunk->next) {
+    slices[count].data = (const char *)chunk->data;
+    slices[count].len = chunk->len;
+    count++;
+  }
+  return count;
+}
+
+void ws_outbox_advance(ws_outbox *outbox, size_t len) {
+  while (len > 0 && outbox->head) {
+    ws_chunk *chunk = outbox->head;
+    if (len >= chunk->len) {
+      len -= chunk->len;
+      drop_head(outbox);
+      continue;
+    }
+    outbox->payload -= chunk_payload(chunk);
+    chunk->data += len;
+    chunk->len -= len;
+    chunk->begun = true;
+    outbox->bytes -= len;
+    outbox->payload += chunk_payload(chunk);
+    return;
+  }
+}
+
+void ws_outbox_trim(ws_outbox *outbox) {
+  ws_chunk *last = outbox->head;
+  if (!last) return;
+  if (!last->begun && !last->continues) {
+    ws_outbox_clear(outbox);
+    return;
+  }
+  while (last->next && last->next->continues) last = last->next;
+  ws_chunk *rest = last->next;
+  last->next = NULL;
+  outbox->tail = last;
+  while (rest) {
+    ws_chunk *next = rest->next;
+    outbox->bytes -= rest->len;
+    outbox->payload -= chunk_payload(rest);
+    chunk_free(rest);
+    rest = next;
+  }
+}

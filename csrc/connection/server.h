@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening: accepts without spinning, keeps the list of its connections,
+ * closes them politely. */
+#pragma once
+#include "connection/connection.h"
+#include "connection/topics.h"
+#include "transport/stream_tls.h"
+
+typedef struct ws_server ws_server;
+
+typedef struct ws_server_options {
+  ws_slice host; /* a literal address, or "localhost"; empty: 127.0.0.1 */
+  uint16_t port; /* 0: any */
+  ws_slice path; /* a Unix socket instead */
+  ws_tls *tls;   /* NULL: plain; referenced */
+  size_t max_connections; /* 0: no limit; above it 503 and closed */
+  int backlog;
+  bool reuse_port;
+} ws_server_options;
+
+typedef struct ws_server_events {
+  /* A connection came in: the owner for it, or NULL to drop it. The
+   * connection's events go to what this returns. */
+  void *(*on_accept)(void *owner, ws_connection *connection);
+  /* After ws_server_close, when the last connection is gone; the last. */
+  void (*on_closed)(void *owner);
+} ws_server_events;
+
+/* WS_OK or why it cannot listen, with a sentence in `why`. Takes a reference
+ * to config. */
+int ws_server_listen(ws_hub *hub, ws_connection_config *config,
+                     const ws_server_options *options,
+                     const ws_connection_events *connection_events,
+                     const ws_server_events *events, void *owner,
+                     ws_server **server, char *why, size_t why_size);
+
+/* Stops listening and closes every connection with `code` (requests that
+ * wait are dropped). */
+void ws_server_close(ws_server *server, unsigned code);
+
+/* The owner lets go: no more events of the server itself; it stops listening
+ * if it still does. */
+void ws_server_release(ws_server *server);
+
+/* For hub.c: it stops without a word; the owner still has to release it. */
+void ws_server_abandon(ws_server *server);
+
+/* New connections get this from now on; referenced. NULL is not allowed. */
+void ws_server_set_tls(ws_server *server, ws_tls *tls);
+
+/* Where it listens. */
+const ws_address *ws_server_address(const ws_server *server);
+
+size_t ws_server_count(const ws_server *server); /* OPEN and closing ones */
+ws_connection *ws_server_first(const ws_server *server);
+ws_topics *ws_server_topics(ws_server *server);
+ws_server *ws_server_of(const ws_connection *connection); /* NULL: a client's */

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+/* Topics in a hash table, each with an array of its subscriptions; each
+ * subscription knows its places, so joining and leaving cost the same however
+ * many there are. A published frame is encoded once and shared. */
+#include "connection/topics.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+
+#include <string.h>
+
+typedef struct ws_topic {
+  struct ws_topic *next; /* in its bucket */
+  struct ws_subscription **subscribers;
+  size_t count, cap;
+  uint32_t hash;
+  size_t len;
+  char name[];
+} ws_topic;
+
+typedef struct ws_subscription {
+  ws_topic *topic;
+  ws_connection *connection;
+  size_t place; /* in topic->subscribers */
+  struct ws_subscription *next; /* of the connection */
+} ws_subscription;
+
+/* FNV-1a. The names are the program's own, not the peer's. */
+static uint32_t hash_of(ws_slice name) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < name.len; i++)
+    hash = (hash ^ (uint8_t)name.data[i]) * 16777619u;
+  return hash;
+}
+
+static ws_topic **place_of(ws_topics *topics, ws_slice name, uint32_t hash) {
+  if (topics->bucket_count == 0) return NULL;
+  ws_topic **at = &topics->buckets[hash & (topics->bucket_count - 1)];
+  while (*at) {
+    const ws_topic *topic = *at;
+    if (topic->hash == hash && topic->len == name.len &&
+        memcmp(topic->name, name.data, name.len) == 0)
+      break;
+    at = &(*at)->next;
+  }
+  return at;
+}
+
+static ws_topic *find(ws_topics *topics, ws_slice name) {
+  ws_topic **at = place_of(topics, name, hash_of(name));
+  return at ? *at : NULL;
+}
+
+static bool grow_table(ws_topics *topics) {
+  if (topics->count < topics->bucket_count) return true;
+  size_t count = topics->bucket_count ? topics->bucket_count * 2 : 16;
+  ws_topic **buckets = ws_memory_new(count * sizeof *buckets);
+  if (!buckets) return topics->bucket_count > 0;
+  for (size_t i = 0; i < topics->bucket_count; i++) {
+    while (topics->buckets[i]) {
+      ws_topic *topic = topics->buckets[i];
+      topics->buckets[i] = topic->next;
+      topic->next = buckets[topic->hash & (count - 1)];
+      buckets[topic->hash & (count - 1)] = topic;
+    }
+  }
+  ws_memory_free(topics->buckets);
+  topics->buckets = buckets;
+  topics->bucket_count = count;
+  return true;
+}
+
+static ws_topic *find_or_add(ws_topics *topics, ws_slice name) {
+  ws_topic *topic = find(topics, name);
+  if (topic) return topic;
+  if (!grow_table(topics)) return NULL;
+  topic = ws_memory_new(sizeof *topic + name.len);
+  if (!topic) return NULL;
+  topic->hash = hash_of(name);
+  topic->len = name.len;
+  if (name.len) memcpy(topic->name, name.data, name.len);
+  *place_of(topics, name, topic->hash) = topic;
+  topics->count++;
+  return topic;
+}
+
+static void drop_if_empty(ws_topics *topics, ws_topic *topic) {
+  if (topic->count > 0) return;
+  ws_slice name = {topic->name, topic->len};
+  ws_topic **at = place_of(topics, name, topic->hash);
+  *at = topic->next;
+  topics->count--;
+  ws_memory_free(topic->subscribers);
+  ws_memory_free(topic);
+}
+
+static bool reserve_place(ws_topic *topic) {
+  if (topic->count < topic->cap) return true;
+  size_t cap = topic->cap ? topic->cap * 2 : 4;
+  void *grown = ws_memory_resize(topic->subscribers,
+                                 cap * sizeof *topic->subscribers);
+  if (!grown) return false;
+  topic->subscribers = grown;
+  topic->cap = cap;
+  return true;
+}
+
+static void leave(ws_topics *topics, ws_subscription *subscription) {
+  ws_topic *topic = subscription->topic;
+  ws_subscription *last = topic->subscribers[--topic->count];
+  topic->subscribers[subscription->place] = last;
+  last->place = subscription->place;
+  ws_memory_free(subscription);
+  drop_if_empty(topics, topic);
+}
+
+/* Where the connection's list points to its subscription of `topic`. */
+static ws_subscription **link_to(ws_connection *connection,
+                                 const ws_topic *topic) {
+  ws_subscription **at =
+      &ws_connection_links_of(connection)->subscriptions;
+  while (*at && (*at)->topic != topic) at = &(*at)->next;
+  return at;
+}
+
+void ws_topics_deinit(ws_topics *topics) {
+  ws_memory_free(topics->buckets);
+  memset(topics, 0, sizeof *topics);
+}
+
+int ws_topics_subscribe(ws_topics *topics, ws_connection *connection,
+                        ws_slice name) {
+  ws_topic *topic = find_or_add(topics, name);
+  if (!topic) return WS_ENOMEM;
+  ws_subscription **link = link_to(connection, topic);
+  if (*link) return WS_OK;
+  ws_subscription *subscription = ws_memory_new(sizeof *subscription);
+  if (!subscription || !reserve_place(topic)) {
+    ws_memory_free(subscription);
+    drop_if_empty(topics, topic);
+    return WS_ENOMEM;
+  }
+  subscription->topic = topic;
+  subscription->connection = connection;
+  subscription->place = topic->count;
+  topic->subscribers[topic->count++] = subscription;
+  *link = subscription;
+  return WS_OK;
+}
+
+bool ws_topics_unsubscribe(ws_topics *topics, ws_connection *connection,
+                           ws_slice name) {
+  ws_topic *topic = find(topics, name);
+  if (!topic) return false;
+  ws_subscription **link = link_to(connection, topic);
+  ws_subscription *subscription = *link;
+  if (!subscription) return false;
+  *link = subscription->next;
+  leave(topics, subscription);
+  return true;
+}
+
+void ws_topics_leave(ws_topics *topics, ws_connection *connection) {
+  ws_connection_links *links = ws_connection_links_of(connection);
+  while (links->subscriptions) {
+    ws_subscription *subscription = links->subscriptions;
+    links->subscriptions = subscription->next;
+    leave(topics, subscription);
+  }
+}
+
+bool ws_topics_of(ws_connection *connection, size_t nth, ws_slice *name) {
+  const ws_subscription *subscription =
+      ws_connection_links_of(connection)->subscriptions;
+  while (subscription && nth-- > 0) subscription = subscription->next;
+  if (!subscription) return false;
+  *name = (ws_slice){subscription->topic->name, subscription->topic->len};
+  return true;
+}
+
+/* --------------------------------------------------------- publishing */
+
+/* A frame for many, counted. */
+typedef struct shared_frame {
+  size_t references;
+  uint8_t bytes[];
+} shared_frame;
+
+static void unref_frame(void *keeper) {
+  shared_frame *frame = keeper;
+  if (--frame->references == 0) ws_memory_free(frame);
+}
+
+ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
+                            const void *data, size_t len,
+                            const ws_connection *except) {
+  ws_topic *topic = find(topics, name);
+  if (!topic) return 0;
+  uint8_t head[WS_FRAME_HEAD_MAX];
+  size_t head_len = ws_sender_head(opcode, len, head);
+  shared_frame *frame =
+      ws_memory_resize(NULL, sizeof *frame + head_len + len);
+  if (!frame) return WS_ENOMEM;
+  memcpy(frame->bytes, head, head_len);
+  if (len) memcpy(frame->bytes + head_len, data, len);
+  frame->references = 1;
+  ws_kept kept = {frame->bytes, head_len + len, unref_frame, frame};
+  ptrdiff_t sent = 0;
+  /* Backwards: one that fails now leaves, and the last takes its place. */
+  for (size_t i = topic->count; i-- > 0;) {
+    ws_connection *connection = topic->subscribers[i]->connection;
+    if (connection == except) continue;
+    frame->references++;
+    bool last = topic->count == 1;
+    if (ws_connection_push(connection, &kept, head_len) == WS_OK) sent++;
+    if (last) break; /* it may have taken the topic with it */
+  }
+  unref_frame(frame);
+  return sent;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Who listens to what: topics, their subscribers, and publishing a frame that
+ * is encoded once for all of them. */
+#pragma once
+#include "bytes/slice.h"
+#include "connection/connection.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Fields are private to topics.c. Zeroed is ready. */
+typedef struct ws_topics {
+  struct ws_topic **buckets;
+  size_t bucket_count; /* a power of two */
+  size_t count;
+} ws_topics;
+
+/* No subscriber may be left. */
+void ws_topics_deinit(ws_topics *topics);
+
+/* WS_OK (also when it already was) or WS_ENOMEM. */
+int ws_topics_subscribe(ws_topics *topics, ws_connection *connection,
+                        ws_slice name);
+
+/* True when it was subscribed. */
+bool ws_topics_unsubscribe(ws_topics *topics, ws_connection *connection,
+                           ws_slice name);
+
+/* Drops all of a connection's subscriptions. */
+void ws_topics_leave(ws_topics *topics, ws_connection *connection);
+
+/* The n-th topic of a connection; false past the last. */
+bool ws_topics_of(ws_connection *connection, size_t nth, ws_slice *name);
+
+/* Sends to every subscriber but `except` (may be NULL). How many it went to,
+ * or WS_ENOMEM. */
+ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
+                            const void *data, size_t len,
+                            const ws_connection *except);

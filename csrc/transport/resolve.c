@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT */
+/* getaddrinfo in threads of its own. What the threads touch is one counted
+ * desk: it outlives the resolver when a thread hangs in the system. */
+#include "transport/resolve.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "transport/socket.h"
+
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define THREADS_MOST 8
+#define NAME_MOST 253
+
+typedef struct question {
+  struct question *next;
+  uint64_t handle;
+  int family;
+  uint16_t port;
+  ws_lookup *lookup; /* where the answer goes */
+  char host[NAME_MOST + 1];
+} question;
+
+/* One answered or to be answered, with the handle it is known by. */
+typedef struct answer {
+  ws_lookup lookup; /* first: what is given out */
+  uint64_t handle;
+} answer;
+
+typedef struct desk {
+  pthread_mutex_t lock;
+  unsigned references; /* the resolver and each thread */
+  unsigned threads;
+  bool abandoned;
+  ws_fd wake[2]; /* [0] is watched, [1] written to */
+  question *first, **last;
+  ws_lookup *asking[THREADS_MOST]; /* what threads are at */
+  ws_lookup *answered, **answered_last;
+} desk;
+
+struct ws_resolver {
+  desk *desk;
+  uint64_t handles;
+};
+
+static _Atomic(ws_resolve_with *) replacement;
+
+static void free_questions(desk *d) {
+  while (d->first) {
+    question *q = d->first;
+    d->first = q->next;
+    ws_lookup_free(q->lookup);
+    ws_memory_free(q);
+  }
+}
+
+/* Called with the lock held; gives it up. */
+static void leave(desk *d) {
+  bool last = --d->references == 0;
+  pthread_mutex_unlock(&d->lock);
+  if (!last) return;
+  free_questions(d);
+  while (d->answered) {
+    ws_lookup *lookup = d->answered;
+    d->answered = lookup->next;
+    ws_lookup_free(lookup);
+  }
+  ws_socket_close(d->wake[0]);
+  ws_socket_close(d->wake[1]);
+  pthread_mutex_destroy(&d->lock);
+  ws_memory_free(d);
+}
+
+/* ---------------------------------------------------------- in threads */
+
+static void keep_address(ws_lookup *lookup, const struct addrinfo *info) {
+  if (lookup->count == WS_RESOLVE_MOST) return;
+  if (info->ai_family != AF_INET && info->ai_family != AF_INET6) return;
+  ws_address address;
+  memset(&address, 0, sizeof address);
+  memcpy(address.sockaddr.bytes, info->ai_addr, info->ai_addrlen);
+  address.len = (uint32_t)info->ai_addrlen;
+  for (size_t i = 0; i < lookup->count; i++)
+    if (memcmp(&lookup->addresses[i], &address, sizeof address) == 0) return;
+  lookup->addresses[lookup->count++] = address;
+}
+
+static int ask(const question *q, int flags, struct addrinfo **list) {
+  char port[8];
+  struct addrinfo hints;
+  memset(&hints, 0, sizeof hints);
+  hints.ai_family = q->family == 4   ? AF_INET
+                    : q->family == 6 ? AF_INET6
+                                     : AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = flags | AI_NUMERICSERV;
+  snprintf(port, sizeof port, "%u", q->port);
+  return getaddrinfo(q->host, port, &hints, list);
+}
+
+static void resolve(const question *q, ws_lookup *lookup) {
+  struct addrinfo *list = NULL;
+  /* A host with nothing but loopback has no "configured" family. */
+  int result = ask(q, AI_ADDRCONFIG, &list);
+  if (result != 0 && result != EAI_AGAIN && result != EAI_MEMORY)
+    result = ask(q, 0, &list);
+  if (result != 0) {
+    lookup->status = result == EAI_MEMORY ? WS_ENOMEM : WS_ENOTFOUND;
+    lookup->why = gai_strerror(result);
+    return;
+  }
+  for (struct addrinfo *info = list; info; info = info->ai_next)
+    keep_address(lookup, info);
+  freeaddrinfo(list);
+  lookup->status = lookup->count ? WS_OK : WS_ENOTFOUND;
+}
+
+static void answer_one(question *q) {
+  ws_resolve_with *with = atomic_load(&replacement);
+  if (with) with(q->host, q->port, q->family, q->lookup);
+  else resolve(q, q->lookup);
+}
+
+static void wake(desk *d) {
+  ws_slice one = {"", 1};
+  ws_socket_write(d->wake[1], &one, 1); /* full is as good as written */
+}
+
+static ws_lookup **free_place(desk *d) {
+  size_t i = 0;
+  while (d->asking[i]) i++; /* one for each thread, so there is one */
+  return &d->asking[i];
+}
+
+/* Takes questions until there is none, then ends. */
+static void *work(void *argument) {
+  desk *d = argument;
+  pthread_mutex_lock(&d->lock);
+  while (d->first && !d->abandoned) {
+    question *q = d->first;
+    d->first = q->next;
+    if (!d->first) d->last = &d->first;
+    ws_lookup **place = free_place(d);
+    *place = q->lookup;
+    pthread_mutex_unlock(&d->lock);
+    answer_one(q);
+    pthread_mutex_lock(&d->lock);
+    *place = NULL;
+    q->lookup->next = NULL;
+    *d->answered_last = q->lookup;
+    d->answered_last = &q->lookup->next;
+    ws_memory_free(q);
+    wake(d);
+  }
+  d->threads--;
+  leave(d);
+  return NULL;
+}
+
+/* Called with the lock held. */
+static int start_thread(desk *d) {
+  if (d->threads == THREADS_MOST) return WS_OK;
+  pthread_t thread;
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread */
+  d->references++;
+  d->threads++;
+  int error = pthread_create(&thread, NULL, work, d);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (error == 0) {
+    pthread_detach(thread);
+    return WS_OK;
+  }
+  d->references--;
+  d->threads--;
+  return d->threads > 0 ? WS_OK : WS_ESYSTEM; /* another will get to it */
+}
+
+/* ----------------------------------------------------------- the owner */
+
+ws_resolver *ws_resolver_new(void) {
+  ws_resolver *resolver = ws_memory_new(sizeof *resolver);
+  desk *d = ws_memory_new(sizeof *d);
+  if (!resolver || !d || ws_socket_pair(d->wake) != WS_OK) {
+    ws_memory_free(resolver);
+    ws_memory_free(d);
+    return NULL;
+  }
+  pthread_mutex_init(&d->lock, NULL);
+  d->references = 1;
+  d->last = &d->first;
+  d->answered_last = &d->answered;
+  resolver->desk = d;
+  return resolver;
+}
+
+void ws_resolver_free(ws_resolver *resolver) {
+  desk *d = resolver->desk;
+  ws_memory_free(resolver);
+  pthread_mutex_lock(&d->lock);
+  d->abandoned = true;
+  free_questions(d);
+  d->last = &d->first;
+  leave(d);
+}
+
+ws_fd ws_resolver_fd(const ws_resolver *resolver) {
+  return resolver->desk->wake[0];
+}
+
+static question *write_question(ws_slice host, uint16_t port, int family,
+                                void *owner, uint64_t handle) {
+  question *q = ws_memory_new(sizeof *q);
+  answer *a = ws_memory_new(sizeof *a);
+  if (!q || !a) {
+    ws_memory_free(q);
+    ws_memory_free(a);
+    return NULL;
+  }
+  a->handle = q->handle = handle;
+  a->lookup.owner = owner;
+  q->lookup = &a->lookup;
+  q->port = port;
+  q->family = family;
+  size_t len = host.len < NAME_MOST ? host.len : NAME_MOST;
+  memcpy(q->host, host.data, len);
+  return q;
+}
+
+/* A name that cannot be one is answered without asking. */
+static bool is_name(ws_slice host) {
+  size_t len = host.len;
+  if (len > 0 && host.data[len - 1] == '.') len--;
+  return len > 0 && host.len <= NAME_MOST && !memchr(host.data, 0, host.len);
+}
+
+int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
+                      int family, void *owner, uint64_t *handle) {
+  desk *d = resolver->desk;
+  *handle = ++resolver->handles;
+  bool name = is_name(host);
+  question *q = write_question(host, port, family, owner, *handle);
+  if (!q) return WS_ENOMEM;
+  int status = WS_OK;
+  pthread_mutex_lock(&d->lock);
+  if (name) {
+    q->next = NULL;
+    *d->last = q;
+    question **place = d->last;
+    d->last = &q->next;
+    status = start_thread(d);
+    if (status != WS_OK) { /* take it back */
+      *place = NULL;
+      d->last = place;
+      ws_lookup_free(q->lookup);
+      ws_memory_free(q);
+    }
+  } else {
+    q->lookup->status = WS_ENOTFOUND;
+    q->lookup->why = "not a host name";
+    *d->answered_last = q->lookup;
+    d->answered_last = &q->lookup->next;
+    ws_memory_free(q);
+    wake(d);
+  }
+  pthread_mutex_unlock(&d->lock);
+  return status;
+}
+
+/* The answer still comes, to nobody. */
+static void disown(ws_lookup *lookup, uint64_t handle) {
+  answer *a = (answer *)lookup;
+  if (a->handle == handle) a->handle = 0;
+}
+
+void ws_resolver_cancel(ws_resolver *resolver, uint64_t handle) {
+  desk *d = resolver->desk;
+  pthread_mutex_lock(&d->lock);
+  for (question *q = d->first; q; q = q->next) disown(q->lookup, handle);
+  for (size_t i = 0; i < THREADS_MOST; i++)
+    if (d->asking[i]) disown(d->asking[i], handle);
+  for (ws_lookup *l = d->answered; l; l = l->next) disown(l, handle);
+  pthread_mutex_unlock(&d->lock);
+}
+
+static ws_lookup *take(desk *d) {
+  pthread_mutex_lock(&d->lock);
+  ws_lookup *lookup = d->answered;
+  if (lookup) d->answered = lookup->next;
+  if (!d->answered) {
+    d->answered_last = &d->answered;
+    char drop[64];
+    while (ws_socket_read(d->wake[0], drop, sizeof drop) > 0) continue;
+  }
+  pthread_mutex_unlock(&d->lock);
+  return lookup;
+}
+
+ws_lookup *ws_resolver_next(ws_resolver *resolver) {
+  for (;;) {
+    ws_lookup *lookup = take(resolver->desk);
+    if (!lookup || ((answer *)lookup)->handle != 0) return lookup;
+    ws_lookup_free(lookup);
+  }
+}
+
+void ws_lookup_free(ws_lookup *lookup) { ws_memory_free(lookup); }
+
+void ws_resolver_replace(ws_resolve_with *with) {
+  atomic_store(&replacement, with);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* A BIO over a stream. Failures of the stream below are remembered here, not
+ * sent through OpenSSL, which would make other things of them. */
+#include "transport/tls_wire.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+
+/* While more than this waits to be sent nothing is read: a peer that makes us
+ * answer (KeyUpdate) and does not read the answers waits itself. */
+#define HELD_MOST ((size_t)64 * 1024)
+
+static void fail_write(ws_tls_wire *wire, int status) {
+  wire->write_status = status;
+  ws_buffer_deinit(&wire->held);
+}
+
+static void hold(ws_tls_wire *wire, const uint8_t *data, size_t len) {
+  int status = ws_buffer_append(&wire->held, data, len);
+  if (status != WS_OK) fail_write(wire, status);
+}
+
+/* Takes everything: what the stream below does not is held back. After a
+ * failure it goes nowhere, so that what has arrived can still be read. */
+static int write_wire(BIO *bio, const char *data, int len) {
+  ws_tls_wire *wire = BIO_get_data(bio);
+  BIO_clear_retry_flags(bio);
+  if (len <= 0) return 0;
+  if (wire->write_status != WS_OK) return len;
+  ptrdiff_t sent = 0;
+  if (wire->held.len == 0) {
+    ws_slice slice = {data, (size_t)len};
+    sent = ws_stream_write(wire->below, &slice, 1);
+    if (sent == WS_EAGAIN) sent = 0;
+  }
+  if (sent < 0)
+    fail_write(wire, (int)sent);
+  else if (sent < len)
+    hold(wire, (const uint8_t *)data + sent, (size_t)(len - sent));
+  return len;
+}
+
+static bool may_read(ws_tls_wire *wire) {
+  if (wire->budget == 0) return false;
+  return wire->held.len <= HELD_MOST || ws_tls_wire_push(wire) != WS_EAGAIN;
+}
+
+static int read_wire(BIO *bio, char *data, int len) {
+  ws_tls_wire *wire = BIO_get_data(bio);
+  BIO_clear_retry_flags(bio);
+  if (len <= 0 || wire->read_status != WS_OK) return -1;
+  ptrdiff_t got = WS_EAGAIN;
+  size_t most = (size_t)len < wire->budget ? (size_t)len : wire->budget;
+  if (may_read(wire))
+    got = ws_stream_read(wire->below, (uint8_t *)data, most);
+  wire->drained = got < (ptrdiff_t)most;
+  if (got > 0) {
+    wire->budget -= (size_t)got;
+    return (int)got;
+  }
+  if (got == WS_EAGAIN)
+    BIO_set_retry_read(bio);
+  else
+    wire->read_status = (int)got;
+  return -1;
+}
+
+static long control_wire(BIO *bio, int command, long number, void *pointer) {
+  (void)bio;
+  (void)number;
+  (void)pointer;
+  return command == BIO_CTRL_FLUSH;
+}
+
+BIO_METHOD *ws_tls_wire_method(void) {
+  BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "stream");
+  if (!method) return NULL;
+  if (BIO_meth_set_write(method, write_wire) == 1 &&
+      BIO_meth_set_read(method, read_wire) == 1 &&
+      BIO_meth_set_ctrl(method, control_wire) == 1)
+    return method;
+  BIO_meth_free(method);
+  return NULL;
+}
+
+void ws_tls_wire_init(ws_tls_wire *wire, ws_stream *below) {
+  *wire = (ws_tls_wire){.below = below};
+  ws_buffer_init(&wire->held, ws_memory_resize, 0);
+}
+
+void ws_tls_wire_deinit(ws_tls_wire *wire) { ws_buffer_deinit(&wire->held); }
+
+BIO *ws_tls_wire_bio(ws_tls_wire *wire, const BIO_METHOD *method) {
+  BIO *bio = BIO_new(method);
+  if (!bio) return NULL;
+  BIO_set_data(bio, wire);
+  BIO_set_init(bio, 1);
+  return bio;
+}
+
+void ws_tls_wire_allow(ws_tls_wire *wire, size_t budget) {
+  wire->budget = budget;
+}
+
+int ws_tls_wire_push(ws_tls_wire *wire) {
+  while (wire->held.len > 0) {
+    ws_slice slice = {(const char *)wire->held.data, wire->held.len};
+    ptrdiff_t sent = ws_stream_write(wire->below, &slice, 1);
+    if (sent == WS_EAGAIN || sent == 0) return WS_EAGAIN;
+    if (sent < 0) {
+      fail_write(wire, (int)sent);
+      break;
+    }
+    ws_buffer_consume(&wire->held, (size_t)sent);
+  }
+  /* An idle connection keeps no block. */
+  ws_buffer_deinit(&wire->held);
+  return wire->write_status;
+}
+
+bool ws_tls_wire_is_held(const ws_tls_wire *wire) {
+  return wire->held.len > 0;
+}

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs what building ("build") or testing ("test") needs, on Debian and
+# its kin; elsewhere it says what to install. Does nothing when all is there.
+set -eu
+
+build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
+ca-certificates"
+test="lua-busted lua-check lua-socket luarocks nodejs npm python3
+python3-websockets nginx libnginx-mod-http-lua lua-nginx-websocket chromium
+chromium-driver libasan8 libubsan1"
+
+case "${1:-}" in
+  build) wanted=$build ;;
+  test) wanted="$build $test" ;;
+  *) echo "usage: install.sh build|test" >&2; exit 2 ;;
+esac
+
+# A tool that is there counts, wherever it came from.
+have() {
+  case "$1" in
+    gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
+    make | openssl | luarocks | nginx | chromium) command -v "$1" >/dev/null ;;
+    nodejs) command -v node >/dev/null ;;
+    npm) command -v npm >/dev/null ;;
+    *) return 1 ;;
+  esac
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  echo "This system has no apt-get. Please install the equivalents of:" >&2
+  echo "  $(echo "$wanted" | tr '\n' ' ')" >&2
+  echo "Fedora: gcc make pkgconf lua lua-devel openssl-devel zlib-devel" >&2
+  echo "Alpine: build-base pkgconf lua5.4 lua5.4-dev openssl-dev zlib-dev" >&2
+  echo "macOS:  brew install lua openssl@3 pkg-config" >&2
+  command -v "${LUA:-lua5.4}" >/dev/null && command -v pkg-config >/dev/null \
+    && exit 0 # perhaps all is there: let the build say so
+  exit 1
+fi
+
+missing=
+for package in $wanted; do
+  state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
+  [ "$state" = installed ] || have "$package" || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" = 0 ]; then sudo=
+elif command -v sudo >/dev/null; then sudo=sudo
+else
+  echo "Please install, as root:" >&2
+  echo "  apt-get install --no-install-recommends$missing" >&2
+  exit 1
+fi
+echo "Installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+# shellcheck disable=SC2086 # the words are package names
+$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
+  { $sudo apt-get update -qq &&
+    $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; }

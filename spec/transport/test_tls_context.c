@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* A side's settings, and which certificate a client gets. */
+#include "transport/tls_context.h"
+
+#include "tls_pair.h"
+
+/* The subject that a client asking for `host` is shown; it takes any. */
+static const char *shown(ws_tls *server, const char *host) {
+  static tls_pair pair;
+  static char subject[64];
+  ws_tls_options off = {.no_verify = true};
+  ws_tls *client = tls_make(&off);
+  ws_tls_info info = {0};
+  pair_begin(&pair, client, server, host, PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_OK);
+  (void)ws_stream_tls_info(pair.client, &info);
+  snprintf(subject, sizeof subject, "%s", info.peer ? info.peer : "(none)");
+  pair_end(&pair);
+  ws_tls_unref(client);
+  return subject;
+}
+
+static void shows(ws_tls *server, const char *host, const char *subject) {
+  const char *found = shown(server, host);
+  if (!CHECK(strcmp(found, subject) == 0))
+    fprintf(stderr, "%s shows %s\n", host, found);
+}
+
+TEST(names_choose_the_certificate) {
+  ws_tls *server = tls_server("server.pem", NULL);
+  ws_tls *a = tls_server("a.pem", NULL), *b = tls_server("b.pem", NULL);
+  ws_tls *wild = tls_server("wild.pem", NULL);
+  shows(server, "a.test", "CN=localhost");
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("A.test."), a), WS_OK);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("b.test"), b), WS_OK);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("*.a.test"), wild), WS_OK);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("b.a.test"), b), WS_OK);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("s.a.test"), server), WS_OK);
+  ws_tls_unref(a); /* the table holds them */
+  ws_tls_unref(b);
+  ws_tls_unref(wild);
+  shows(server, "a.test", "CN=a");
+  shows(server, "A.TEST", "CN=a");
+  shows(server, "b.test", "CN=b");
+  shows(server, "x.a.test", "CN=wild");
+  shows(server, "X.A.Test", "CN=wild");
+  shows(server, "b.a.test", "CN=b"); /* the exact name comes first */
+  shows(server, "s.a.test", "CN=localhost");
+  shows(server, "y.x.a.test", "CN=localhost"); /* one label only */
+  shows(server, "unknown.test", "CN=localhost");
+  shows(server, "test", "CN=localhost");
+  shows(server, "127.0.0.1", "CN=localhost"); /* no SNI at all */
+  ws_tls_unref(server);
+}
+
+/* A name given again is replaced; connections made before stay good. */
+TEST(names_are_replaced) {
+  static tls_pair pair;
+  ws_tls *server = tls_server("server.pem", NULL);
+  ws_tls *a = tls_server("a.pem", NULL), *b = tls_server("b.pem", NULL);
+  ws_tls *client = tls_client("root.pem");
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), b), WS_OK);
+  ws_tls_unref(b);
+  shows(server, "a.test", "CN=b");
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), a), WS_OK);
+  ws_tls_unref(a);
+  pair_begin(&pair, client, server, "a.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.client_status, WS_OK);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), server), WS_OK);
+  shows(server, "a.test", "CN=localhost");
+  ws_tls_unref(client);
+  ws_tls_unref(server); /* held by the streams alone */
+  uint8_t got[8];
+  CHECK_INT(put(pair.server, "x"), 1);
+  CHECK_INT(ws_stream_read(pair.client, got, sizeof got), 1);
+  pair_end(&pair);
+}
+
+TEST(names_that_cannot_be_added) {
+  static const ws_slice names[] = {
+      {"", 0},        {"*", 1},      {"*.", 2},         {".a.test", 7},
+      {"a\0b", 3},    {"*.*.a", 5},  {"w*.a.test", 9},  {"1.2.3.4", 7},
+      {"::1", 3},     {"a..b", 4},   {"*.1.2.3.4", 9},  {"a b", 3},
+  };
+  ws_tls *server = tls_server("server.pem", NULL);
+  ws_tls *other = tls_server("a.pem", NULL);
+  ws_tls *client = tls_client("root.pem");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    CHECK_INT(ws_tls_add_name(server, names[i], other), WS_EINVAL);
+  ws_slice good = ws_slice_of("a.test");
+  CHECK_INT(ws_tls_add_name(client, good, other), WS_EINVAL);
+  CHECK_INT(ws_tls_add_name(server, good, client), WS_EINVAL);
+  ws_memory_fail(1, 0);
+  CHECK_INT(ws_tls_add_name(server, good, other), WS_ENOMEM);
+  ws_memory_fail(0, 0);
+  CHECK_INT(ws_tls_add_name(server, good, other), WS_OK);
+  CHECK_INT(ws_tls_add_name(other, good, server), WS_EINVAL); /* a circle */
+  ws_tls_unref(server);
+  ws_tls_unref(other);
+  ws_tls_unref(client);
+}
+
+/* The demands of the name asked for hold, not those of the default. */
+TEST(demands_come_with_the_name) { /* attack 82 */
+  static tls_pair pair;
+  ws_tls_options strict = {.server = true,
+                           .require_cert = true,
+                           .ca = cert_path("root.pem"),
+                           .cert = cert_path("a.pem"),
+                           .key = cert_path("leaf.key"),
+                           .min_version = ws_slice_of("TLSv1.3")};
+  ws_tls_options with = {.ca = cert_path("root.pem"),
+                         .cert = cert_path("client.pem"),
+                         .key = cert_path("leaf.key")};
+  ws_tls *server = tls_server("server.pem", NULL);
+  ws_tls *secret = tls_make(&strict);
+  ws_tls *bare = tls_client("root.pem"), *known = tls_make(&with);
+  ws_tls_info info = {0};
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), secret), WS_OK);
+  pair_begin(&pair, bare, server, "a.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_ETLS);
+  pair_end(&pair);
+  pair_begin(&pair, known, server, "a.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_OK);
+  CHECK(ws_stream_tls_info(pair.server, &info));
+  CHECK(info.verified && info.peer && strcmp(info.peer, "CN=client") == 0);
+  pair_end(&pair);
+  pair_begin(&pair, bare, server, "ws.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_OK);
+  pair_end(&pair);
+  SSL_CTX_set_max_proto_version(known->context, TLS1_2_VERSION);
+  pair_begin(&pair, known, server, "a.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_ETLS);
+  pair_end(&pair);
+  pair_begin(&pair, known, server, "ws.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_OK);
+  pair_end(&pair);
+  ws_tls_unref(server);
+  ws_tls_unref(secret);
+  ws_tls_unref(bare);
+  ws_tls_unref(known);
+}
+
+static void refused(const ws_tls_options *options, const char *reason) {
+  ws_tls *tls = NULL;
+  CHECK_INT(ws_tls_new(options, &tls, tls_why, sizeof tls_why), WS_ETLS);
+  if (!CHECK(tls == NULL && strstr(tls_why, reason)))
+    fprintf(stderr, "why: %s\n", tls_why);
+  char tiny[4];
+  CHECK_INT(ws_tls_new(options, &tls, tiny, sizeof tiny), WS_ETLS);
+  CHECK_INT(strlen(tiny), 3);
+  CHECK_INT(ws_tls_new(options, &tls, NULL, 0), WS_ETLS);
+}
+
+TEST(settings_that_cannot_be) {
+  ws_tls_options o = {.min_version = ws_slice_of("TLSv1.1")};
+  refused(&o, "minVersion 'TLSv1.1': neither");
+  o.min_version = ws_slice_of("");
+  o.ciphers = ws_slice_of("NONSENSE");
+  refused(&o, "ciphers 'NONSENSE': no cipher match");
+  o.ciphers = ws_slice_of("TLS_NONSENSE");
+  refused(&o, "ciphers 'TLS_NONSENSE': no cipher match");
+  o.ciphers = (ws_slice){"HIGH\0", 5};
+  refused(&o, "zero byte");
+}
+
+/* Whatever the system's configuration or a cipher list says. */
+TEST(the_floor_holds) { /* attack 85 */
+  ws_tls_options o = {.ca = cert_path("root.pem"),
+                      .ciphers = ws_slice_of("ALL:@SECLEVEL=0")};
+  ws_tls *tls = tls_make(&o);
+  SSL_CTX *context = tls->context;
+  CHECK(SSL_CTX_get_security_level(context) >= 2);
+  CHECK_INT(SSL_CTX_get_min_proto_version(context), TLS1_2_VERSION);
+  CHECK_INT(SSL_CTX_get_verify_mode(context), SSL_VERIFY_PEER);
+  uint64_t options = (uint64_t)SSL_CTX_get_options(context);
+  CHECK(options & SSL_OP_NO_COMPRESSION);
+  CHECK(options & SSL_OP_NO_RENEGOTIATION);
+  CHECK_INT(SSL_CTX_get_max_early_data(context), 0);
+  ws_tls_unref(tls);
+}
+
+TEST(references) {
+  ws_tls *tls = tls_client("root.pem");
+  CHECK(ws_tls_ref(tls) == tls);
+  ws_tls_unref(tls);
+  CHECK_INT(tls->refs, 1);
+  ws_tls_unref(tls);
+  ws_tls_unref(NULL);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+int main(void) {
+  certs_begin();
+  RUN(names_choose_the_certificate);
+  RUN(names_are_replaced);
+  RUN(names_that_cannot_be_added);
+  RUN(demands_come_with_the_name);
+  RUN(settings_that_cannot_be);
+  RUN(the_floor_holds);
+  RUN(references);
+  certs_end();
+  return check_done();
+}

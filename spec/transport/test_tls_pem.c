@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* Certificates and keys from files and text, and what is said of bad ones. */
+#include "transport/tls_pem.h"
+
+#include "tls_pair.h"
+
+#include <openssl/err.h>
+
+static ws_tls_options server_options(const char *cert, const char *key) {
+  return (ws_tls_options){.server = true,
+                          .cert = cert_path(cert),
+                          .key = cert_path(key)};
+}
+
+/* It fails, says so in these words, and leaves nothing behind. */
+static void refused(const ws_tls_options *options, const char *name,
+                    const char *reason) {
+  ws_tls *tls = NULL;
+  size_t live = ws_memory_live();
+  char why[320] = "";
+  CHECK_INT(ws_tls_new(options, &tls, why, sizeof why), WS_ETLS);
+  CHECK(tls == NULL);
+  if (!CHECK(strstr(why, name)) || !CHECK(strstr(why, reason)))
+    fprintf(stderr, "why: %s\n", why);
+  CHECK_INT(ERR_peek_error(), 0);
+  CHECK_INT(ws_memory_live(), live);
+}
+
+static void accepted(const ws_tls_options *options) {
+  ws_tls *tls = tls_make(options);
+  CHECK(tls != NULL);
+  CHECK_INT(ERR_peek_error(), 0);
+  ws_tls_unref(tls);
+}
+
+TEST(certificates_that_cannot_be_used) { /* attack 87, matrix 67 */
+  ws_tls_options o = server_options("missing.pem", "leaf.key");
+  refused(&o, "missing.pem'", "No such file");
+  o = server_options("empty.pem", "leaf.key");
+  refused(&o, "certificate '", "no certificate in it");
+  o = server_options("garbage.pem", "leaf.key");
+  refused(&o, "garbage.pem'", "no certificate in it");
+  o = server_options("leaf.key", "leaf.key");
+  refused(&o, "leaf.key'", "no certificate in it");
+  o = server_options("broken.pem", "leaf.key");
+  refused(&o, "broken.pem'", "bad base64");
+  o = server_options("rsa1024.pem", "rsa1024.key");
+  refused(&o, "rsa1024.pem'", "key too small");
+  o = server_options("sha1.pem", "leaf.key");
+  refused(&o, "sha1.pem'", "md too weak");
+  o = server_options(NULL, NULL);
+  refused(&o, "cert", "a server needs a certificate");
+  o = server_options(".", "leaf.key"); /* a folder */
+  refused(&o, "/.'", "no certificate in it");
+  o = server_options("server.pem", "leaf.key");
+  o.cert = (ws_slice){"a\0b", 3};
+  refused(&o, "certificate", "zero byte");
+}
+
+TEST(chains_that_cannot_be_used) {
+  char *good = cert_text("server.pem"), *bad = cert_text("broken.pem");
+  char *both = calloc(1, 140000);
+  ws_tls_options o = server_options(NULL, "leaf.key");
+  sprintf(both, "%s%s", good, bad);
+  o.cert = ws_slice_of(both);
+  refused(&o, "chain 'given as text'", "bad base64");
+  free(good);
+  free(bad);
+  free(both);
+}
+
+TEST(keys_that_cannot_be_used) { /* attack 87 */
+  ws_tls_options o = server_options("server.pem", "other.key");
+  refused(&o, "other.key'", "does not belong");
+  o = server_options("server.pem", "rsa1024.key");
+  refused(&o, "rsa1024.key'", "does not belong");
+  o = server_options("server.pem", NULL); /* no key in it */
+  refused(&o, "server.pem'", "no private key");
+  o = server_options("server.pem", "empty.pem");
+  refused(&o, "empty.pem'", "no private key");
+  o = server_options("server.pem", "missing.key");
+  refused(&o, "missing.key'", "No such file");
+  o = server_options("server.pem", "encrypted.key");
+  refused(&o, "encrypted.key'", "no password was given");
+  o.password = ws_slice_of("wrong");
+  refused(&o, "encrypted.key'", "password does not open it");
+  static char endless[5000];
+  memset(endless, 'x', sizeof endless);
+  o.password = (ws_slice){endless, sizeof endless};
+  refused(&o, "encrypted.key'", "password does not open it");
+  o = (ws_tls_options){.key = cert_path("leaf.key"), .no_verify = true};
+  refused(&o, "leaf.key'", "without a certificate");
+}
+
+TEST(good_keys) {
+  ws_tls_options o = server_options("server.pem", "encrypted.key");
+  o.password = ws_slice_of("secret");
+  accepted(&o);
+  o = server_options("both.pem", NULL);
+  accepted(&o);
+  o = server_options("both.pem", "both.pem");
+  accepted(&o);
+  o = server_options("ed25519.pem", "ed25519.key");
+  accepted(&o);
+}
+
+TEST(pem_text_in_place_of_files) {
+  tls_pair pair;
+  char *cert = cert_text("server.pem"), *key = cert_text("leaf.key");
+  char *ca = cert_text("root.pem"), *other = cert_text("other.key");
+  ws_tls_options o = {.server = true,
+                      .cert = ws_slice_of(cert),
+                      .key = ws_slice_of(other)};
+  refused(&o, "key 'given as text'", "does not belong");
+  o.key = ws_slice_of(key);
+  ws_tls *server = tls_make(&o);
+  o = (ws_tls_options){.ca = ws_slice_of(ca)};
+  ws_tls *client = tls_make(&o);
+  memset(cert, 'x', strlen(cert)); /* only borrowed for the call */
+  pair_begin(&pair, client, server, "ws.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.client_status, WS_OK);
+  pair_end(&pair);
+  ws_tls_unref(client);
+  ws_tls_unref(server);
+  free(cert);
+  free(key);
+  free(ca);
+  free(other);
+}
+
+TEST(roots_that_cannot_be_used) { /* matrix 67 */
+  ws_tls_options o = {.ca = cert_path("missing.pem")};
+  refused(&o, "missing.pem'", "No such file");
+  o.ca = cert_path("empty.pem");
+  refused(&o, "empty.pem'", "no certificate in it");
+  o.ca = cert_path("garbage.pem");
+  refused(&o, "garbage.pem'", "no certificate in it");
+  o.ca = cert_path("broken.pem");
+  refused(&o, "broken.pem'", "bad base64");
+  o.ca = cert_path("leaf.key");
+  refused(&o, "leaf.key'", "no certificate in it");
+  o.ca = (ws_slice){"a\0b", 3};
+  refused(&o, "ca", "zero byte");
+  o = server_options("server.pem", "leaf.key");
+  o.require_cert = true;
+  o.ca = cert_path("empty.pem");
+  refused(&o, "empty.pem'", "no certificate in it");
+}
+
+/* A folder with the root under its hash, as OpenSSL looks for it. */
+TEST(roots_in_a_folder) {
+  static const cert_row known = {"1", "server.pem", NULL, "ws.test", NULL};
+  static const cert_row unknown = {"9", "unknown.pem", NULL, "ws.test",
+                                   "unable to get local issuer"};
+  char folder[] = "/tmp/ws-roots-XXXXXX", command[1200];
+  if (!CHECK(mkdtemp(folder) != NULL)) return;
+  snprintf(command, sizeof command,
+           "cp %s %s/$(openssl x509 -hash -noout -in %s).0",
+           cert_path("root.pem").data, folder, cert_path("root.pem").data);
+  CHECK_INT(system(command), 0);
+  ws_tls_options o = {.ca = ws_slice_of(folder)};
+  ws_tls *client = tls_make(&o);
+  CHECK(row_try(&known, client, true));
+  CHECK(row_try(&unknown, client, true));
+  ws_tls_unref(client);
+  snprintf(command, sizeof command, "rm -r %s", folder);
+  CHECK_INT(system(command), 0);
+}
+
+/* Out of memory at each of our own allocations. */
+TEST(memory_failing) {
+  ws_slice pin = ws_slice_of("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+  ws_tls_options o = server_options("server.pem", "leaf.key");
+  o.require_cert = true;
+  o.ca = cert_path("root.pem");
+  o.ciphers = ws_slice_of("HIGH");
+  o.pins = &pin;
+  o.pin_count = 1;
+  int status = WS_ENOMEM;
+  uint64_t nth = 0;
+  size_t live = ws_memory_live();
+  while (status == WS_ENOMEM && nth < 50) {
+    ws_tls *tls = NULL;
+    ws_memory_fail(++nth, 0);
+    status = ws_tls_new(&o, &tls, tls_why, sizeof tls_why);
+    ws_memory_fail(0, 0);
+    ws_tls_unref(tls);
+    CHECK_INT(ws_memory_live(), live);
+  }
+  CHECK_INT(status, WS_OK);
+  CHECK(nth > 5);
+}
+
+int main(void) {
+  certs_begin();
+  RUN(certificates_that_cannot_be_used);
+  RUN(chains_that_cannot_be_used);
+  RUN(keys_that_cannot_be_used);
+  RUN(good_keys);
+  RUN(pem_text_in_place_of_files);
+  RUN(roots_that_cannot_be_used);
+  RUN(roots_in_a_folder);
+  RUN(memory_failing);
+  certs_end();
+  return check_done();
+}

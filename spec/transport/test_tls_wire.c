@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/* The BIO over a stream: what it holds, how much it reads, how it fails. */
+#include "transport/tls_wire.h"
+
+#include "tls_pair.h"
+
+static memory_pipe in, out;
+static ws_tls_wire wire;
+static BIO_METHOD *method;
+static BIO *bio;
+
+static void begin(size_t room) {
+  in = out = (memory_pipe){.room = room, .bite = PIPE_ROOM};
+  ws_tls_wire_init(&wire, memory_end_new(&in, &out));
+  bio = ws_tls_wire_bio(&wire, method);
+}
+
+static void end(void) {
+  BIO_free(bio);
+  ws_stream_free(wire.below);
+  ws_tls_wire_deinit(&wire);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+static void arrive(const char *text) {
+  memcpy(in.data + in.len, text, strlen(text));
+  in.len += strlen(text);
+}
+
+TEST(writing_passes_through) {
+  begin(100);
+  CHECK_INT(BIO_write(bio, "hello", 5), 5);
+  CHECK_BYTES(out.data, out.len, "hello");
+  CHECK(!ws_tls_wire_is_held(&wire));
+  CHECK_INT(ws_memory_live(), 0); /* and keeps nothing */
+  CHECK_INT(BIO_flush(bio), 1);
+  end();
+}
+
+TEST(writing_holds_the_rest_in_order) {
+  begin(3);
+  CHECK_INT(BIO_write(bio, "hello", 5), 5);
+  CHECK_INT(BIO_write(bio, " you", 4), 4);
+  CHECK(ws_tls_wire_is_held(&wire));
+  CHECK_INT(ws_tls_wire_push(&wire), WS_EAGAIN);
+  CHECK_BYTES(out.data, out.len, "hel");
+  out.room = 100;
+  CHECK_INT(ws_tls_wire_push(&wire), WS_OK);
+  CHECK_BYTES(out.data, out.len, "hello you");
+  CHECK(!ws_tls_wire_is_held(&wire));
+  CHECK_INT(ws_memory_live(), 0); /* the block is given back */
+  end();
+}
+
+TEST(writing_fails_for_good) {
+  begin(3);
+  CHECK_INT(BIO_write(bio, "hello", 5), 5);
+  out.ended = true;
+  CHECK_INT(ws_tls_wire_push(&wire), WS_EPIPE);
+  CHECK_INT(BIO_write(bio, "x", 1), 1); /* OpenSSL does not hear of it */
+  CHECK_INT(wire.write_status, WS_EPIPE);
+  CHECK_INT(ws_tls_wire_push(&wire), WS_EPIPE);
+  CHECK(!ws_tls_wire_is_held(&wire));
+  char got[4];
+  arrive("ok");
+  ws_tls_wire_allow(&wire, 100);
+  CHECK_INT(BIO_read(bio, got, 4), 2); /* reading goes on */
+  end();
+  begin(0);
+  ws_memory_fail(1, 0);
+  CHECK_INT(BIO_write(bio, "x", 1), 1);
+  CHECK_INT(ws_tls_wire_push(&wire), WS_ENOMEM);
+  ws_memory_fail(0, 0);
+  end();
+}
+
+TEST(reading_up_to_the_budget) {
+  char got[8];
+  begin(100);
+  arrive("abcdefgh");
+  CHECK_INT(BIO_read(bio, got, 8), -1); /* nothing is allowed yet */
+  CHECK(BIO_should_retry(bio));
+  ws_tls_wire_allow(&wire, 5);
+  CHECK_INT(BIO_read(bio, got, 3), 3);
+  CHECK(!wire.drained);
+  CHECK_INT(BIO_read(bio, got, 8), 2);
+  CHECK_INT(BIO_read(bio, got, 8), -1);
+  CHECK(BIO_should_retry(bio));
+  ws_tls_wire_allow(&wire, 100);
+  CHECK_INT(BIO_read(bio, got, 8), 3);
+  CHECK(wire.drained);
+  CHECK_INT(BIO_read(bio, got, 8), -1);
+  CHECK(BIO_should_retry(bio));
+  CHECK_INT(wire.read_status, WS_OK);
+  in.ended = true;
+  CHECK_INT(BIO_read(bio, got, 8), -1);
+  CHECK(!BIO_should_retry(bio));
+  CHECK_INT(wire.read_status, WS_EOF);
+  end();
+}
+
+/* A peer that takes nothing is not listened to. */
+TEST(reading_waits_for_writing) {
+  static char much[40000];
+  char got[8];
+  begin(1);
+  ws_tls_wire_allow(&wire, 100);
+  arrive("ab");
+  CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
+  CHECK_INT(BIO_read(bio, got, 1), 1);
+  CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
+  CHECK_INT(BIO_read(bio, got, 1), -1);
+  CHECK(BIO_should_retry(bio));
+  out.len = 0;
+  out.room = PIPE_ROOM;
+  CHECK_INT(BIO_read(bio, got, 1), -1); /* 65,536 of 79,999 are gone now */
+  out.len = 0;
+  CHECK_INT(ws_tls_wire_push(&wire), WS_OK);
+  CHECK_INT(BIO_read(bio, got, 1), 1);
+  CHECK(got[0] == 'b');
+  end();
+}
+
+int main(void) {
+  method = ws_tls_wire_method();
+  RUN(writing_passes_through);
+  RUN(writing_holds_the_rest_in_order);
+  RUN(writing_fails_for_good);
+  RUN(reading_up_to_the_budget);
+  RUN(reading_waits_for_writing);
+  BIO_meth_free(method);
+  return check_done();
+}
