@@ -64,15 +64,15 @@ all: $(core)  ## build in place, under build/
 
 $(core): $(objects) $(lua_objects)
 	@mkdir -p $(@D)
-	$(CC) $(ld_shared) $(sanitizers) -o $@ $^ $(libs)
+	@echo "  LD $@"; $(CC) $(ld_shared) $(sanitizers) -o $@ $^ $(libs)
 
 $(build)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) $(lua_cflags) $(lib_cflags) -MMD -MP -c -o $@ $<
+	@echo "  CC $<"; $(CC) $(all_cflags) $(lua_cflags) $(lib_cflags) -MMD -MP -c -o $@ $<
 
 $(build)/obj/%.o: csrc/%.c
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) $(lib_cflags) -MMD -MP -c -o $@ $<
+	@echo "  CC $<"; $(CC) $(all_cflags) $(lib_cflags) -MMD -MP -c -o $@ $<
 
 -include $(objects:.o=.d) $(lua_objects:.o=.d)
 
@@ -84,11 +84,11 @@ env:  ## print what puts the build on Lua's paths: eval "$$(make -s env)"
 
 $(build)/libcore.a: $(objects)
 	@rm -f $@
-	ar rcs $@ $^
+	@ar rcs $@ $^
 
 $(build)/spec/%: spec/%.c spec/check.h $(build)/libcore.a
 	@mkdir -p $(@D)
-	$(CC) $(all_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
+	@echo "  CC $<"; $(CC) $(all_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
 
 tally := $(LUA) spec/tools/tally.lua
 run_env = eval "$$($(MAKE) -s --no-print-directory env)"; $(sanitized)

@@ -253,6 +253,8 @@ void ws_connection_abandon(ws_connection *c) {
   bury(c);
 }
 
+ws_connection *ws_connection_next(const ws_connection *c) { return c->next; }
+
 void ws_connection_set_keeper(ws_connection *c, void *keeper,
                               ws_connection_died *died) {
   c->keeper = keeper;

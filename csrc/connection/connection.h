@@ -85,6 +85,9 @@ void ws_connection_release(ws_connection *connection);
  * it any more. */
 void ws_connection_abandon(ws_connection *connection);
 
+/* The next of the hub's connections, or NULL. */
+ws_connection *ws_connection_next(const ws_connection *connection);
+
 /* ------------------------------------------- for client.c and server.c */
 
 /* Told when a connection has died, before on_close's caller returns: the

@@ -77,8 +77,7 @@ static int collect(ws_opening *opening, const uint8_t *data, size_t len,
   size_t room = opening->max_head - before;
   size_t take = len < room ? len : room;
   *used = 0;
-  int status = ws_buffer_append(bytes, data, take);
-  if (status != WS_OK)
+  if (ws_buffer_append(bytes, data, take) != WS_OK)
     return WS_ENOMEM;
   *used = take;
   size_t end = ws_http_find_end((const char *)bytes->data, bytes->len,
@@ -183,8 +182,8 @@ static void judge_response(ws_opening *opening, ws_event *event) {
     bytes->len = opening->scanned = 0;
 }
 
-static size_t take_response(ws_opening *opening, const uint8_t *data,
-                            size_t len, ws_event *event) {
+static size_t take_heads(ws_opening *opening, const uint8_t *data, size_t len,
+                         ws_event *event) {
   size_t used = 0;
   while (used < len && event->type == WS_EVENT_NONE &&
          opening->stage == WS_OPENING_RESPONSE) {
@@ -200,6 +199,16 @@ static size_t take_response(ws_opening *opening, const uint8_t *data,
     else if (status == WS_OK)
       judge_response(opening, event);
   }
+  return used;
+}
+
+static size_t take_response(ws_opening *opening, const uint8_t *data,
+                            size_t len, ws_event *event) {
+  size_t used = 0;
+  if (opening->stage == WS_OPENING_RESPONSE)
+    used = take_heads(opening, data, len, event);
+  if (opening->stage == WS_OPENING_REFUSAL && event->type == WS_EVENT_NONE)
+    used += take_refusal(opening, data + used, len - used, event);
   return used;
 }
 
@@ -254,19 +263,16 @@ static void begin_body(ws_opening *opening, ws_buffer *out, ws_event *event) {
 static void judge_request(ws_opening *opening, ws_buffer *out,
                           ws_event *event) {
   ws_http_head *head = &opening->head;
-  const ws_handshake_verdict *verdict = &opening->verdict;
+  ws_handshake_verdict *verdict = &opening->verdict;
   int status = ws_http_parse_request(head, (const char *)opening->bytes.data,
                                      opening->bytes.len);
+  if (status == WS_OK)
+    ws_handshake_judge_request(head, verdict);
   if (status == WS_EHEADTOOBIG) {
     refuse(out, 431, status, "the request has too many headers", event);
-    return;
-  }
-  if (status != WS_OK) {
+  } else if (status != WS_OK) {
     refuse(out, head->major > 1 ? 505 : 400, status, NOT_HTTP, event);
-    return;
-  }
-  ws_handshake_judge_request(head, &opening->verdict);
-  if (verdict->kind == WS_REQUEST_REFUSED) {
+  } else if (verdict->kind == WS_REQUEST_REFUSED) {
     refuse(out, verdict->status, WS_EHANDSHAKE, verdict->why, event);
   } else if (verdict->kind == WS_REQUEST_PLAIN) {
     begin_body(opening, out, event);
@@ -373,9 +379,8 @@ size_t ws_opening_feed(ws_opening *opening, const uint8_t *data, size_t len,
     case WS_OPENING_BODY:
       return take_body(opening, data, len, out, event);
     case WS_OPENING_RESPONSE:
-      return take_response(opening, data, len, event);
     case WS_OPENING_REFUSAL:
-      return take_refusal(opening, data, len, event);
+      return take_response(opening, data, len, event);
     case WS_OPENING_UPGRADE:
     case WS_OPENING_PLAIN:
       break;

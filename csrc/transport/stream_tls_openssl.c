@@ -151,7 +151,10 @@ static ptrdiff_t read_tls(ws_stream *stream, uint8_t *data, size_t len) {
     int got = pull(s, data + total, len - total);
     if (got < 0) return total > 0 ? (ptrdiff_t)total : got;
     total += (size_t)got;
-    if (s->wire.drained && !SSL_has_pending(s->ssl)) break;
+    if (!s->wire.drained || SSL_has_pending(s->ssl)) continue;
+    /* A session ticket on the way leaves 16 KiB behind for writing. */
+    (void)SSL_free_buffers(s->ssl);
+    break;
   }
   return (ptrdiff_t)total;
 }

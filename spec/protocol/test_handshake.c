@@ -316,6 +316,8 @@ TEST(s56_subprotocol) {
   };
   JUDGE(asked, 2, false);
   JUDGE(not_asked, 0, false);
+  CHECK_INT(judge("HTTP/1.1 101 x", GOOD PROTOCOL "superchat\r\n", 1, false),
+            WS_EHANDSHAKE);
   CHECK_INT(judge("HTTP/1.1 101 x", GOOD PROTOCOL " superchat\r\n", 2, false),
             WS_OK);
   CHECK(same(answer.protocol, "superchat"));
@@ -745,6 +747,9 @@ TEST(refusals) {
   CHECK_BYTES(into.data, into.len,
               "HTTP/1.1 499 \r\nConnection: close\r\n"
               "Content-Length: 0\r\n\r\n");
+  refusal(&into, 200, "x", NULL, 0);
+  refusal(&into, 999, "", NULL, 0);
+  CHECK_BYTES(into.data, 13, "HTTP/1.1 999 ");
   into.len = 0;
   CHECK_INT(ws_handshake_write_refusal(&into, 101, none, NULL, 0), WS_EINVAL);
   CHECK_INT(ws_handshake_write_refusal(&into, 0, none, NULL, 0), WS_EINVAL);
@@ -801,6 +806,9 @@ TEST(r10_same_origin) {
       {"h", "http:h", false},
       {"h", "http://", false},
       {"h", "http:/", false},
+      {"h", "http:abh", false},
+      {"h", "http://h:0", false},
+      {"h:0", "http://h", false},
       {"h", "://h", false},
       {"h", "http://h/", false},
       {"h", "http://h:", false},

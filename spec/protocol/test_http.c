@@ -74,7 +74,7 @@ TEST(end_leaves_what_follows) {
       {"a\n\r\nb", 4},          {"a\r\n\r\n\x81", 5}, {"a\r\r\n", 0},
       {"a\r\n\r", 0},           {"\r\n", 0},        {"\n", 0},
       {"\r\n\r\n", 4},          {"\n\n", 2},        {"", 0},
-      {"a\r\nb\r\n\r\n", 8},    {"a\r\nb\n", 0},
+      {"\n\r\n", 3},           {"a\r\nb\r\n\r\n", 8},    {"a\r\nb\n", 0},
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
     size_t len = strlen(rows[i].text);
@@ -138,6 +138,8 @@ TEST(r2_request_lines) {
   CHECK_INT(REQUEST("GET / HTTP/1.10\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET / HTTP/11\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET / HTTP/1.x\r\n\r\n"), WS_EHTTP);
+  CHECK_INT(REQUEST("GET / HTTP/1-1\r\n\r\n"), WS_EHTTP);
+  CHECK_INT(REQUEST("GET / HTTP/x.1\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET / HTTP/0.9\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET / FOO/1.1\r\n\r\n"), WS_EHTTP);
 }
@@ -157,8 +159,8 @@ TEST(targets_are_raw_visible_ascii) {
   CHECK_INT(REQUEST("GET /\x7f HTTP/1.1\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET /\xc3\xa9 HTTP/1.1\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET /\0 HTTP/1.1\r\n\r\n"), WS_EHTTP);
-  CHECK_INT(REQUEST("GET http://h/x HTTP/1.1\r\n\r\n"), WS_OK);
-  CHECK(same(head.target, "http://h/x"));
+  CHECK_INT(REQUEST("GET http://h/~!x HTTP/1.1\r\n\r\n"), WS_OK);
+  CHECK(same(head.target, "http://h/~!x"));
 }
 
 /* R19, attack 11 */
@@ -445,6 +447,33 @@ TEST(a_chunk_of_2_64_minus_1_bytes) {
   CHECK(chunks.left == UINT64_MAX - 2 && !done);
 }
 
+TEST(sizes_in_either_case) {
+  static const char lower[] = "a\r\n0123456789\r\nf\r\n0123456789abcde\r\n";
+  static const char upper[] = "A\r\n0123456789\r\nF\r\n0123456789abcde\r\n";
+  unchunked got = unchunk(lower, sizeof(lower) - 1, 1, 1);
+  CHECK_BYTES(got.body, got.len, "01234567890123456789abcde");
+  got = unchunk(upper, sizeof(upper) - 1, 3, 3);
+  CHECK_BYTES(got.body, got.len, "01234567890123456789abcde");
+  CHECK_INT(unchunk("g\r\n", 3, 3, 1).status, WS_EHTTP);
+  CHECK_INT(unchunk("@\r\n", 3, 3, 1).status, WS_EHTTP);
+  CHECK_INT(unchunk("`\r\n", 3, 3, 1).status, WS_EHTTP);
+}
+
+/* The most that may be, and one byte more. */
+TEST(longest_size_line_and_trailers) {
+  static char text[10000];
+  for (size_t extra = 0; extra < 2; extra++) {
+    size_t len = (size_t)sprintf(text, "1;");
+    while (len < 254 + extra) text[len++] = 'x';
+    len += (size_t)sprintf(text + len, "\r\nb\r\n0\r\n\r\n");
+    CHECK_INT(unchunk(text, len, len, 1).status, extra ? WS_EHTTP : WS_OK);
+    len = (size_t)sprintf(text, "0\r\n");
+    while (len < 3 + 8188 + extra) text[len++] = 'x';
+    len += (size_t)sprintf(text + len, "\r\n\r\n");
+    CHECK_INT(unchunk(text, len, len, 1).status, extra ? WS_EHTTP : WS_OK);
+  }
+}
+
 /* What is not body is bounded. */
 TEST(endless_extensions_and_trailers) {
   static const char *const starts[] = {"5;", "0\r\na", "0000", "5 "};
@@ -555,6 +584,8 @@ int main(void) {
   RUN(chunks_at_every_cut);
   RUN(bad_chunks_are_errors);
   RUN(a_chunk_of_2_64_minus_1_bytes);
+  RUN(sizes_in_either_case);
+  RUN(longest_size_line_and_trailers);
   RUN(endless_extensions_and_trailers);
   RUN(reasons);
   RUN(r26_headers_are_written_or_refused);

@@ -632,6 +632,23 @@ TEST(test_space_is_only_in_long_frames) {
   ws_receiver_deinit(&receiver);
 }
 
+/* Not past the frame, though the message and its memory go on. */
+TEST(test_space_ends_with_the_frame) {
+  ws_receiver_limits limits = {0, false};
+  ws_receiver receiver;
+  size_t room = 0;
+  ws_receiver_init(&receiver, &limits, wire_resize);
+  feed_once(&receiver, "\x02\x05" "ab", 4);
+  uint8_t *space = ws_receiver_space(&receiver, 2, &room);
+  CHECK(space != NULL);
+  CHECK_INT(room, 3);
+  feed_once(&receiver, "cde", 3);
+  feed_once(&receiver, "\x80\x04" "f", 3);
+  CHECK(ws_receiver_space(&receiver, 2, &room) == space + 4);
+  CHECK_INT(room, 3);
+  ws_receiver_deinit(&receiver);
+}
+
 /* A long message through the space alone: right bytes, bounded memory, moved
  * seldom. */
 TEST(test_space_carries_a_long_message) {
@@ -769,6 +786,7 @@ int main(void) {
   RUN(test_tiny_fragments);
   RUN(test_without_memory);
   RUN(test_space_is_only_in_long_frames);
+  RUN(test_space_ends_with_the_frame);
   RUN(test_space_carries_a_long_message);
   RUN(test_space_with_bad_text);
   RUN(test_random_streams_do_not_depend_on_the_cuts);

@@ -124,6 +124,15 @@ TEST(s8_url_then_scheme_then_fragment) {
   failure("ftp://h/#x", &why);
   CHECK(why == scheme_why);
   CHECK(fragment_why != url_why && fragment_why != scheme_why);
+  /* What a scheme is made of. */
+  failure("azAZ09+-.:x", &why);
+  CHECK(why == scheme_why);
+  static const char *const none[] = {":", "x", "9a:", "+a:", "a_b:", "a/b:",
+                                     "a\x80:", "@a:", "[a:", "`:", "{:", "a,:"};
+  for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
+    CHECK_INT(failure(none[i], &why), WS_EURL);
+    CHECK(why != scheme_why && why != url_why);
+  }
 }
 
 TEST(s10_scheme_and_host_are_lowered) {
@@ -131,6 +140,7 @@ TEST(s10_scheme_and_host_are_lowered) {
   BECOMES("wSs://H/", "wss://h/");
   BECOMES("ws://%45xample.com/", "ws://example.com/");
   BECOMES("ws://ex%61mple.%63om", "ws://example.com/");
+  BECOMES("ws://%4F%4f%59", "ws://ooy/");
   BECOMES("ws://XN--rss835b.example/", "ws://xn--rss835b.example/");
   BECOMES("ws://a_b.c-d.~e!f$g&'()*+,;=h/", "ws://a_b.c-d.~e!f$g&'()*+,;=h/");
   BECOMES("ws://\"`{}/", "ws://\"`{}/");
@@ -144,6 +154,7 @@ TEST(s10_hosts_that_are_not_ascii_are_refused) {
   FAILS("ws://\xc3\xa9/");
   FAILS("ws://%C3%A9/");
   FAILS("ws://\xff/");
+  FAILS("ws://\x80/");
   FAILS("ws://%ad/");
 }
 
@@ -271,6 +282,7 @@ TEST(s18_ipv4_in_all_its_spellings) {
   BECOMES("ws://1.16777215/", "ws://1.255.255.255/");
   BECOMES("ws://4294967295/", "ws://255.255.255.255/");
   BECOMES("ws://0/", "ws://0.0.0.0/");
+  BECOMES("ws://100.10.199.9/", "ws://100.10.199.9/");
   BECOMES("ws://0x/", "ws://0.0.0.0/");
   BECOMES("ws://1.2.3.4./", "ws://1.2.3.4/");
   BECOMES("ws://%31.2.3.4/", "ws://1.2.3.4/");
@@ -303,7 +315,8 @@ TEST(s18_ipv6_is_canonicalised) {
   BECOMES("ws://[1::]/", "ws://[1::]/");
   BECOMES("ws://[::1]", "ws://[::1]/");
   BECOMES("ws://[2001:DB8::ABCD]/", "ws://[2001:db8::abcd]/");
-  BECOMES("ws://[0001:0020:0300:4000:5:6:7:8]/", "ws://[1:20:300:4000:5:6:7:8]/");
+  BECOMES("ws://[0001:0020:0300:4000:5:6:7:8]/",
+          "ws://[1:20:300:4000:5:6:7:8]/");
   BECOMES("ws://[1:0:0:2:0:0:0:3]/", "ws://[1:0:0:2::3]/");
   BECOMES("ws://[1:0:0:2:3:0:0:4]/", "ws://[1::2:3:0:0:4]/");
   BECOMES("ws://[1:0:2:0:3:0:4:0]/", "ws://[1:0:2:0:3:0:4:0]/");
@@ -312,6 +325,7 @@ TEST(s18_ipv6_is_canonicalised) {
   BECOMES("ws://[1:2:3:4:5:6:0:0]/", "ws://[1:2:3:4:5:6::]/");
   BECOMES("ws://[::ffff:1.2.3.4]/", "ws://[::ffff:102:304]/");
   BECOMES("ws://[::1.2.3.4]/", "ws://[::102:304]/");
+  BECOMES("ws://[F::9.90.0.199]/", "ws://[f::95a:c7]/");
   BECOMES("ws://[1:2:3:4:5:6:255.255.0.1]/", "ws://[1:2:3:4:5:6:ffff:1]/");
   BECOMES("ws://[1::3:1.2.3.4]:99/", "ws://[1::3:102:304]:99/");
 }
@@ -424,7 +438,8 @@ TEST(s48_decode) {
     const char *text, *bytes;
   } rows[] = {{"", ""},         {"a%40b", "a@b"}, {"%41%", "A%"},
               {"%4", "%4"},     {"%zz%4G", "%zz%4G"},
-              {"%%41", "%A"},   {"%C3%a9+", "\xc3\xa9+"}};
+              {"%%41", "%A"},   {"%0a", "\n"},
+              {"%f0", "\xf0"},   {"%C3%a9+", "\xc3\xa9+"}};
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
     ws_buffer into;
     ws_buffer_init(&into, ws_memory_resize, 0);

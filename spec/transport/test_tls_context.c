@@ -184,6 +184,7 @@ TEST(the_floor_holds) { /* attack 85 */
   CHECK(options & SSL_OP_NO_COMPRESSION);
   CHECK(options & SSL_OP_NO_RENEGOTIATION);
   CHECK_INT(SSL_CTX_get_max_early_data(context), 0);
+  CHECK_INT(SSL_CTX_get_verify_depth(context), 16);
   ws_tls_unref(tls);
 }
 

@@ -179,7 +179,8 @@ TEST(pins) { /* matrix 69 */
 
 TEST(pins_that_are_none) {
   static const char *const texts[] = {
-      "", "sha256//", "abc", "sha1//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+      "", "sha256//", "abc",
+      "sha1//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
       "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU",
       "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
       "g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
@@ -337,6 +338,118 @@ TEST(resumed_sessions_are_checked_again) { /* finding 2, matrix 65 */
   ws_tls_unref(server);
 }
 
+/* ---- what OpenSSL let pass is judged all the same ---- */
+
+typedef struct raw_pair {
+  SSL_CTX *here, *there;
+  SSL *client, *server;
+} raw_pair;
+
+static int take_h2(SSL *ssl, const unsigned char **out,
+                   unsigned char *out_len, const unsigned char *offered,
+                   unsigned len, void *owner) {
+  (void)ssl;
+  (void)owner;
+  *out = offered + 1;
+  *out_len = offered[0];
+  return len > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+}
+
+/* Both sides take any certificate. */
+static void raw_pair_begin(raw_pair *pair, const char *cert, const char *key,
+                           const char *protocols) {
+  pair->here = SSL_CTX_new(TLS_client_method());
+  pair->there = SSL_CTX_new(TLS_server_method());
+  SSL_CTX_load_verify_locations(pair->here, cert_path("root.pem").data, NULL);
+  CHECK_INT(SSL_CTX_use_certificate_chain_file(pair->there,
+                                               cert_path(cert).data), 1);
+  CHECK_INT(SSL_CTX_use_PrivateKey_file(pair->there, cert_path(key).data,
+                                        SSL_FILETYPE_PEM), 1);
+  if (protocols) {
+    SSL_CTX_set_alpn_protos(pair->here, (const unsigned char *)protocols,
+                            (unsigned)strlen(protocols));
+    SSL_CTX_set_alpn_select_cb(pair->there, take_h2, NULL);
+  }
+  pair->client = raw_side(pair->here, false);
+  pair->server = raw_side(pair->there, true);
+  raw_shake(pair->client, pair->server);
+  CHECK(SSL_is_init_finished(pair->client));
+  CHECK(SSL_is_init_finished(pair->server));
+}
+
+static void raw_pair_end(raw_pair *pair) {
+  SSL_free(pair->client);
+  SSL_free(pair->server);
+  SSL_CTX_free(pair->here);
+  SSL_CTX_free(pair->there);
+}
+
+static int judge_by(SSL *ssl, const ws_tls_demand *demand, bool refused,
+                    bool *verified, const char *words) {
+  tls_why[0] = '\0';
+  int status = ws_tls_peer_judge(ssl, demand, refused, verified,
+                                 (ws_tls_why){tls_why, sizeof tls_why});
+  if (!CHECK(strstr(tls_why, words))) fprintf(stderr, "why: %s\n", tls_why);
+  return status;
+}
+
+TEST(judging_what_passed_unverified) {
+  raw_pair pair;
+  bool verified = true;
+  ws_tls_demand demand = {.verify = true}, optional = {true, true, 0, 0, 0};
+  raw_pair_begin(&pair, "self.pem", "other.key", NULL);
+  CHECK_INT(judge_by(pair.client, &demand, false, &verified, "self"),
+            WS_ETLS);
+  CHECK(!verified);
+  CHECK_INT(judge_by(pair.client, &optional, false, &verified, ""), WS_OK);
+  CHECK(!verified);
+  raw_pair_end(&pair);
+  raw_pair_begin(&pair, "server.pem", "leaf.key", NULL);
+  CHECK_INT(judge_by(pair.client, &demand, false, &verified, ""), WS_OK);
+  CHECK(verified);
+  CHECK_INT(judge_by(pair.client, &optional, true, &verified, ""), WS_OK);
+  CHECK(!verified);
+  CHECK_INT(judge_by(pair.client, &demand, true, &verified, "failed"),
+            WS_ETLS);
+  CHECK(!verified);
+  raw_pair_end(&pair);
+}
+
+TEST(judging_a_peer_without_certificate) {
+  raw_pair pair;
+  bool verified = true;
+  ws_tls_pin pin = {{0}};
+  ws_tls_demand demand = {.verify = true}, optional = {true, true, 0, 0, 0};
+  ws_tls_demand pinned = {.pins = &pin, .pin_count = 1}, none = {0};
+  char text[8];
+  raw_pair_begin(&pair, "server.pem", "leaf.key", NULL);
+  CHECK_INT(judge_by(pair.server, &demand, false, &verified,
+                     "no certificate"), WS_ETLS);
+  CHECK_INT(judge_by(pair.server, &pinned, false, &verified,
+                     "no certificate"), WS_ETLS);
+  CHECK_INT(judge_by(pair.server, &optional, false, &verified, ""), WS_OK);
+  CHECK_INT(judge_by(pair.server, &none, false, &verified, ""), WS_OK);
+  CHECK(!verified);
+  CHECK(!ws_tls_peer_subject(pair.server, text, sizeof text));
+  CHECK(ws_tls_peer_subject(pair.client, text, sizeof text));
+  CHECK(strcmp(text, "CN=loca") == 0); /* cut to the room */
+  raw_pair_end(&pair);
+}
+
+TEST(judging_the_protocol) { /* attack 85 */
+  static const char *const protocols[] = {"\x02h2", "\x08http/1.0",
+                                          "\x08http/1.1", NULL};
+  for (size_t i = 0; i < 4; i++) {
+    raw_pair pair;
+    bool verified;
+    ws_tls_demand demand = {.verify = true};
+    raw_pair_begin(&pair, "server.pem", "leaf.key", protocols[i]);
+    CHECK_INT(judge_by(pair.client, &demand, false, &verified,
+                       i < 2 ? "ALPN" : ""), i < 2 ? WS_ETLS : WS_OK);
+    raw_pair_end(&pair);
+  }
+}
+
 int main(void) {
   certs_begin();
   RUN(matrix_of_chains);
@@ -348,6 +461,9 @@ int main(void) {
   RUN(pins_that_are_none);
   RUN(client_certificates);
   RUN(resumed_sessions_are_checked_again);
+  RUN(judging_what_passed_unverified);
+  RUN(judging_a_peer_without_certificate);
+  RUN(judging_the_protocol);
   certs_end();
   if (ws_memory_live() != 0) {
     fprintf(stderr, "%zu blocks are left\n", ws_memory_live());

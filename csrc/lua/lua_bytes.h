@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* Functions of the pure floors. */
+#pragma once
+#include "lua/lua_compat.h"
+
+/* Adds them to the table on top of the stack. */
+void ws_lua_open_bytes(lua_State *L);

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* loop:connect{...}: a client's connection. */
+#include "connection/client.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "lua/lua_config.h"
+#include "lua/lua_link.h"
+#include "lua/lua_tls.h"
+#include "lua/lua_util.h"
+
+#include <string.h>
+
+/* Reads the table at [2]; what it pushes holds what the options point to. */
+static void fill_options(lua_State *L, ws_client_options *options) {
+  options->protocols =
+      ws_lua_field_list(L, 2, "protocols", &options->protocol_count);
+  lua_getfield(L, 2, "headers");
+  options->headers =
+      ws_lua_headers(L, lua_gettop(L), &options->header_count);
+  options->origin = ws_lua_field_slice(L, 2, "origin");
+  options->servername = ws_lua_field_slice(L, 2, "servername");
+  options->unix_path = ws_lua_field_slice(L, 2, "unixPath");
+  options->family = (int)ws_lua_field_size(L, 2, "family", 0);
+  options->tls = ws_lua_field_tls(L, 2);
+}
+
+static void keep_url(ws_link *link, const ws_url *url) {
+  link->url = ws_memory_new(url->text.len + 1);
+  if (link->url) memcpy(link->url, url->text.data, url->text.len);
+}
+
+int ws_lua_connect(lua_State *L) {
+  ws_lua_loop *loop = ws_lua_check_loop(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  lua_getfield(L, 2, "handlers");
+  ws_link *link = ws_link_new(L, loop, ws_lua_check_handlers(L, 3));
+  ws_client_options options = {0};
+  fill_options(L, &options);
+  ws_slice text = ws_lua_field_slice(L, 2, "url");
+  ws_connection_config *config = ws_lua_client_config(L, 2);
+  /* Nothing raises until the URL and the settings are given back. */
+  ws_url url;
+  const char *why = NULL;
+  int status = ws_url_parse(&url, text, ws_memory_resize, &why);
+  if (status == WS_OK) {
+    options.url = &url;
+    keep_url(link, &url);
+    status = ws_client_connect(&loop->hub, config, &options, &ws_link_events,
+                               link, &link->connection);
+    ws_url_deinit(&url);
+  }
+  ws_connection_config_unref(config);
+  if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
+  if (status != WS_OK)
+    return ws_lua_raise(L, "TypeError", "cannot connect: %s",
+                        why ? why : ws_status_text(status));
+  ws_link_anchor(L, link, 4);
+  lua_pushvalue(L, 4);
+  return 1;
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* What differs between Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4, in one place. The
+ * rest of csrc/lua/ is written for 5.4's API. */
+#pragma once
+#include <lauxlib.h>
+#include <lua.h>
+
+#ifdef _WIN32
+#define WS_EXPORT __declspec(dllexport)
+#else
+#define WS_EXPORT __attribute__((visibility("default")))
+#endif
+
+#ifndef LUA_OK
+#define LUA_OK 0
+#endif
+
+#if LUA_VERSION_NUM < 504
+/* One user value, or none: a table in all of these (or nil). */
+static inline void *lua_newuserdatauv(lua_State *L, size_t size, int values) {
+  void *data = lua_newuserdata(L, size);
+#if LUA_VERSION_NUM == 501
+  if (values) { /* otherwise it would share the caller's environment */
+    lua_newtable(L);
+    lua_setfenv(L, -2);
+  }
+#else
+  (void)values;
+#endif
+  return data;
+}
+#endif
+
+#if LUA_VERSION_NUM == 501
+/* The value lives at [1] of the environment table. */
+static inline int lua_getiuservalue(lua_State *L, int index, int n) {
+  lua_getfenv(L, index);
+  lua_rawgeti(L, -1, n);
+  lua_remove(L, -2);
+  return lua_type(L, -1);
+}
+static inline int lua_setiuservalue(lua_State *L, int index, int n) {
+  lua_getfenv(L, index);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, n);
+  lua_pop(L, 1);
+  return 1;
+}
+#elif LUA_VERSION_NUM < 504
+static inline int lua_getiuservalue(lua_State *L, int index, int n) {
+  (void)n;
+  lua_getuservalue(L, index);
+  return lua_type(L, -1);
+}
+static inline int lua_setiuservalue(lua_State *L, int index, int n) {
+  (void)n;
+  lua_setuservalue(L, index);
+  return 1;
+}
+#endif
+
+#if LUA_VERSION_NUM == 501
+#define lua_rawlen lua_objlen
+static inline int lua_absindex(lua_State *L, int index) {
+  if (index > 0 || index <= LUA_REGISTRYINDEX) return index;
+  return lua_gettop(L) + index + 1;
+}
+static inline void ws_setfuncs(lua_State *L, const luaL_Reg *list) {
+  for (; list->name; list++) {
+    lua_pushcfunction(L, list->func);
+    lua_setfield(L, -2, list->name);
+  }
+}
+#if !defined(LUAJIT_VERSION_NUM) && !defined(luaL_traceback)
+/* Plain 5.1 has debug.traceback only. */
+static inline void ws_traceback(lua_State *L, lua_State *of, const char *text) {
+  (void)of;
+  lua_getglobal(L, "debug");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, "traceback");
+    lua_remove(L, -2);
+  }
+  lua_pushstring(L, text);
+  if (!lua_isfunction(L, -2)) {
+    lua_remove(L, -2);
+    return;
+  }
+  lua_pushinteger(L, 2);
+  lua_call(L, 2, 1);
+}
+#else
+#define ws_traceback(L, of, text) luaL_traceback(L, of, text, 1)
+#endif
+#else
+#define ws_setfuncs(L, list) luaL_setfuncs(L, list, 0)
+#define ws_traceback(L, of, text) luaL_traceback(L, of, text, 1)
+#endif
+
+/* True for 3 and 3.0, false for 3.5 and for what is no number. */
+static inline int ws_is_integral(lua_State *L, int index, double least,
+                                 double most) {
+  if (lua_type(L, index) != LUA_TNUMBER) return 0;
+  double n = (double)lua_tonumber(L, index);
+  if (!(n >= least && n <= most)) return 0;
+  return (double)(long long)n == n;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* Option tables -> the settings of connections. Types and ranges have been
+ * checked in Lua; what is missing gets its default here. */
+#include "lua/lua_config.h"
+
+#include "bytes/memory.h"
+#include "lua/lua_util.h"
+#include "transport/entropy.h"
+
+#define CLIENT_MAX_PAYLOAD ((uint64_t)64 * 1024 * 1024)
+#define SERVER_MAX_PAYLOAD ((uint64_t)1024 * 1024)
+#define HIGH_WATER ((uint64_t)1024 * 1024)
+#define MAX_BACKPRESSURE ((uint64_t)16 * 1024 * 1024)
+
+/* All fields are read into `c` first: reading may raise. */
+static void fill_common(lua_State *L, int t, ws_connection_config *c) {
+  c->session.resize = ws_memory_resize;
+  c->session.random = ws_entropy;
+  c->close_timeout = ws_lua_field_size(L, t, "closeTimeout", 5000);
+  c->ping_interval = ws_lua_field_size(L, t, "pingInterval", 0);
+  c->ping_timeout = ws_lua_field_size(L, t, "pingTimeout", 0);
+  c->high_water =
+      (size_t)ws_lua_field_size(L, t, "highWaterMark", HIGH_WATER);
+  c->low_water =
+      (size_t)ws_lua_field_size(L, t, "lowWaterMark", c->high_water / 2);
+  c->no_delay = ws_lua_field_bool(L, t, "noDelay", true);
+}
+
+static ws_connection_config *make(lua_State *L,
+                                  const ws_connection_config *filled) {
+  ws_connection_config *config = ws_connection_config_new();
+  if (!config) {
+    luaL_error(L, "not enough memory");
+    return NULL;
+  }
+  *config = *filled;
+  config->references = 1;
+  return config;
+}
+
+ws_connection_config *ws_lua_client_config(lua_State *L, int t) {
+  ws_connection_config c = {0};
+  fill_common(L, t, &c);
+  c.open_timeout = ws_lua_field_size(L, t, "timeout", 30000);
+  c.session.limits.max_payload =
+      ws_lua_field_size(L, t, "maxPayload", CLIENT_MAX_PAYLOAD);
+  return make(L, &c);
+}
+
+ws_connection_config *ws_lua_server_config(lua_State *L, int t) {
+  ws_connection_config c = {0};
+  fill_common(L, t, &c);
+  c.session.limits.masked = true;
+  c.open_timeout = ws_lua_field_size(L, t, "handshakeTimeout", 10000);
+  c.session.limits.max_payload =
+      ws_lua_field_size(L, t, "maxPayload", SERVER_MAX_PAYLOAD);
+  c.session.max_body = c.session.limits.max_payload;
+  c.idle_timeout = ws_lua_field_size(L, t, "idleTimeout", 120000);
+  c.max_backpressure = (size_t)ws_lua_field_size(L, t, "maxBackpressure",
+                                                 MAX_BACKPRESSURE);
+  c.drop_publishes = ws_lua_field_bool(L, t, "dropPublishes", false);
+  return make(L, &c);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+/* Option tables -> the settings of connections. */
+#pragma once
+#include "connection/connection.h"
+#include "lua/lua_compat.h"
+
+/* With one reference, the caller's; raises without memory. The defaults are
+ * those of API.md sections 1 and 4. */
+ws_connection_config *ws_lua_client_config(lua_State *L, int table);
+ws_connection_config *ws_lua_server_config(lua_State *L, int table);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: MIT */
+/* What Lua may do with a connection: the methods and getters of ws.connection
+ * that C gives. The browser's face is put over them in Lua. */
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "bytes/utf8.h"
+#include "connection/server.h"
+#include "lua/lua_link.h"
+#include "lua/lua_request.h"
+#include "lua/lua_server.h"
+#include "lua/lua_util.h"
+
+static int invalid_state(lua_State *L) {
+  return ws_lua_raise(L, "InvalidStateError", "still in CONNECTING state");
+}
+
+/* ------------------------------------------------------------ sending */
+
+/* A Lua string kept in the registry until it has been written. */
+typedef struct lender {
+  lua_State *L; /* of the caller, for the call */
+  int index;
+  ws_gate *gate;
+} lender;
+
+typedef struct kept_string {
+  ws_gate *gate;
+  int reference;
+} kept_string;
+
+static void release_string(void *keeper) {
+  kept_string *kept = keeper;
+  if (kept->gate->L)
+    luaL_unref(kept->gate->L, LUA_REGISTRYINDEX, kept->reference);
+  ws_memory_free(kept);
+}
+
+static int make_reference(lua_State *L) {
+  lua_pushinteger(L, luaL_ref(L, LUA_REGISTRYINDEX));
+  return 1;
+}
+
+/* luaL_ref may raise: not from inside the core. */
+static void *keep_string(void *argument) {
+  lender *l = argument;
+  kept_string *kept = ws_memory_new(sizeof *kept);
+  if (!kept) return NULL;
+  lua_pushvalue(l->L, lua_upvalueindex(1)); /* make_reference */
+  lua_pushvalue(l->L, l->index);
+  if (lua_pcall(l->L, 1, 1, 0) != LUA_OK) {
+    lua_pop(l->L, 1);
+    ws_memory_free(kept);
+    return NULL;
+  }
+  kept->gate = l->gate;
+  kept->reference = (int)lua_tointeger(l->L, -1);
+  lua_pop(l->L, 1);
+  return kept;
+}
+
+/* The message at [2], its opcode at [3], checked: S96, S97, S100. */
+static ws_slice check_message(lua_State *L, unsigned *opcode) {
+  if (lua_gettop(L) < 2)
+    ws_lua_raise(L, "TypeError", "send: the data is missing");
+  int type = lua_type(L, 2);
+  if (type != LUA_TSTRING && type != LUA_TNUMBER)
+    ws_lua_raise(L, "TypeError", "send: a string expected, got %s",
+                 luaL_typename(L, 2));
+  ws_slice data = ws_lua_slice(L, 2);
+  *opcode = ws_lua_opcode(L, 3);
+  if (*opcode == WS_TEXT &&
+      !ws_utf8_valid((const uint8_t *)data.data, data.len))
+    ws_lua_raise(L, "TypeError",
+                 "send: text is not UTF-8 (send it as \"binary\"?)");
+  return data;
+}
+
+static int l_send(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  unsigned opcode;
+  ws_slice data = check_message(L, &opcode);
+  lender source = {L, 2, &link->loop->gate};
+  ws_lent lent = {keep_string, release_string, &source};
+  if (ws_connection_send(link->connection, opcode, data.data, data.len,
+                         &lent) == WS_EINVAL)
+    return invalid_state(L);
+  lua_pushboolean(L, ws_connection_writable(link->connection));
+  return 1;
+}
+
+static int control(lua_State *L, unsigned opcode, const char *name) {
+  ws_link *link = ws_link_check(L, 1);
+  ws_slice data = {"", 0};
+  if (!lua_isnoneornil(L, 2)) data = ws_lua_slice(L, 2);
+  if (data.len > WS_CONTROL_MAX)
+    return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes, got %d", name,
+                        (int)data.len);
+  if (ws_connection_ping(link->connection, opcode, data.data, data.len) ==
+      WS_EINVAL)
+    return invalid_state(L);
+  return 0;
+}
+
+static int l_ping(lua_State *L) { return control(L, WS_PING, "ping"); }
+static int l_pong(lua_State *L) { return control(L, WS_PONG, "pong"); }
+
+/* ------------------------------------------------------------ closing */
+
+static int l_raw_close(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  unsigned code = (unsigned)luaL_optinteger(L, 2, 0);
+  ws_slice reason = {"", 0};
+  if (!lua_isnoneornil(L, 3)) reason = ws_lua_slice(L, 3);
+  ws_connection_close(link->connection, code, reason.data, reason.len);
+  return 0;
+}
+
+static int l_terminate(lua_State *L) {
+  ws_connection_terminate(ws_link_check(L, 1)->connection);
+  return 0;
+}
+
+/* -------------------------------------------------------- backpressure */
+
+static int l_pause(lua_State *L) {
+  ws_connection_pause(ws_link_check(L, 1)->connection, WS_PAUSE_USER, true);
+  return 0;
+}
+
+static int l_resume(lua_State *L) {
+  ws_connection_pause(ws_link_check(L, 1)->connection, WS_PAUSE_USER, false);
+  return 0;
+}
+
+static int l_hold(lua_State *L) {
+  ws_connection_pause(ws_link_check(L, 1)->connection, WS_PAUSE_QUEUE,
+                      lua_toboolean(L, 2));
+  return 0;
+}
+
+/* ------------------------------------------------------------- topics */
+
+static ws_topics *topics_of(lua_State *L, const ws_link *link) {
+  ws_server *server = ws_server_of(link->connection);
+  if (!server && !link->of_server)
+    ws_lua_raise(L, "TypeError", "topics are for a server's sockets");
+  return server ? ws_server_topics(server) : NULL;
+}
+
+static int l_subscribe(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  ws_slice name = ws_lua_slice(L, 2);
+  ws_topics *topics = topics_of(L, link);
+  if (topics && ws_connection_state(link->connection) == WS_OPEN &&
+      ws_topics_subscribe(topics, link->connection, name) != WS_OK)
+    return luaL_error(L, "not enough memory");
+  return 0;
+}
+
+static int l_unsubscribe(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  ws_slice name = ws_lua_slice(L, 2);
+  ws_topics *topics = topics_of(L, link);
+  lua_pushboolean(
+      L, topics && ws_topics_unsubscribe(topics, link->connection, name));
+  return 1;
+}
+
+static int l_topics(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  topics_of(L, link);
+  lua_newtable(L);
+  ws_slice name;
+  for (int n = 0; ws_topics_of(link->connection, (size_t)n, &name); n++) {
+    ws_lua_push_slice(L, name);
+    lua_rawseti(L, -2, n + 1);
+  }
+  return 1;
+}
+
+/* sock:publish(topic, data [, opcode]): to everyone but itself. */
+static int l_publish(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  ws_topics *topics = topics_of(L, link);
+  return ws_lua_publish(L, topics, link->connection);
+}
+
+int ws_lua_publish(lua_State *L, ws_topics *topics,
+                   const ws_connection *except) {
+  ws_slice name = ws_lua_slice(L, 2);
+  ws_slice data = ws_lua_slice(L, 3);
+  unsigned opcode = ws_lua_opcode(L, 4);
+  if (opcode == WS_TEXT &&
+      !ws_utf8_valid((const uint8_t *)data.data, data.len))
+    return ws_lua_raise(L, "TypeError", "publish: text is not UTF-8");
+  ptrdiff_t sent = 0;
+  if (topics)
+    sent = ws_topics_publish(topics, name, opcode, data.data, data.len,
+                             except);
+  if (sent < 0) return luaL_error(L, "not enough memory");
+  lua_pushinteger(L, (lua_Integer)sent);
+  return 1;
+}
+
+/* ------------------------------------------------------- for the Lua floor */
+
+static int l_set_handlers(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  ws_handlers *handlers = ws_handlers_ref(ws_lua_check_handlers(L, 2));
+  ws_handlers_unref(link->handlers, L);
+  link->handlers = handlers;
+  return 0;
+}
+
+static int l_state(lua_State *L) {
+  ws_link_check(L, 1);
+  lua_getiuservalue(L, 1, 1);
+  return 1;
+}
+
+static int l_set_state(lua_State *L) {
+  ws_link_check(L, 1);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, 1);
+  return 0;
+}
+
+static int l_is_server(lua_State *L) {
+  lua_pushboolean(L, ws_link_check(L, 1)->of_server);
+  return 1;
+}
+
+void ws_lua_fill_methods(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"ping", l_ping},
+      {"pong", l_pong},
+      {"rawClose", l_raw_close},
+      {"terminate", l_terminate},
+      {"pause", l_pause},
+      {"resume", l_resume},
+      {"hold", l_hold},
+      {"subscribe", l_subscribe},
+      {"unsubscribe", l_unsubscribe},
+      {"topics", l_topics},
+      {"publish", l_publish},
+      {"setHandlers", l_set_handlers},
+      {"state", l_state},
+      {"setState", l_set_state},
+      {"isServer", l_is_server},
+      {"accept", ws_lua_accept},
+      {"refuse", ws_lua_refuse},
+      {"writeRaw", ws_lua_write_raw},
+      {"finishRaw", ws_lua_finish_raw},
+      {NULL, NULL}};
+  ws_setfuncs(L, methods);
+  lua_pushcfunction(L, make_reference);
+  lua_pushcclosure(L, l_send, 1);
+  lua_setfield(L, -2, "send");
+}
+
+/* ------------------------------------------------------------ getters */
+
+static int g_ready_state(lua_State *L) {
+  lua_pushinteger(L, ws_connection_state(ws_link_check(L, 1)->connection));
+  return 1;
+}
+
+static int g_buffered(lua_State *L) {
+  uint64_t bytes = ws_connection_buffered(ws_link_check(L, 1)->connection);
+  lua_pushinteger(L, (lua_Integer)bytes);
+  return 1;
+}
+
+static int g_url(lua_State *L) {
+  lua_pushstring(L, ws_link_check(L, 1)->url); /* nil for a server's */
+  return 1;
+}
+
+static int g_protocol(lua_State *L) {
+  ws_lua_push_slice(L, ws_connection_protocol(ws_link_check(L, 1)->connection));
+  return 1;
+}
+
+static int g_extensions(lua_State *L) {
+  ws_lua_push_slice(L,
+                    ws_connection_extensions(ws_link_check(L, 1)->connection));
+  return 1;
+}
+
+static void push_address(lua_State *L, bool known, const ws_address *address) {
+  char text[WS_ADDRESS_TEXT];
+  if (known) ws_address_text(address, text);
+  if (known && text[0]) lua_pushstring(L, text);
+  else lua_pushnil(L);
+}
+
+static void push_port(lua_State *L, bool known, const ws_address *address) {
+  if (known && ws_address_family(address) != 0)
+    lua_pushinteger(L, ws_address_port(address));
+  else
+    lua_pushnil(L);
+}
+
+static int g_remote_address(lua_State *L) {
+  ws_address address;
+  bool known = ws_connection_peer(ws_link_check(L, 1)->connection, &address);
+  push_address(L, known, &address);
+  return 1;
+}
+
+static int g_remote_port(lua_State *L) {
+  ws_address address;
+  bool known = ws_connection_peer(ws_link_check(L, 1)->connection, &address);
+  push_port(L, known, &address);
+  return 1;
+}
+
+static int g_local_address(lua_State *L) {
+  ws_address address;
+  bool known = ws_connection_local(ws_link_check(L, 1)->connection, &address);
+  push_address(L, known, &address);
+  return 1;
+}
+
+static int g_local_port(lua_State *L) {
+  ws_address address;
+  bool known = ws_connection_local(ws_link_check(L, 1)->connection, &address);
+  push_port(L, known, &address);
+  return 1;
+}
+
+static int g_tls(lua_State *L) {
+  ws_stream *stream = ws_connection_stream(ws_link_check(L, 1)->connection);
+  ws_tls_info info;
+  if (!stream || !ws_stream_tls_info(stream, &info)) {
+    lua_pushnil(L);
+    return 1;
+  }
+  lua_createtable(L, 0, 5);
+  lua_pushstring(L, info.version);
+  lua_setfield(L, -2, "version");
+  lua_pushstring(L, info.cipher);
+  lua_setfield(L, -2, "cipher");
+  lua_pushstring(L, info.peer);
+  lua_setfield(L, -2, "peer");
+  lua_pushboolean(L, info.verified);
+  lua_setfield(L, -2, "verified");
+  lua_pushboolean(L, info.resumed);
+  lua_setfield(L, -2, "resumed");
+  return 1;
+}
+
+static int g_latency(lua_State *L) {
+  double ms = ws_connection_latency(ws_link_check(L, 1)->connection);
+  if (ms < 0) lua_pushnil(L);
+  else lua_pushnumber(L, ms);
+  return 1;
+}
+
+void ws_lua_fill_getters(lua_State *L) {
+  static const luaL_Reg getters[] = {{"readyState", g_ready_state},
+                                     {"bufferedAmount", g_buffered},
+                                     {"url", g_url},
+                                     {"protocol", g_protocol},
+                                     {"extensions", g_extensions},
+                                     {"remoteAddress", g_remote_address},
+                                     {"remotePort", g_remote_port},
+                                     {"localAddress", g_local_address},
+                                     {"localPort", g_local_port},
+                                     {"tls", g_tls},
+                                     {"latency", g_latency},
+                                     {NULL, NULL}};
+  ws_setfuncs(L, getters);
+}

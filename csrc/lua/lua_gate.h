@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The one way into Lua. The core's callbacks must not be left by an error's
+ * long jump, and almost any call of the Lua API can raise: so everything a
+ * callback does with Lua, pushing its arguments too, happens in here. */
+#pragma once
+#include "lua/lua_compat.h"
+
+#include <stdbool.h>
+
+/* Where handlers run and what becomes of their errors. */
+typedef struct ws_gate {
+  lua_State *L;      /* a thread of its own: no coroutine's end matters */
+  int thread;        /* its anchor in the registry */
+  int on_error;      /* the user's handler, or LUA_NOREF */
+  bool failed;       /* that handler itself raised */
+} ws_gate;
+
+/* Raises without memory. */
+void ws_gate_init(ws_gate *gate, lua_State *L);
+
+/* Gives the references back; `L` is any state of the same universe. */
+void ws_gate_deinit(ws_gate *gate, lua_State *L);
+
+/* Runs entry(L, argument) protected, on the gate's thread with an empty stack
+ * of its own. An error goes to the user's handler with a traceback, or to
+ * stderr. True when there was none. */
+typedef void ws_gate_entry(lua_State *L, void *argument);
+bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument);
+
+/* Raises what the error handler raised since the last call, if it did. */
+void ws_gate_rethrow(ws_gate *gate, lua_State *L);

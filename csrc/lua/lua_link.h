@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua type ws.connection: the very object users hold. A link ties a
+ * userdata to a connection of the core; while the connection lives the link
+ * anchors the userdata, afterwards it belongs to the collector. */
+#pragma once
+#include "connection/connection.h"
+#include "lua/lua_handlers.h"
+#include "lua/lua_loop.h"
+
+struct ws_lua_server;
+
+typedef struct ws_link {
+  uint32_t magic;   /* proof against forged objects */
+  int self;         /* the anchor in the registry, or LUA_NOREF */
+  ws_connection *connection; /* NULL before it is made */
+  ws_lua_loop *loop;
+  ws_handlers *handlers;
+  struct ws_lua_server *server; /* NULL: a client's, or the server is gone */
+  struct ws_lua_request *request; /* in lua_request.c, while one waits */
+  char *url;        /* a client's; zero-terminated, own */
+  bool of_server;
+} ws_link;
+
+extern const ws_connection_events ws_link_events;
+
+/* Pushes a new object with its handlers referenced; not anchored, without a
+ * connection. */
+ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, ws_handlers *handlers);
+
+/* Anchors the object at `index`, from now on held by its connection. */
+void ws_link_anchor(lua_State *L, ws_link *link, int index);
+
+/* Pushes the object of a living link. */
+void ws_link_push(lua_State *L, const ws_link *link);
+
+/* The link at `index`, or raises TypeError. */
+ws_link *ws_link_check(lua_State *L, int index);
+
+/* lua_connection.c: the methods and getters C gives; the tables are on the
+ * stack's top when called. */
+void ws_lua_fill_methods(lua_State *L);
+void ws_lua_fill_getters(lua_State *L);
+
+/* Makes the type, and pushes {methods=, getters=, setters=}. */
+void ws_lua_open_connection(lua_State *L);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua type ws.loop. */
+#include "lua/lua_loop.h"
+
+#include "bytes/status.h"
+#include "connection/connection.h"
+#include "lua/lua_util.h"
+
+#include <string.h>
+
+#define TYPE "ws.loop"
+
+ws_lua_loop *ws_lua_check_loop(lua_State *L, int index) {
+  ws_lua_loop *self = ws_lua_check(L, index, TYPE);
+  if (!self->loop) luaL_error(L, "the loop is closed");
+  return self;
+}
+
+/* Everyone hears 1001, as far as the system takes it at once. */
+static void say_goodbye(ws_lua_loop *self) {
+  ws_connection *next;
+  for (ws_connection *c = self->hub.first; c; c = next) {
+    next = ws_connection_next(c);
+    ws_connection_close(c, 1001, NULL, 0);
+  }
+}
+
+static void shut(ws_lua_loop *self, lua_State *L) {
+  if (!self->loop || ws_loop_turning(self->loop)) return;
+  say_goodbye(self);
+  ws_lua_stop_timers(self, L);
+  ws_hub_deinit(&self->hub);
+  ws_loop_free(self->loop);
+  self->loop = NULL;
+  ws_gate_deinit(&self->gate, L);
+}
+
+static int l_collect(lua_State *L) {
+  shut(lua_touserdata(L, 1), L);
+  return 0;
+}
+
+static int l_close(lua_State *L) {
+  ws_lua_loop *self = ws_lua_check(L, 1, TYPE);
+  if (self->loop && ws_loop_turning(self->loop))
+    return luaL_error(L, "the loop is running");
+  shut(self, L);
+  return 0;
+}
+
+static int l_turn(lua_State *L) {
+  ws_lua_loop *self = ws_lua_check_loop(L, 1);
+  int ms = -1;
+  if (!lua_isnoneornil(L, 2)) {
+    lua_Number given = luaL_checknumber(L, 2);
+    ms = given > 0 ? (given < 2e9 ? (int)given : 2000000000) : 0;
+  }
+  int served = ws_loop_turn(self->loop, ms);
+  if (served == WS_EINVAL)
+    return luaL_error(L, "the loop is already running");
+  ws_gate_rethrow(&self->gate, L);
+  if (served < 0) return luaL_error(L, "%s", ws_status_text(served));
+  lua_pushinteger(L, served);
+  return 1;
+}
+
+static int l_turning(lua_State *L) {
+  lua_pushboolean(L, ws_loop_turning(ws_lua_check_loop(L, 1)->loop));
+  return 1;
+}
+
+static int l_alive(lua_State *L) {
+  lua_pushboolean(L, ws_loop_alive(ws_lua_check_loop(L, 1)->loop));
+  return 1;
+}
+
+static int l_timeout(lua_State *L) {
+  int ms = ws_loop_timeout(ws_lua_check_loop(L, 1)->loop);
+  if (ms < 0) lua_pushnil(L);
+  else lua_pushinteger(L, ms);
+  return 1;
+}
+
+static int l_fd(lua_State *L) {
+  ws_fd fd = ws_loop_fd(ws_lua_check_loop(L, 1)->loop);
+  if (fd == WS_FD_NONE) lua_pushnil(L);
+  else lua_pushinteger(L, (lua_Integer)fd);
+  return 1;
+}
+
+static int l_poller(lua_State *L) {
+  lua_pushstring(L, ws_loop_poller_name(ws_lua_check_loop(L, 1)->loop));
+  return 1;
+}
+
+static int l_on_error(lua_State *L) {
+  ws_lua_loop *self = ws_lua_check_loop(L, 1);
+  int function = ws_lua_ref_function(L, 2, "onerror");
+  luaL_unref(L, LUA_REGISTRYINDEX, self->gate.on_error);
+  self->gate.on_error = function;
+  return 0;
+}
+
+static const ws_poller_kind *find_poller(const char *name) {
+  for (size_t i = 0; ws_pollers[i]; i++)
+    if (strcmp(ws_pollers[i]->name, name) == 0) return ws_pollers[i];
+  return NULL;
+}
+
+int ws_lua_new_loop(lua_State *L) {
+  const char *name = luaL_optstring(L, 1, NULL);
+  const ws_poller_kind *kind = name ? find_poller(name) : NULL;
+  if (name && !kind)
+    return ws_lua_failure(L, WS_EUNSUPPORTED, "no such poller here");
+  ws_lua_loop *self = ws_lua_object(L, TYPE, sizeof *self);
+  ws_gate_init(&self->gate, L);
+  ws_loop *loop = NULL;
+  int status = ws_loop_new(kind, &loop);
+  if (status != WS_OK) {
+    ws_gate_deinit(&self->gate, L);
+    return ws_lua_failure(L, status, NULL);
+  }
+  ws_hub_init(&self->hub, loop);
+  self->loop = loop;
+  return 1;
+}
+
+void ws_lua_open_loop(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"turn", l_turn},         {"turning", l_turning},
+      {"alive", l_alive},       {"timeout", l_timeout},
+      {"fd", l_fd},             {"poller", l_poller},
+      {"onError", l_on_error},  {"close", l_close},
+      {"timer", ws_lua_new_timer}, {"post", ws_lua_post},
+      {"connect", ws_lua_connect}, {"listen", ws_lua_listen},
+      {NULL, NULL}};
+  ws_lua_type(L, TYPE, methods, l_collect);
+  lua_pop(L, 1);
+}

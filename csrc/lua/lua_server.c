@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua type ws.server. It anchors itself until it is closed and its last
+ * connection is gone; connections point to it, never the other way. */
+#include "lua/lua_server.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "lua/lua_config.h"
+#include "lua/lua_tls.h"
+#include "lua/lua_util.h"
+
+#define TYPE "ws.server"
+
+static ws_lua_server *check(lua_State *L) {
+  return ws_lua_check(L, 1, TYPE);
+}
+
+/* ------------------------------------------------------------- events */
+
+typedef struct coming {
+  ws_lua_server *server;
+  ws_connection *connection;
+  ws_link *link;
+} coming;
+
+static void enter_accept(lua_State *L, void *argument) {
+  coming *in = argument;
+  ws_lua_server *server = in->server;
+  ws_link *link = ws_link_new(L, server->loop, server->handlers);
+  ws_link_anchor(L, link, -1);
+  link->of_server = true;
+  link->server = server;
+  link->connection = in->connection;
+  in->link = link;
+}
+
+static void *on_accept(void *owner, ws_connection *connection) {
+  coming in = {owner, connection, NULL};
+  ws_gate_enter(&in.server->loop->gate, enter_accept, &in);
+  return in.link;
+}
+
+static void enter_closed(lua_State *L, void *argument) {
+  const ws_lua_server *server = argument;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, server->closed);
+  lua_call(L, 0, 0);
+}
+
+static void on_closed(void *owner) {
+  ws_lua_server *server = owner;
+  if (server->closed != LUA_NOREF)
+    ws_gate_enter(&server->loop->gate, enter_closed, server);
+  int self = server->self;
+  server->self = LUA_NOREF;
+  luaL_unref(server->loop->gate.L, LUA_REGISTRYINDEX, self);
+}
+
+static const ws_server_events server_events = {on_accept, on_closed};
+
+/* ------------------------------------------------------------ listening */
+
+static void fill_options(lua_State *L, ws_server_options *options) {
+  options->host = ws_lua_field_slice(L, 2, "host");
+  options->port = (uint16_t)ws_lua_field_size(L, 2, "port", 0);
+  options->path = ws_lua_field_slice(L, 2, "path");
+  options->tls = ws_lua_field_tls(L, 2);
+  options->max_connections =
+      (size_t)ws_lua_field_size(L, 2, "maxConnections", 0);
+  options->backlog = (int)ws_lua_field_size(L, 2, "backlog", 0);
+  options->reuse_port = ws_lua_field_bool(L, 2, "reusePort", false);
+}
+
+static void take_functions(lua_State *L, ws_lua_server *server) {
+  lua_getfield(L, 2, "handlers");
+  server->handlers = ws_handlers_ref(ws_lua_check_handlers(L, -1));
+  lua_getfield(L, 2, "judge");
+  server->judge = ws_lua_ref_function(L, -1, "judge");
+  lua_getfield(L, 2, "httpClosed");
+  server->http_closed = ws_lua_ref_function(L, -1, "httpClosed");
+  lua_getfield(L, 2, "closed");
+  server->closed = ws_lua_ref_function(L, -1, "closed");
+  server->plain = ws_lua_field_bool(L, 2, "plain", false);
+  lua_pop(L, 4);
+}
+
+int ws_lua_listen(lua_State *L) {
+  ws_lua_loop *loop = ws_lua_check_loop(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  lua_settop(L, 2);
+  ws_server_options options = {0};
+  fill_options(L, &options);
+  ws_lua_server *self = ws_lua_object(L, TYPE, sizeof *self);
+  self->loop = loop;
+  self->self = self->judge = self->http_closed = self->closed = LUA_NOREF;
+  take_functions(L, self);
+  ws_connection_config *config = ws_lua_server_config(L, 2);
+  char why[256];
+  int status = ws_server_listen(&loop->hub, config, &options, &ws_link_events,
+                                &server_events, self, &self->server, why,
+                                sizeof why);
+  ws_connection_config_unref(config);
+  if (status != WS_OK) return ws_lua_failure(L, status, why);
+  lua_pushvalue(L, 3);
+  self->self = luaL_ref(L, LUA_REGISTRYINDEX);
+  return 1;
+}
+
+/* ------------------------------------------------------------- methods */
+
+static int l_port(lua_State *L) {
+  lua_pushinteger(L, ws_address_port(ws_server_address(check(L)->server)));
+  return 1;
+}
+
+static int l_host(lua_State *L) {
+  char text[WS_ADDRESS_TEXT];
+  ws_address_text(ws_server_address(check(L)->server), text);
+  lua_pushstring(L, text);
+  return 1;
+}
+
+static int l_connections(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)ws_server_count(check(L)->server));
+  return 1;
+}
+
+static int l_clients(lua_State *L) {
+  ws_lua_server *self = check(L);
+  lua_newtable(L);
+  int n = 0;
+  for (ws_connection *c = ws_server_first(self->server); c;
+       c = ws_connection_links_of(c)->next) {
+    const ws_link *link = ws_connection_owner(c);
+    if (ws_connection_state(c) != WS_OPEN || !link) continue;
+    ws_link_push(L, link);
+    lua_rawseti(L, -2, ++n);
+  }
+  return 1;
+}
+
+static int l_publish(lua_State *L) {
+  return ws_lua_publish(L, ws_server_topics(check(L)->server), NULL);
+}
+
+static int l_close(lua_State *L) {
+  ws_lua_server *self = check(L);
+  ws_server_close(self->server, (unsigned)luaL_optinteger(L, 2, 1001));
+  return 0;
+}
+
+static int l_set_tls(lua_State *L) {
+  ws_server_set_tls(check(L)->server, ws_lua_check_tls(L, 2));
+  return 0;
+}
+
+/* Connections that outlive the object must not find it. */
+static void disown(const ws_lua_server *self) {
+  for (ws_connection *c = ws_server_first(self->server); c;
+       c = ws_connection_links_of(c)->next) {
+    ws_link *link = ws_connection_owner(c);
+    if (link) link->server = NULL;
+  }
+}
+
+static int l_collect(lua_State *L) {
+  ws_lua_server *self = lua_touserdata(L, 1);
+  if (self->server) {
+    disown(self);
+    ws_server_release(self->server);
+  }
+  self->server = NULL;
+  luaL_unref(L, LUA_REGISTRYINDEX, self->judge);
+  luaL_unref(L, LUA_REGISTRYINDEX, self->http_closed);
+  luaL_unref(L, LUA_REGISTRYINDEX, self->closed);
+  if (self->handlers) ws_handlers_unref(self->handlers, L);
+  self->handlers = NULL;
+  return 0;
+}
+
+void ws_lua_open_server(lua_State *L) {
+  static const luaL_Reg methods[] = {{"port", l_port},
+                                     {"host", l_host},
+                                     {"connections", l_connections},
+                                     {"clients", l_clients},
+                                     {"publish", l_publish},
+                                     {"close", l_close},
+                                     {"setTLS", l_set_tls},
+                                     {NULL, NULL}};
+  ws_lua_type(L, TYPE, methods, l_collect);
+  lua_pop(L, 1);
+}

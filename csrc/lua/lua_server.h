@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua type ws.server. */
+#pragma once
+#include "connection/server.h"
+#include "lua/lua_link.h"
+
+typedef struct ws_lua_server {
+  ws_server *server;  /* NULL before it listens */
+  ws_lua_loop *loop;
+  ws_handlers *handlers;
+  int self;           /* the anchor while it is not closed */
+  int judge;          /* functions in the registry, or LUA_NOREF */
+  int http_closed;
+  int closed;
+  bool plain;         /* judge wants plain HTTP too */
+} ws_lua_server;
+
+void ws_lua_open_server(lua_State *L);
+
+/* publish(self, topic, data [, opcode]) for servers and their sockets; `topics`
+ * NULL: nobody is there. */
+int ws_lua_publish(lua_State *L, ws_topics *topics,
+                   const ws_connection *except);

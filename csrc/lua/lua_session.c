@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* The Lua type ws.session: bytes in, events and bytes out. */
+#include "lua/lua_session.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "bytes/utf8.h"
+#include "lua/lua_request.h"
+#include "lua/lua_util.h"
+#include "protocol/session.h"
+#include "protocol/url.h"
+#include "transport/entropy.h"
+
+#include <string.h>
+
+#define TYPE "ws.session"
+
+typedef struct ws_lua_session {
+  ws_session session;
+  ws_session_config config;
+  ws_buffer in;  /* fed, not yet looked at */
+  ws_buffer out; /* written, not yet taken */
+  bool begun;
+  bool ended;    /* endInput was called */
+  bool end_told;
+} ws_lua_session;
+
+static ws_lua_session *check(lua_State *L) {
+  return ws_lua_check(L, 1, TYPE);
+}
+
+static int succeed(lua_State *L, int status) {
+  if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
+  if (status != WS_OK) return ws_lua_failure(L, status, NULL);
+  lua_pushboolean(L, 1);
+  return 1;
+}
+
+/* -------------------------------------------------------------- making */
+
+static int begin_client(lua_State *L, ws_lua_session *self) {
+  ws_handshake_request request;
+  memset(&request, 0, sizeof request);
+  request.protocols =
+      ws_lua_field_list(L, 1, "protocols", &request.protocol_count);
+  lua_getfield(L, 1, "headers");
+  request.headers = ws_lua_headers(L, lua_gettop(L), &request.header_count);
+  request.origin = ws_lua_field_slice(L, 1, "origin");
+  ws_slice text = ws_lua_field_slice(L, 1, "url");
+  ws_url url;
+  const char *why = NULL;
+  int status = ws_url_parse(&url, text, ws_memory_resize, &why);
+  if (status == WS_EURL)
+    return ws_lua_raise(L, "SyntaxError", "%s", why);
+  if (status == WS_OK) {
+    request.target = url.target;
+    request.host = url.authority;
+    status = ws_session_init_client(&self->session, &self->config, &request,
+                                    &self->out);
+    ws_url_deinit(&url);
+  }
+  if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
+  if (status != WS_OK)
+    return ws_lua_raise(L, "TypeError", "a header may not stand in the "
+                                        "request");
+  return 0;
+}
+
+int ws_lua_new_session(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  ws_lua_session *self = ws_lua_object(L, TYPE, sizeof *self);
+  lua_getfield(L, 1, "role");
+  const char *role = lua_tostring(L, -1);
+  bool client = role && strcmp(role, "client") == 0;
+  ws_session_config *config = &self->config;
+  config->limits.max_payload =
+      ws_lua_field_size(L, 1, "maxPayload", client ? 67108864 : 1048576);
+  config->max_body = config->limits.max_payload;
+  config->limits.masked = !client;
+  config->resize = ws_memory_resize;
+  config->random = ws_entropy;
+  ws_buffer_init(&self->in, ws_memory_resize, 0);
+  ws_buffer_init(&self->out, ws_memory_resize, 0);
+  if (client) begin_client(L, self);
+  else ws_session_init_server(&self->session, config);
+  self->begun = true;
+  lua_settop(L, 2);
+  return 1;
+}
+
+static int l_collect(lua_State *L) {
+  ws_lua_session *self = lua_touserdata(L, 1);
+  if (self->begun) ws_session_deinit(&self->session);
+  self->begun = false;
+  if (self->in.resize) ws_buffer_deinit(&self->in);
+  if (self->out.resize) ws_buffer_deinit(&self->out);
+  return 0;
+}
+
+/* -------------------------------------------------------------- events */
+
+static int push_open(lua_State *L, const ws_lua_session *self) {
+  lua_pushliteral(L, "open");
+  ws_lua_push_slice(L, ws_session_protocol(&self->session));
+  ws_lua_push_slice(L, ws_session_extensions(&self->session));
+  return 3;
+}
+
+static int push_data(lua_State *L, const char *type, const ws_event *event) {
+  lua_pushstring(L, type);
+  lua_pushlstring(L, event->data ? (const char *)event->data : "",
+                  event->len);
+  return 2;
+}
+
+static int push_message(lua_State *L, const ws_event *event) {
+  push_data(L, "message", event);
+  lua_pushstring(L, event->opcode == WS_TEXT ? "text" : "binary");
+  return 3;
+}
+
+static int push_close(lua_State *L, const ws_event *event) {
+  lua_pushliteral(L, "close");
+  lua_pushinteger(L, event->code);
+  lua_pushlstring(L, event->data ? (const char *)event->data : "",
+                  event->len);
+  return 3;
+}
+
+static int push_fail(lua_State *L, const ws_event *event) {
+  lua_pushliteral(L, "error");
+  lua_pushstring(L, event->why ? event->why : ws_status_text(event->status));
+  lua_pushstring(L, ws_status_name(event->status));
+  return 3;
+}
+
+static int push_request(lua_State *L, const ws_lua_session *self) {
+  lua_pushliteral(L, "request");
+  ws_lua_push_head(L, ws_session_request(&self->session),
+                   ws_session_verdict(&self->session)->kind ==
+                       WS_REQUEST_UPGRADE);
+  return 2;
+}
+
+static int push_event(lua_State *L, const ws_lua_session *self,
+                      const ws_event *event) {
+  switch (event->type) {
+    case WS_EVENT_OPEN: return push_open(L, self);
+    case WS_EVENT_MESSAGE: return push_message(L, event);
+    case WS_EVENT_PING: return push_data(L, "ping", event);
+    case WS_EVENT_PONG: return push_data(L, "pong", event);
+    case WS_EVENT_CLOSE: return push_close(L, event);
+    case WS_EVENT_FAIL: return push_fail(L, event);
+    case WS_EVENT_REQUEST: return push_request(L, self);
+    case WS_EVENT_BODY: return push_data(L, "body", event);
+    case WS_EVENT_BODY_END: lua_pushliteral(L, "bodyEnd"); return 1;
+    case WS_EVENT_NONE: break;
+  }
+  lua_pushnil(L);
+  return 1;
+}
+
+/* The next event, or nil when more bytes are needed. */
+static int l_next(lua_State *L) {
+  ws_lua_session *self = check(L);
+  ws_event event;
+  memset(&event, 0, sizeof event);
+  size_t used = ws_session_feed(&self->session, self->in.data, self->in.len,
+                                &self->out, &event);
+  ws_buffer_consume(&self->in, used);
+  if (event.type == WS_EVENT_NONE && self->ended && !self->end_told) {
+    self->end_told = true;
+    ws_session_end(&self->session, &event);
+  }
+  return push_event(L, self, &event);
+}
+
+static int l_feed(lua_State *L) {
+  ws_lua_session *self = check(L);
+  ws_slice bytes = ws_lua_slice(L, 2);
+  if (ws_buffer_append(&self->in, bytes.data, bytes.len) != WS_OK)
+    return luaL_error(L, "not enough memory");
+  return 0;
+}
+
+static int l_end_input(lua_State *L) {
+  check(L)->ended = true;
+  return 0;
+}
+
+static int l_output(lua_State *L) {
+  ws_lua_session *self = check(L);
+  ws_slice bytes = {(const char *)self->out.data, self->out.len};
+  ws_lua_push_slice(L, bytes);
+  ws_buffer_deinit(&self->out);
+  return 1;
+}
+
+/* ------------------------------------------------------------- sending */
+
+static int l_send(lua_State *L) {
+  ws_lua_session *self = check(L);
+  ws_slice data = ws_lua_slice(L, 2);
+  unsigned opcode = ws_lua_opcode(L, 3);
+  if (opcode == WS_TEXT &&
+      !ws_utf8_valid((const uint8_t *)data.data, data.len))
+    return ws_lua_raise(L, "TypeError", "send: text is not UTF-8");
+  return succeed(L, ws_session_send(&self->session, opcode, data.data,
+                                    data.len, &self->out));
+}
+
+static int l_control(lua_State *L) {
+  ws_lua_session *self = check(L);
+  const char *name = luaL_checkstring(L, 2);
+  ws_slice data = {"", 0};
+  if (!lua_isnoneornil(L, 3)) data = ws_lua_slice(L, 3);
+  if (data.len > WS_CONTROL_MAX)
+    return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes", name);
+  unsigned opcode = strcmp(name, "pong") == 0 ? WS_PONG : WS_PING;
+  return succeed(L, ws_session_control(&self->session, opcode, data.data,
+                                       data.len, &self->out));
+}
+
+static int l_close(lua_State *L) {
+  ws_lua_session *self = check(L);
+  unsigned code = (unsigned)luaL_optinteger(L, 2, 0);
+  ws_slice reason = {"", 0};
+  if (!lua_isnoneornil(L, 3)) reason = ws_lua_slice(L, 3);
+  if (reason.len > WS_CONTROL_MAX - 2)
+    return ws_lua_raise(L, "SyntaxError", "close: at most 123 bytes");
+  return succeed(L, ws_session_close(&self->session, code, reason.data,
+                                     reason.len, &self->out));
+}
+
+/* ----------------------------------------------------------- answering */
+
+static int l_accept(lua_State *L) {
+  ws_lua_session *self = check(L);
+  ws_slice protocol = {NULL, 0};
+  if (!lua_isnoneornil(L, 2)) protocol = ws_lua_slice(L, 2);
+  size_t count;
+  const ws_header *headers = ws_lua_headers(L, 3, &count);
+  return succeed(L, ws_session_accept(&self->session, protocol, headers,
+                                      count, &self->out));
+}
+
+static int l_refuse(lua_State *L) {
+  ws_lua_session *self = check(L);
+  unsigned status = (unsigned)luaL_checkinteger(L, 2);
+  ws_slice body = {NULL, 0};
+  if (!lua_isnoneornil(L, 3)) body = ws_lua_slice(L, 3);
+  size_t count;
+  const ws_header *headers = ws_lua_headers(L, 4, &count);
+  return succeed(L, ws_session_refuse(&self->session, status, body, headers,
+                                      count, &self->out));
+}
+
+static int l_finish(lua_State *L) {
+  ws_session_finish(&check(L)->session);
+  return 0;
+}
+
+static int l_state(lua_State *L) {
+  lua_pushinteger(L, ws_session_state(&check(L)->session));
+  return 1;
+}
+
+static int l_clean(lua_State *L) {
+  lua_pushboolean(L, ws_session_clean(&check(L)->session));
+  return 1;
+}
+
+void ws_lua_open_session(lua_State *L) {
+  static const luaL_Reg methods[] = {
+      {"feed", l_feed},     {"next", l_next},         {"output", l_output},
+      {"send", l_send},     {"control", l_control},   {"close", l_close},
+      {"accept", l_accept}, {"refuse", l_refuse},     {"finish", l_finish},
+      {"state", l_state},   {"endInput", l_end_input}, {"clean", l_clean},
+      {NULL, NULL}};
+  ws_lua_type(L, TYPE, methods, l_collect);
+  lua_pop(L, 1);
+}
