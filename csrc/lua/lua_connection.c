@@ -212,6 +212,11 @@ static int l_set_handlers(lua_State *L) {
   return 0;
 }
 
+static int l_tag(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ws_link_check(L, 1)->handlers->tag);
+  return 1;
+}
+
 static int l_state(lua_State *L) {
   ws_link_check(L, 1);
   lua_getiuservalue(L, 1, 1);
@@ -244,6 +249,7 @@ void ws_lua_fill_methods(lua_State *L) {
       {"topics", l_topics},
       {"publish", l_publish},
       {"setHandlers", l_set_handlers},
+      {"tag", l_tag},
       {"state", l_state},
       {"setState", l_set_state},
       {"isServer", l_is_server},

@@ -22,11 +22,14 @@ int ws_lua_handlers(lua_State *L) {
   b->handlers->references = 1;
   for (int i = 0; i < WS_HANDLER_COUNT; i++)
     b->handlers->functions[i] = LUA_NOREF;
+  b->handlers->tag = LUA_NOREF;
   for (int i = 0; i < WS_HANDLER_COUNT; i++) {
     lua_getfield(L, 1, names[i]);
     b->handlers->functions[i] = ws_lua_ref_function(L, -1, names[i]);
     lua_pop(L, 1);
   }
+  lua_getfield(L, 1, "tag");
+  b->handlers->tag = luaL_ref(L, LUA_REGISTRYINDEX);
   return 1;
 }
 
@@ -51,6 +54,7 @@ void ws_handlers_unref(ws_handlers *handlers, lua_State *L) {
   if (--handlers->references > 0) return;
   for (int i = 0; i < WS_HANDLER_COUNT; i++)
     luaL_unref(L, LUA_REGISTRYINDEX, handlers->functions[i]);
+  luaL_unref(L, LUA_REGISTRYINDEX, handlers->tag);
   ws_memory_free(handlers);
 }
 

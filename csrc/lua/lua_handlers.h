@@ -18,6 +18,7 @@ typedef enum ws_handler {
 typedef struct ws_handlers {
   unsigned references;
   int functions[WS_HANDLER_COUNT]; /* in the registry, LUA_NOREF for none */
+  int tag; /* whatever the set's maker wants to find again: conn:tag() */
 } ws_handlers;
 
 /* core.handlers{...} */

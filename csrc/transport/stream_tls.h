@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS over any stream, by OpenSSL over memory BIOs (never SSL_set_fd: no
- * SIGPIPE, one place that reads and writes sockets). stream_tls_none.c stands
- * in where TLS is left out: ws_tls_new then says WS_EUNSUPPORTED. */
+/* TLS over any stream, by OpenSSL over BIOs of ours that call the stream below
+ * (never SSL_set_fd: no SIGPIPE, one place that reads and writes sockets).
+ * stream_tls_none.c stands in where TLS is left out: ws_tls_new then says
+ * WS_EUNSUPPORTED. */
 #pragma once
 #include "bytes/slice.h"
 #include "transport/stream.h"
@@ -16,7 +17,8 @@ typedef struct ws_tls_options {
   bool no_verify;        /* client: take any certificate (loudly named) */
   bool request_cert;     /* server: ask the client for a certificate */
   bool require_cert;     /* server: and refuse it without a good one */
-  ws_slice ca;           /* default: the system's store */
+  ws_slice ca;           /* default: the system's store; revocation lists
+                            in it are used for the peer's own certificate */
   ws_slice cert;         /* with the chain behind it */
   ws_slice key;          /* default: in cert */
   ws_slice password;     /* of the key */
@@ -38,7 +40,8 @@ ws_tls *ws_tls_ref(ws_tls *tls);
 void ws_tls_unref(ws_tls *tls); /* NULL is fine */
 
 /* Server: clients that ask for `name` (SNI; "*.a.test" takes one label) get
- * `other`. Takes a reference. WS_OK, WS_ENOMEM or WS_EINVAL. */
+ * `other`, a server's context without names of its own. Takes a reference; a
+ * name given again is replaced. WS_OK, WS_ENOMEM or WS_EINVAL. */
 int ws_tls_add_name(ws_tls *tls, ws_slice name, ws_tls *other);
 
 /* The stream; takes `below`, references `tls`. Client: `host` is the name or

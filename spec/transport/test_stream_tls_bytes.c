@@ -180,7 +180,7 @@ static bool whole_life(tls_pair *pair) {
     if (put_down == WS_EAGAIN) put_down = put(pair->server, "downward");
     if (went <= 0) went = ws_stream_read(pair->server, up, sizeof up);
     if (came <= 0) came = ws_stream_read(pair->client, down, sizeof down);
-    if (went > 0 && closed == WS_EAGAIN)
+    if (went > 0 && put_down > 0 && closed == WS_EAGAIN)
       closed = ws_stream_close(pair->server);
     if (is_failure(pair->client_status) || is_failure(pair->server_status) ||
         is_failure((int)came) || is_failure((int)went))

@@ -1,0 +1,84 @@
+-- SPDX-License-Identifier: MIT
+-- A client's options (API.md section 1) -> the configuration ws.core takes.
+
+local core = require "ws.core"
+local options = require "ws.options"
+local tls = require "ws.tls"
+
+local raise = options.raise
+
+local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
+
+local schema = {
+  protocols = "string|table|number", headers = "table", origin = "string",
+  timeout = "size", closeTimeout = "size", tls = "table", path = "string",
+  proxy = "string|boolean", compression = "boolean|table", maxPayload = "size",
+  pingInterval = "size", pingTimeout = "size", highWaterMark = "size", lowWaterMark = "size",
+  followRedirects = "size", noDelay = "boolean",
+  family = function(value) return value == 4 or value == 6, "4 or 6" end,
+}
+for _, name in ipairs(raw_names) do schema[name] = "function" end
+
+local deflate_schema = {
+  serverNoContextTakeover = "boolean", clientNoContextTakeover = "boolean",
+  serverMaxWindowBits = "size", clientMaxWindowBits = "size|boolean", level = "number",
+  threshold = "size",
+}
+
+-- What a later version will do; asking for it now must not pass in silence.
+local function refuse_missing(checked, level)
+  if checked.proxy then
+    raise("TypeError", "option 'proxy' is not supported by this version", level + 1)
+  end
+  if (checked.followRedirects or 0) > 0 then
+    raise("TypeError", "option 'followRedirects' is not supported by this version", level + 1)
+  end
+  if type(checked.compression) == "table" then
+    options.check(checked.compression, deflate_schema, level + 1)
+  end
+end
+
+-- The raw handlers among the options, or nil.
+local function take_raw(checked)
+  local raw
+  for _, name in ipairs(raw_names) do
+    if checked[name] then
+      raw = raw or {}
+      raw[name], checked[name] = checked[name], nil
+    end
+  end
+  return raw
+end
+
+local function check_water(config, level)
+  local high = config.highWaterMark or 1048576
+  if config.lowWaterMark and config.lowWaterMark > high then
+    raise("TypeError", "option 'lowWaterMark' is above highWaterMark", level + 1)
+  end
+end
+
+--- The core's configuration for a client, and its raw handlers or nil.
+---@param given? table options as the caller gave them
+---@param url table what core.url gave
+return function(given, url, level)
+  level = level + 1
+  local checked = options.check(given, schema, level)
+  refuse_missing(checked, level)
+  check_water(checked, level)
+  local raw = take_raw(checked)
+  if checked.origin and not core.headerValueOk(checked.origin) then
+    raise("TypeError", "option 'origin': the value holds a control character", level)
+  end
+  local config = {
+    protocols = checked.protocols, origin = checked.origin, timeout = checked.timeout,
+    headers = options.flat_headers(checked.headers, level),
+    closeTimeout = checked.closeTimeout, maxPayload = checked.maxPayload,
+    pingInterval = checked.pingInterval, pingTimeout = checked.pingTimeout,
+    highWaterMark = checked.highWaterMark, lowWaterMark = checked.lowWaterMark,
+    noDelay = checked.noDelay, family = checked.family, unixPath = checked.path,
+  }
+  if url.secure then
+    config.tls, config.servername = tls.client(checked.tls, level)
+  end
+  return config, raw
+end

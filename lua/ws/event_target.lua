@@ -1,0 +1,171 @@
+-- SPDX-License-Identifier: MIT
+-- Listeners as the DOM has them (DOM section 2.7 and 2.9): for one target
+-- that has no parents. A list of listeners belongs to a type; the on... handler
+-- takes its place in it when first set (HTML "event handlers").
+
+local events = require "ws.events"
+local loop = require "ws.loop"
+local options = require "ws.options"
+
+local event_target = {}
+
+-- Plain 5.1 gives xpcall's function no arguments.
+local passes_arguments = select(2, xpcall(function(value) return value end, print, 1)) == 1
+
+local function protected(fn, a, b)
+  if passes_arguments then return xpcall(fn, event_target.traced, a, b) end
+  return xpcall(function() return fn(a, b) end, event_target.traced)
+end
+
+--- A message handler that keeps the message and says where it was raised.
+function event_target.traced(message)
+  local text = type(message) == "string" and message or nil
+  return { message = message, traceback = debug.traceback(text, 2) }
+end
+
+--- Calls fn(a, b); an error is reported and does not come out.
+function event_target.call(fn, a, b)
+  local ok, raised = protected(fn, a, b)
+  if ok then return end
+  if type(raised) == "table" and raised.traceback then
+    loop.report(raised.message, raised.traceback)
+  else
+    loop.report(raised)
+  end
+end
+
+-- ------------------------------------------------------------------ listeners
+
+local function is_capture(opts)
+  if type(opts) == "table" then return opts.capture and true or false end
+  return opts == true
+end
+
+local function find(list, callback, capture)
+  for i, listener in ipairs(list or {}) do
+    if not listener.is_on and listener.callback == callback and listener.capture == capture then
+      return i, listener
+    end
+  end
+end
+
+-- Lists are replaced, never changed: a dispatch under way keeps the one it
+-- started with.
+local function without(list, index)
+  local copy = {}
+  for i, listener in ipairs(list) do
+    if i ~= index then copy[#copy + 1] = listener end
+  end
+  list[index].removed = true
+  return copy[1] and copy or nil
+end
+
+local function with(list, listener)
+  local copy = {}
+  for i, other in ipairs(list or {}) do copy[i] = other end
+  copy[#copy + 1] = listener
+  return copy
+end
+
+--- Adds a listener to `lists` (type -> list). S81, S84.
+function event_target.add(lists, type_, callback, opts, level)
+  if callback == nil then return end
+  local kind = type(callback)
+  if kind ~= "function" and kind ~= "table" and kind ~= "userdata" then
+    options.raise("TypeError", "addEventListener: a function or an object with handleEvent "
+      .. "expected, got " .. kind, level + 1)
+  end
+  local capture = is_capture(opts)
+  local more = type(opts) == "table" and opts or {}
+  if more.signal and more.signal.aborted then return end
+  if find(lists[type_], callback, capture) then return end
+  local listener = { callback = callback, capture = capture, once = more.once and true or nil }
+  lists[type_] = with(lists[type_], listener)
+  if more.signal and more.signal.addEventListener then
+    more.signal:addEventListener("abort", function()
+      event_target.remove(lists, type_, callback, capture)
+    end)
+  end
+end
+
+function event_target.remove(lists, type_, callback, opts)
+  local index = find(lists[type_], callback, is_capture(opts))
+  if index then lists[type_] = without(lists[type_], index) end
+end
+
+--- What the on... property reads.
+function event_target.get_on(lists, type_)
+  for _, listener in ipairs(lists[type_] or {}) do
+    if listener.is_on then return listener.callback end
+  end
+end
+
+--- Sets the on... property: functions and objects are kept, all else is nil;
+--- replacing keeps the place. S82, S83.
+function event_target.set_on(lists, type_, value)
+  local kind = type(value)
+  if kind ~= "function" and kind ~= "table" and kind ~= "userdata" then value = nil end
+  for i, listener in ipairs(lists[type_] or {}) do
+    if listener.is_on then
+      if value == nil then lists[type_] = without(lists[type_], i)
+      else listener.callback = value end
+      return
+    end
+  end
+  if value ~= nil then
+    lists[type_] = with(lists[type_], { callback = value, is_on = true, capture = false })
+  end
+end
+
+-- ------------------------------------------------------------------- dispatch
+
+local function invoke(listener, target, event)
+  local callback = listener.callback
+  if type(callback) == "function" then
+    event_target.call(callback, event)
+  elseif options.is_callable(callback) then
+    event_target.call(function() callback(event) end)
+  elseif not listener.is_on then -- looked up at each call, S81
+    event_target.call(function() callback.handleEvent(callback, event) end, target)
+  end
+end
+
+local function pass(lists, list, target, event, capture)
+  for i = 1, #list do
+    local listener = list[i]
+    if listener.capture == capture and not listener.removed then
+      if listener.once then event_target.remove(lists, event.type, listener.callback, capture) end
+      invoke(listener, target, event)
+      if event.immediatelyStopped then return end
+    end
+  end
+end
+
+--- Calls the listeners of event.type: first those that capture, then the
+--- others, each in the order added. S79, S85, S87, S88.
+function event_target.dispatch(lists, target, event)
+  local list = lists[event.type]
+  event.target = target
+  if not list then return end
+  event.currentTarget, event.eventPhase, event.dispatching = target, 2, true
+  pass(lists, list, target, event, true)
+  if not event.propagationStopped then pass(lists, list, target, event, false) end
+  event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
+  event.propagationStopped, event.immediatelyStopped = nil, nil
+end
+
+--- dispatchEvent: for made-up events, at once. S86.
+function event_target.dispatch_made(lists, target, event, level)
+  if not events.is_event(event) then
+    options.raise("TypeError", "dispatchEvent: an event expected (ws.Event makes one), got "
+      .. type(event), level + 1)
+  end
+  if event.dispatching then
+    options.raise("InvalidStateError", "dispatchEvent: the event is being dispatched", level + 1)
+  end
+  event.isTrusted = false
+  event_target.dispatch(lists, target, event)
+  return not event.defaultPrevented
+end
+
+return event_target

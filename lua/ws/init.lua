@@ -1,0 +1,67 @@
+-- SPDX-License-Identifier: MIT
+-- The front door: what `require "ws"` gives.
+
+local core = require "ws.core"
+local events = require "ws.events"
+local loop = require "ws.loop"
+local protocol = require "ws.protocol"
+local server = require "ws.server"
+local waiting = require "ws.coroutine"
+local websocket = require "ws.websocket"
+
+---@class ws
+local ws = {
+  VERSION = core.VERSION,
+  CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3,
+
+  Event = events.Event,
+  MessageEvent = events.MessageEvent,
+  CloseEvent = events.CloseEvent,
+  ErrorEvent = events.ErrorEvent,
+
+  run = loop.run,
+  poll = loop.poll,
+  stop = loop.stop,
+  fd = loop.fd,
+  nextTimeout = loop.next_timeout,
+  setTimeout = loop.set_timeout,
+  setInterval = loop.set_interval,
+  clearTimeout = loop.clear,
+  clearInterval = loop.clear,
+  now = core.now,
+
+  spawn = waiting.spawn,
+  sleep = waiting.sleep,
+  connect = waiting.connect,
+
+  serve = server.serve,
+  protocol = protocol,
+}
+
+--- Opens a WebSocket as a browser does: returns at once, CONNECTING; what
+--- happens comes as events once the loop runs (WebSockets Standard, section 3.1).
+---@param url string ws:, wss:, http: or https:
+---@param protocols? string|string[]|table subprotocols in order of preference,
+--- or the options
+---@param options? table see the README
+---@return userdata sock raises SyntaxError or TypeError for bad arguments
+function ws.new(url, protocols, options)
+  local sock = websocket.construct(2, url, protocols, options)
+  return sock -- no tail call: errors name the caller's line
+end
+
+ws.WebSocket = ws.new
+
+return setmetatable(ws, {
+  __call = function(_, url, protocols, options)
+    local sock = websocket.construct(2, url, protocols, options)
+    return sock
+  end,
+  __index = function(_, name)
+    if name == "onerror" then return loop.error_handler() end
+  end,
+  __newindex = function(self, name, value)
+    if name == "onerror" then loop.set_error_handler(value, 2)
+    else rawset(self, name, value) end
+  end,
+})

@@ -1,0 +1,152 @@
+-- SPDX-License-Identifier: MIT
+-- The one loop of a Lua state: running it, its timers, and what becomes of
+-- errors in handlers.
+
+local core = require "ws.core"
+local options = require "ws.options"
+
+local unpack = table.unpack or unpack -- luacheck: ignore 143
+
+local loop = {}
+
+local current          -- the core's loop, made on first use
+local error_handler    -- ws.onerror
+local failure          -- what the error handler itself raised, boxed
+local stopping = false
+
+--- The core's loop.
+function loop.get()
+  if not current then
+    local made, message = core.loop(os.getenv("WS_POLLER"))
+    if not made then error("cannot make a loop: " .. message, 2) end
+    current = made
+    current:onError(error_handler)
+  end
+  return current
+end
+
+--- True inside a turn, where nothing may wait.
+function loop.turning()
+  return current ~= nil and current:turning()
+end
+
+--- Hands an error of a handler to ws.onerror(message, traceback), or prints
+--- it. Never raises: what ws.onerror raises comes out of ws.run or ws.poll.
+function loop.report(message, traceback)
+  if not error_handler then
+    io.stderr:write(tostring(traceback or message), "\n")
+    return
+  end
+  local ok, raised = pcall(error_handler, message, traceback)
+  if not ok and not failure then failure = { raised } end
+end
+
+function loop.error_handler()
+  return error_handler
+end
+
+function loop.set_error_handler(handler, level)
+  if handler ~= nil and not options.is_callable(handler) then
+    options.raise("TypeError", "onerror: a function expected, got " .. type(handler),
+      (level or 1) + 1)
+  end
+  error_handler = handler
+  if current then
+    current:onError(handler and function(message, traceback) handler(message, traceback) end)
+  end
+end
+
+--- One turn, waiting at most `ms` milliseconds (nil: until something happens).
+function loop.turn(ms)
+  local served = loop.get():turn(ms)
+  if failure then
+    local raised = failure[1]
+    failure = nil
+    error(raised, 0)
+  end
+  return served
+end
+
+local function refuse_nesting(name)
+  if loop.turning() then
+    error(name .. ": the loop is already running (this is inside a handler)", 3)
+  end
+end
+
+--- Runs until nothing is left to wait for, or ws.stop() was called.
+function loop.run()
+  refuse_nesting("ws.run")
+  stopping = false
+  local running = loop.get()
+  while not stopping and running:alive() do loop.turn() end
+end
+
+--- Makes ws.run() return at the end of this turn.
+function loop.stop()
+  stopping = true
+end
+
+--- One turn of the loop, for a game's frame or somebody else's loop.
+---@param ms? number the longest wait in milliseconds, 0 by default
+---@return integer served the number of events handled
+function loop.poll(ms)
+  refuse_nesting("ws.poll")
+  if ms ~= nil and type(ms) ~= "number" then
+    options.raise("TypeError", "poll: milliseconds expected, got " .. type(ms), 2)
+  end
+  return loop.turn(ms or 0)
+end
+
+--- A descriptor that is readable when ws.poll(0) has work; nil where the
+--- system's poller has none.
+function loop.fd()
+  return loop.get():fd()
+end
+
+--- Milliseconds until ws.poll(0) has work of its own accord; nil: only
+--- descriptors can bring some.
+function loop.next_timeout()
+  return loop.get():timeout()
+end
+
+-- ------------------------------------------------------------------- timers
+
+local timers = {} -- id -> core timer
+local last_id = 0
+
+local function start(fn, ms, repeats, name, ...)
+  if not options.is_callable(fn) then
+    options.raise("TypeError", name .. ": a function expected, got " .. type(fn), 3)
+  end
+  ms = tonumber(ms) or 0
+  if not (ms > 0) then ms = 0 end -- NaN too
+  last_id = last_id + 1
+  local id, count, arguments = last_id, select("#", ...), { ... }
+  timers[id] = loop.get():timer(ms, repeats, function()
+    if not repeats then timers[id] = nil end
+    fn(unpack(arguments, 1, count))
+  end)
+  return id
+end
+
+--- Calls fn(...) once after `ms` milliseconds (HTML, "Timers").
+---@return integer id for ws.clearTimeout
+function loop.set_timeout(fn, ms, ...)
+  return start(fn, ms, false, "setTimeout", ...)
+end
+
+--- Calls fn(...) every `ms` milliseconds.
+---@return integer id for ws.clearInterval
+function loop.set_interval(fn, ms, ...)
+  return start(fn, ms, true, "setInterval", ...)
+end
+
+--- Stops a timer of either kind. An unknown id is fine.
+function loop.clear(id)
+  local timer = id ~= nil and timers[id]
+  if not timer then return end
+  timers[id] = nil
+  timer:stop()
+end
+
+return loop

@@ -1,0 +1,112 @@
+-- SPDX-License-Identifier: MIT
+-- Checking what callers pass: tables of options, headers, and the errors that
+-- name the browser's exception and the caller's line. `level` counts as in
+-- error(), seen from whoever calls these functions.
+
+local core = require "ws.core"
+
+local options = {}
+
+--- Raises "file:line: Name: message".
+function options.raise(name, message, level)
+  error(("%s: %s"):format(name, message), (level or 1) + 1)
+end
+local raise = options.raise
+
+local function is_whole(value)
+  return type(value) == "number" and value >= 0 and value < 2 ^ 53 and value % 1 == 0
+end
+
+local function fits(value, expected)
+  if type(expected) == "function" then return expected(value) end
+  for kind in expected:gmatch("%a+") do
+    if kind == "any" or type(value) == kind then return true end
+    if kind == "size" and is_whole(value) then return true end
+    if kind == "callable" and options.is_callable(value) then return true end
+  end
+  return false, expected:gsub("size", "a whole number, not negative"):gsub("|", " or ")
+end
+
+--- True for functions and for what has a __call.
+function options.is_callable(value)
+  if type(value) == "function" then return true end
+  local meta = getmetatable(value)
+  return type(meta) == "table" and type(meta.__call) == "function"
+end
+
+-- The known name that is nearest in spelling, for the error message.
+local function suggestion(name, schema)
+  local lower = tostring(name):lower():gsub("_", "")
+  for known in pairs(schema) do
+    if known:lower() == lower then return (" (did you mean '%s'?)"):format(known) end
+  end
+  return ""
+end
+
+--- A copy of `given` (nil: an empty table) in which every name is known to the
+--- schema and every value fits. schema: name -> "string|table", "size" (bytes
+--- or milliseconds), "callable", or a function(value) -> ok, expected.
+function options.check(given, schema, level)
+  level = (level or 1) + 1
+  local checked = {}
+  if given == nil then return checked end
+  if type(given) ~= "table" then
+    raise("TypeError", "a table of options expected, got " .. type(given), level)
+  end
+  for name, value in pairs(given) do
+    local expected = schema[name]
+    if not expected then
+      raise("TypeError", ("unknown option '%s'%s"):format(tostring(name),
+        suggestion(name, schema)), level)
+    end
+    local ok, wanted = fits(value, expected)
+    if not ok then
+      raise("TypeError", ("option '%s': %s expected, got %s"):format(name,
+        wanted or "another value", type(value) == "number" and tostring(value) or type(value)),
+        level)
+    end
+    checked[name] = value
+  end
+  return checked
+end
+
+local function add_header(flat, name, value, level)
+  if type(value) == "number" then value = tostring(value) end
+  if type(value) ~= "string" then
+    raise("TypeError", ("header '%s': a string expected, got %s"):format(name, type(value)),
+      level + 1)
+  end
+  if not core.headerValueOk(value) then
+    raise("TypeError", ("header '%s': the value holds a control character"):format(name),
+      level + 1)
+  end
+  flat[#flat + 1] = name
+  flat[#flat + 1] = value
+end
+
+--- {name = value, name = {value, value}} -> {name, value, name, value ...}
+--- with every name a token that the handshake does not write itself.
+function options.flat_headers(headers, level)
+  level = (level or 1) + 1
+  local flat = {}
+  if headers == nil then return flat end
+  if type(headers) ~= "table" then
+    raise("TypeError", "headers: a table expected, got " .. type(headers), level)
+  end
+  for name, value in pairs(headers) do
+    if type(name) ~= "string" or not core.isToken(name) then
+      raise("TypeError", ("'%s' is no header name"):format(tostring(name)), level)
+    end
+    if core.ownsHeader(name) then
+      raise("TypeError", ("header '%s' is written by the handshake"):format(name), level)
+    end
+    if type(value) == "table" then
+      for _, one in ipairs(value) do add_header(flat, name, one, level) end
+    else
+      add_header(flat, name, value, level)
+    end
+  end
+  return flat
+end
+
+return options

@@ -1,0 +1,310 @@
+-- SPDX-License-Identifier: MIT
+-- The browser's WebSocket over the connections of ws.core: constructor,
+-- properties, close() and events, for a client's sockets and a server's.
+-- WebSockets Standard, section 3 "The WebSocket interface".
+
+local client_config = require "ws.client_config"
+local core = require "ws.core"
+local event_target = require "ws.event_target"
+local events = require "ws.events"
+local inbox = require "ws.inbox"
+local loop = require "ws.loop"
+local options = require "ws.options"
+
+local raise = options.raise
+local websocket = {}
+
+local methods = core.connection.methods
+local getters = core.connection.getters
+local setters = core.connection.setters
+
+for name, value in pairs { CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3 } do
+  websocket[name] = value
+  methods[name] = value
+end
+
+-- ------------------------------------------------- the state kept in Lua
+
+-- A socket has a state table only once something is kept for it: listeners,
+-- an inbox, data. Its `tag` is what `adopt` was given.
+local function state_of(sock)
+  local state = sock:state()
+  if not state then
+    state = { listeners = {}, binaryType = "blob" }
+    sock:setState(state)
+  end
+  return state
+end
+
+local function call_raw(sock, name, ...)
+  local raw = sock:tag().raw[name]
+  if raw then return raw(sock, ...) end
+end
+
+-- Something listens: its error must not keep the raw handler's from being
+-- seen, nor the other way round.
+local function guarded_raw(sock, name, a, b, c)
+  if not sock:tag().raw[name] then return end
+  event_target.call(function() call_raw(sock, name, a, b, c) end)
+end
+
+local function dispatch(sock, class, fields)
+  local state = sock:state()
+  if not state or not state.listeners[fields.type] then return end
+  event_target.dispatch(state.listeners, sock, events.make(class, fields))
+end
+
+local function origin_of(sock)
+  local state = sock:state()
+  if not state.origin then
+    local url = sock.url and core.url(sock.url)
+    state.origin = url and url.origin or ""
+  end
+  return state.origin
+end
+
+-- What sockets with listeners or an inbox are told through.
+local listening = {
+  open = function(sock, request)
+    guarded_raw(sock, "open", request)
+    inbox.opened(sock)
+    dispatch(sock, "Event", { type = "open" })
+  end,
+  message = function(sock, data, opcode)
+    guarded_raw(sock, "message", data, opcode)
+    local state = sock:state()
+    if not state or sock.readyState ~= 1 then return end
+    if state.inbox then return inbox.push(sock, data, opcode) end
+    local list = state.listeners.message
+    if not list then return end
+    event_target.dispatch(state.listeners, sock, events.make("MessageEvent",
+      { type = "message", data = data, opcode = opcode, origin = origin_of(sock) }))
+  end,
+  error = function(sock, message, code)
+    guarded_raw(sock, "error", message, code)
+    inbox.failed(sock, message, code)
+    dispatch(sock, "ErrorEvent", { type = "error", message = message, code = code })
+  end,
+  close = function(sock, code, reason, clean)
+    guarded_raw(sock, "close", code, reason, clean)
+    inbox.closed(sock, code, reason)
+    dispatch(sock, "CloseEvent",
+      { type = "close", code = code, reason = reason, wasClean = clean })
+  end,
+  drain = function(sock)
+    guarded_raw(sock, "drain")
+    dispatch(sock, "Event", { type = "drain" })
+  end,
+  ping = function(sock, data)
+    guarded_raw(sock, "ping", data)
+    dispatch(sock, "Event", { type = "ping", data = data })
+  end,
+  pong = function(sock, data)
+    guarded_raw(sock, "pong", data)
+    dispatch(sock, "Event", { type = "pong", data = data })
+  end,
+}
+
+local function handlers_with(functions, tag)
+  local set = { tag = tag }
+  for name, fn in pairs(functions) do set[name] = fn end
+  return core.handlers(set)
+end
+
+--- The core's handlers for sockets with these raw handlers {open, message,
+--- close, error, drain, ping, pong}: they are called with no event table, until
+--- a socket gets listeners or is used with receive.
+function websocket.adopt(raw)
+  local tag = { raw = raw }
+  tag.direct = handlers_with(raw, tag)
+  return tag.direct
+end
+
+local plain = { raw = {} }
+plain.listening = handlers_with(listening, plain)
+
+-- From now on the socket's events go through `listening`.
+local function listen(sock)
+  local state = state_of(sock)
+  if state.listens then return state end
+  state.listens = true
+  local tag = sock:tag()
+  if not tag.listening then tag.listening = handlers_with(listening, tag) end
+  sock:setHandlers(tag.listening)
+  return state
+end
+
+--- The inbox of a socket, made on first use: from then on messages wait in it.
+function websocket.use_inbox(sock)
+  local state = listen(sock)
+  if not state.inbox then state.inbox = inbox.new(sock) end
+  return state.inbox
+end
+
+--- sock.data without the property's cost.
+function websocket.set_data(sock, value)
+  state_of(sock).data = value
+end
+
+-- -------------------------------------------------------------- properties
+
+for _, type_ in ipairs { "open", "message", "error", "close", "ping", "pong", "drain" } do
+  getters["on" .. type_] = function(sock)
+    local state = sock:state()
+    return state and event_target.get_on(state.listeners, type_)
+  end
+  setters["on" .. type_] = function(sock, value)
+    event_target.set_on(listen(sock).listeners, type_, value)
+  end
+end
+
+function getters.binaryType(sock)
+  local state = sock:state()
+  return state and state.binaryType or "blob"
+end
+
+function setters.binaryType(sock, value)
+  if value == "blob" or value == "arraybuffer" then state_of(sock).binaryType = value end
+end
+
+function getters.data(sock)
+  local state = sock:state()
+  return state and state.data
+end
+
+function setters.data(sock, value)
+  state_of(sock).data = value
+end
+
+-- ----------------------------------------------------------------- methods
+
+--- Adds a listener (DOM section 2.7).
+---@param type_ string "open", "message", "error", "close", "ping", "pong", "drain"
+---@param callback function|table called with the event; a table's handleEvent
+---@param opts? boolean|table capture, or {capture=, once=, signal=}
+function methods:addEventListener(type_, callback, opts)
+  event_target.add(listen(self).listeners, tostring(type_), callback, opts, 2)
+end
+
+--- Removes the listener added with the same type, function and capture.
+function methods:removeEventListener(type_, callback, opts)
+  event_target.remove(state_of(self).listeners, tostring(type_), callback, opts)
+end
+
+--- Dispatches an event made with ws.Event and its kin, at once.
+---@return boolean false when it was cancelable and cancelled
+function methods:dispatchEvent(event)
+  return event_target.dispatch_made(state_of(self).listeners, self, event, 2)
+end
+
+-- RFC 6455 section 7.4: what a server's application may send besides.
+local server_codes = {
+  [1001] = true, [1003] = true, [1007] = true, [1008] = true, [1009] = true,
+  [1011] = true, [1012] = true, [1013] = true, [1014] = true,
+}
+
+local function check_code(code, of_server, level)
+  local number = type(code) ~= "boolean" and tonumber(code) or nil
+  if not number or number % 1 ~= 0 or not (number == 1000
+      or (number >= 3000 and number <= 4999) or (of_server and server_codes[number])) then
+    raise("InvalidAccessError", ("close: the code must be 1000 or 3000 to 4999, got %s")
+      :format(tostring(code)), level + 1)
+  end
+  return number
+end
+
+local function check_reason(reason, level)
+  if type(reason) == "number" then reason = tostring(reason) end
+  if type(reason) ~= "string" then
+    raise("TypeError", "close: the reason must be a string, got " .. type(reason), level + 1)
+  end
+  if not core.validUtf8(reason) then
+    raise("TypeError", "close: the reason is not UTF-8", level + 1)
+  end
+  if #reason > 123 then
+    raise("SyntaxError", ("close: the reason is longer than 123 bytes (%d)"):format(#reason),
+      level + 1)
+  end
+  return reason
+end
+
+--- Starts the closing handshake; a second call does nothing.
+---@param code? integer 1000 or 3000 to 4999 (a server's socket: also the codes
+--- RFC 6455 section 7.4 lets it send), else InvalidAccessError
+---@param reason? string at most 123 bytes of UTF-8, else SyntaxError
+function methods:close(code, reason)
+  local ready = self.readyState -- also checks self
+  if code ~= nil then code = check_code(code, self:isServer(), 2) end
+  if reason ~= nil then reason = check_reason(reason, 2) end
+  if ready >= 2 then return end
+  if code == nil and reason and reason ~= "" then code = 1000 end
+  if code then self:rawClose(code, reason) else self:rawClose() end
+end
+
+-- ------------------------------------------------------------- constructor
+
+local function text_of(value, what, level)
+  if type(value) == "number" then return tostring(value) end
+  local meta = getmetatable(value)
+  if type(value) ~= "string" and type(meta) == "table" and meta.__tostring then
+    value = tostring(value)
+  end
+  if type(value) ~= "string" then
+    raise("TypeError", ("%s: a string expected, got %s"):format(what, type(value)), level + 1)
+  end
+  return value
+end
+
+local function check_url(url, level)
+  if url == nil then raise("TypeError", "the URL is missing", level + 1) end
+  local text = text_of(url, "url", level + 1)
+  local parsed, why = core.url(text)
+  if not parsed then
+    raise("SyntaxError", ("the URL '%s' is invalid: %s"):format(text, why), level + 1)
+  end
+  return parsed
+end
+
+-- A list of tokens, none twice: S24 to S29.
+local function check_protocols(protocols, level)
+  local list, seen = {}, {}
+  if protocols == nil then return list end
+  if type(protocols) ~= "table" then protocols = { protocols } end
+  for i, protocol in ipairs(protocols) do
+    local name = text_of(protocol, "protocols", level + 1)
+    if not core.isToken(name) then
+      raise("SyntaxError", ("the subprotocol '%s' is no token"):format(name), level + 1)
+    end
+    if seen[name] then
+      raise("SyntaxError", ("the subprotocol '%s' is there twice"):format(name), level + 1)
+    end
+    seen[name], list[i] = true, name
+  end
+  return list
+end
+
+local function has_string_keys(value)
+  if type(value) ~= "table" then return false end
+  for key in pairs(value) do
+    if type(key) == "string" then return true end
+  end
+  return false
+end
+
+--- ws.new for ws.new, ws(...) and ws.connect. `level` is the caller's.
+function websocket.construct(level, url, protocols, given)
+  level = level + 1
+  local parsed = check_url(url, level)
+  if has_string_keys(protocols) then
+    protocols, given = nil, protocols
+  end
+  local config, raw = client_config(given, parsed, level)
+  config.protocols = check_protocols(protocols or config.protocols, level)
+  config.url = parsed.href
+  config.handlers = raw and websocket.adopt(raw) or plain.listening
+  local sock = loop.get():connect(config)
+  if not raw then state_of(sock).listens = true end
+  return sock
+end
+
+return websocket
