@@ -115,7 +115,8 @@ static int answer_ping(ws_session *session, const ws_event *ping,
                          out);
 }
 
-/* 5.5.1: answered with the same code, unless ours has gone out before. */
+/* 5.5.1: answered with the same code (and reason, as browsers do: S131), unless
+ * ours has gone out before. */
 static int answer_close(ws_session *session, const ws_event *close,
                         ws_buffer *out) {
   session->state = WS_CLOSING;
@@ -125,8 +126,8 @@ static int answer_close(ws_session *session, const ws_event *close,
   if (session->close_sent)
     return WS_OK;
   int status = ws_sender_close(&session->sender,
-                               close->code == 1005 ? 0 : close->code, NULL, 0,
-                               out);
+                               close->code == 1005 ? 0 : close->code,
+                               close->data, close->len, out);
   session->close_sent = status == WS_OK;
   return status;
 }
