@@ -38,7 +38,7 @@ typedef enum ws_status {
   WS_EBACKPRESSURE = -28, /* the peer reads too slowly: 1013 */
   WS_ERANDOM = -29,      /* the system gave no random bytes */
   WS_ESYSTEM = -30,      /* any other failure of the system */
-  WS_ENOENT = -31,       /* no such file (a Unix socket's path, a certificate) */
+  WS_ENOENT = -31,       /* no such file: a Unix socket's path */
   WS_EUNSUPPORTED = -32, /* left out of this build */
   WS_STATUS_LAST = -32
 } ws_status;

@@ -63,9 +63,9 @@ typedef struct ws_connection_events {
   void (*on_gone)(void *owner);
 } ws_connection_events;
 
-/* A server's or client's side without a stream, CONNECTING, holding the loop. Takes a
- * reference to `config`. The owner must call ws_connection_release once it
- * needs it no more. NULL without memory. */
+/* A server's or client's side without a stream, CONNECTING, holding the loop.
+ * Takes a reference to `config`. The owner must call ws_connection_release
+ * once it needs it no more. NULL without memory. */
 ws_connection *ws_connection_new(ws_hub *hub, ws_connection_config *config,
                                  const ws_connection_events *events,
                                  void *owner);

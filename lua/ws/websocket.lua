@@ -3,15 +3,14 @@
 -- properties, close() and events, for a client's sockets and a server's.
 -- WebSockets Standard, section 3 "The WebSocket interface".
 
+local arguments = require "ws.arguments"
 local client_config = require "ws.client_config"
 local core = require "ws.core"
 local event_target = require "ws.event_target"
 local events = require "ws.events"
 local inbox = require "ws.inbox"
 local loop = require "ws.loop"
-local options = require "ws.options"
 
-local raise = options.raise
 local websocket = {}
 
 local methods = core.connection.methods
@@ -197,45 +196,14 @@ function methods:dispatchEvent(event)
   return event_target.dispatch_made(state_of(self).listeners, self, event, 2)
 end
 
--- RFC 6455 section 7.4: what a server's application may send besides.
-local server_codes = {
-  [1001] = true, [1003] = true, [1007] = true, [1008] = true, [1009] = true,
-  [1011] = true, [1012] = true, [1013] = true, [1014] = true,
-}
-
-local function check_code(code, of_server, level)
-  local number = type(code) ~= "boolean" and tonumber(code) or nil
-  if not number or number % 1 ~= 0 or not (number == 1000
-      or (number >= 3000 and number <= 4999) or (of_server and server_codes[number])) then
-    raise("InvalidAccessError", ("close: the code must be 1000 or 3000 to 4999, got %s")
-      :format(tostring(code)), level + 1)
-  end
-  return number
-end
-
-local function check_reason(reason, level)
-  if type(reason) == "number" then reason = tostring(reason) end
-  if type(reason) ~= "string" then
-    raise("TypeError", "close: the reason must be a string, got " .. type(reason), level + 1)
-  end
-  if not core.validUtf8(reason) then
-    raise("TypeError", "close: the reason is not UTF-8", level + 1)
-  end
-  if #reason > 123 then
-    raise("SyntaxError", ("close: the reason is longer than 123 bytes (%d)"):format(#reason),
-      level + 1)
-  end
-  return reason
-end
-
 --- Starts the closing handshake; a second call does nothing.
 ---@param code? integer 1000 or 3000 to 4999 (a server's socket: also the codes
 --- RFC 6455 section 7.4 lets it send), else InvalidAccessError
 ---@param reason? string at most 123 bytes of UTF-8, else SyntaxError
 function methods:close(code, reason)
   local ready = self.readyState -- also checks self
-  if code ~= nil then code = check_code(code, self:isServer(), 2) end
-  if reason ~= nil then reason = check_reason(reason, 2) end
+  if code ~= nil then code = arguments.code(code, self:isServer(), 2) end
+  if reason ~= nil then reason = arguments.reason(reason, 2) end
   if ready >= 2 then return end
   if code == nil and reason and reason ~= "" then code = 1000 end
   if code then self:rawClose(code, reason) else self:rawClose() end
@@ -243,63 +211,15 @@ end
 
 -- ------------------------------------------------------------- constructor
 
-local function text_of(value, what, level)
-  if type(value) == "number" then return tostring(value) end
-  local meta = getmetatable(value)
-  if type(value) ~= "string" and type(meta) == "table" and meta.__tostring then
-    value = tostring(value)
-  end
-  if type(value) ~= "string" then
-    raise("TypeError", ("%s: a string expected, got %s"):format(what, type(value)), level + 1)
-  end
-  return value
-end
-
-local function check_url(url, level)
-  if url == nil then raise("TypeError", "the URL is missing", level + 1) end
-  local text = text_of(url, "url", level + 1)
-  local parsed, why = core.url(text)
-  if not parsed then
-    raise("SyntaxError", ("the URL '%s' is invalid: %s"):format(text, why), level + 1)
-  end
-  return parsed
-end
-
--- A list of tokens, none twice: S24 to S29.
-local function check_protocols(protocols, level)
-  local list, seen = {}, {}
-  if protocols == nil then return list end
-  if type(protocols) ~= "table" then protocols = { protocols } end
-  for i, protocol in ipairs(protocols) do
-    local name = text_of(protocol, "protocols", level + 1)
-    if not core.isToken(name) then
-      raise("SyntaxError", ("the subprotocol '%s' is no token"):format(name), level + 1)
-    end
-    if seen[name] then
-      raise("SyntaxError", ("the subprotocol '%s' is there twice"):format(name), level + 1)
-    end
-    seen[name], list[i] = true, name
-  end
-  return list
-end
-
-local function has_string_keys(value)
-  if type(value) ~= "table" then return false end
-  for key in pairs(value) do
-    if type(key) == "string" then return true end
-  end
-  return false
-end
-
 --- ws.new for ws.new, ws(...) and ws.connect. `level` is the caller's.
 function websocket.construct(level, url, protocols, given)
   level = level + 1
-  local parsed = check_url(url, level)
-  if has_string_keys(protocols) then
+  local parsed = arguments.url(url, level)
+  if arguments.is_options(protocols) then
     protocols, given = nil, protocols
   end
   local config, raw = client_config(given, parsed, level)
-  config.protocols = check_protocols(protocols or config.protocols, level)
+  config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href
   config.handlers = raw and websocket.adopt(raw) or plain.listening
   local sock = loop.get():connect(config)

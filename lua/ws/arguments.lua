@@ -1,0 +1,95 @@
+-- SPDX-License-Identifier: MIT
+-- What the constructor and close() take, checked and converted as the standard
+-- says. `level` counts as in error(), seen from whoever calls these functions.
+
+local core = require "ws.core"
+local options = require "ws.options"
+
+local raise = options.raise
+local arguments = {}
+
+local function text_of(value, what, level)
+  if type(value) == "number" then return tostring(value) end
+  local meta = getmetatable(value)
+  if type(value) ~= "string" and type(meta) == "table" and meta.__tostring then
+    value = tostring(value)
+  end
+  if type(value) ~= "string" then
+    raise("TypeError", ("%s: a string expected, got %s"):format(what, type(value)), level + 1)
+  end
+  return value
+end
+
+--- The URL, parsed by ws.core: S1 to S20.
+function arguments.url(url, level)
+  if url == nil then raise("TypeError", "the URL is missing", level + 1) end
+  local text = text_of(url, "url", level + 1)
+  local parsed, why = core.url(text)
+  if not parsed then
+    raise("SyntaxError", ("the URL '%s' is invalid: %s"):format(text, why), level + 1)
+  end
+  return parsed
+end
+
+--- A list of tokens, none twice: S24 to S29.
+function arguments.protocols(protocols, level)
+  local list, seen = {}, {}
+  if protocols == nil then return list end
+  if type(protocols) ~= "table" then protocols = { protocols } end
+  for i, protocol in ipairs(protocols) do
+    local name = text_of(protocol, "protocols", level + 1)
+    if not core.isToken(name) then
+      raise("SyntaxError", ("the subprotocol '%s' is no token"):format(name), level + 1)
+    end
+    if seen[name] then
+      raise("SyntaxError", ("the subprotocol '%s' is there twice"):format(name), level + 1)
+    end
+    seen[name], list[i] = true, name
+  end
+  return list
+end
+
+--- True for a table of options in the place of a list of protocols.
+function arguments.is_options(value)
+  if type(value) ~= "table" then return false end
+  for key in pairs(value) do
+    if type(key) == "string" then return true end
+  end
+  return false
+end
+
+-- RFC 6455 section 7.4: what a server's application may send besides.
+local server_codes = {
+  [1001] = true, [1003] = true, [1007] = true, [1008] = true, [1009] = true,
+  [1011] = true, [1012] = true, [1013] = true, [1014] = true,
+}
+
+--- close()'s code: 1000 or 3000 to 4999 (a server's socket may send more),
+--- else InvalidAccessError. Numeric text is converted. S113, S115, R34.
+function arguments.code(code, of_server, level)
+  local number = type(code) ~= "boolean" and tonumber(code) or nil
+  if not number or number % 1 ~= 0 or not (number == 1000
+      or (number >= 3000 and number <= 4999) or (of_server and server_codes[number])) then
+    raise("InvalidAccessError", ("close: the code must be 1000 or 3000 to 4999, got %s")
+      :format(tostring(code)), level + 1)
+  end
+  return number
+end
+
+--- close()'s reason: at most 123 bytes of UTF-8. S117.
+function arguments.reason(reason, level)
+  if type(reason) == "number" then reason = tostring(reason) end
+  if type(reason) ~= "string" then
+    raise("TypeError", "close: the reason must be a string, got " .. type(reason), level + 1)
+  end
+  if not core.validUtf8(reason) then
+    raise("TypeError", "close: the reason is not UTF-8", level + 1)
+  end
+  if #reason > 123 then
+    raise("SyntaxError", ("close: the reason is longer than 123 bytes (%d)"):format(#reason),
+      level + 1)
+  end
+  return reason
+end
+
+return arguments
