@@ -115,8 +115,13 @@ build = {
     ["ws.events"] = "lua/ws/events.lua",
     ["ws.inbox"] = "lua/ws/inbox.lua",
     ["ws"] = "lua/ws/init.lua",
+    ["ws.judge"] = "lua/ws/judge.lua",
     ["ws.loop"] = "lua/ws/loop.lua",
     ["ws.options"] = "lua/ws/options.lua",
+    ["ws.protocol"] = "lua/ws/protocol.lua",
+    ["ws.response"] = "lua/ws/response.lua",
+    ["ws.server"] = "lua/ws/server.lua",
+    ["ws.tls"] = "lua/ws/tls.lua",
     ["ws.websocket"] = "lua/ws/websocket.lua",
   },
   platforms = {

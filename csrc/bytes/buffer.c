@@ -4,6 +4,7 @@
 
 #include "bytes/status.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define SMALLEST ((size_t)256)
@@ -18,11 +19,23 @@ static void move_to_front(ws_buffer *buffer) {
   buffer->data = buffer->base;
 }
 
-/* Doubles, but not past max. */
+/* Doubles, but not past max; more than now even if `needed` is not. */
 static size_t next_size(const ws_buffer *buffer, size_t needed) {
   size_t size = buffer->cap < SMALLEST ? SMALLEST : buffer->cap;
+  if (needed <= buffer->cap) needed = buffer->cap + 1;
   while (size < needed) size = size > SIZE_MAX / 2 ? needed : size * 2;
   return buffer->max && size > buffer->max ? buffer->max : size;
+}
+
+/* To at least `needed`; without memory, room in front is room too. */
+static int grow(ws_buffer *buffer, size_t needed) {
+  size_t size = next_size(buffer, needed);
+  if (buffer->base) move_to_front(buffer);
+  uint8_t *base = buffer->resize(buffer->base, size);
+  if (!base) return needed <= buffer->cap ? WS_OK : WS_ENOMEM;
+  buffer->data = buffer->base = base;
+  buffer->cap = size;
+  return WS_OK;
 }
 
 void ws_buffer_init(ws_buffer *buffer, ws_resize *resize, size_t max) {
@@ -55,20 +68,16 @@ int ws_buffer_reserve(ws_buffer *buffer, size_t extra) {
   if (extra > SIZE_MAX - buffer->len) return WS_ETOOBIG;
   size_t needed = buffer->len + extra;
   if (buffer->max && needed > buffer->max) return WS_ETOOBIG;
-  /* Moving pays when what is moved is at most what was consumed. */
+  /* Moving pays when what is moved is at most what was consumed; a block
+   * that may not grow has no choice. */
   size_t front = (size_t)(buffer->data - buffer->base);
-  if (needed <= buffer->cap && (front >= buffer->len || !buffer->resize)) {
+  bool may_grow = buffer->resize && (!buffer->max || buffer->cap < buffer->max);
+  if (needed <= buffer->cap && (front >= buffer->len || !may_grow)) {
     move_to_front(buffer);
     return WS_OK;
   }
-  if (!buffer->resize) return WS_ETOOBIG;
-  size_t size = next_size(buffer, needed);
-  if (buffer->base) move_to_front(buffer);
-  uint8_t *base = buffer->resize(buffer->base, size);
-  if (!base) return WS_ENOMEM;
-  buffer->data = buffer->base = base;
-  buffer->cap = size;
-  return WS_OK;
+  if (!may_grow) return WS_ETOOBIG;
+  return grow(buffer, needed);
 }
 
 int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len) {

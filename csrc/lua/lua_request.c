@@ -77,8 +77,10 @@ static void set_protocols(lua_State *L, const ws_http_head *head) {
 }
 
 void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade) {
-  lua_createtable(L, 0, 9);
+  lua_createtable(L, 0, 10);
   set_slice(L, "method", head->method);
+  lua_pushstring(L, head->minor > 0 ? "1.1" : "1.0");
+  lua_setfield(L, -2, "httpVersion");
   set_target(L, head->target);
   lua_createtable(L, 0, (int)head->header_count);
   for (size_t i = 0; i < head->header_count; i++)

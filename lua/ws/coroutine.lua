@@ -8,7 +8,7 @@ local options = require "ws.options"
 local websocket = require "ws.websocket"
 local core = require "ws.core"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 local methods = core.connection.methods
 
 local waiting = {}

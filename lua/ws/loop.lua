@@ -5,7 +5,7 @@
 local core = require "ws.core"
 local options = require "ws.options"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 143
+local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 local loop = {}
 
@@ -119,7 +119,7 @@ local function start(fn, ms, repeats, name, ...)
     options.raise("TypeError", name .. ": a function expected, got " .. type(fn), 3)
   end
   ms = tonumber(ms) or 0
-  if not (ms > 0) then ms = 0 end -- NaN too
+  if ms ~= ms or ms < 0 then ms = 0 end
   last_id = last_id + 1
   local id, count, arguments = last_id, select("#", ...), { ... }
   timers[id] = loop.get():timer(ms, repeats, function()

@@ -84,9 +84,15 @@ local function add_header(flat, name, value, level)
   flat[#flat + 1] = value
 end
 
+local function is_ours(name, owned)
+  if owned then return owned[name:lower()] end
+  return core.ownsHeader(name)
+end
+
 --- {name = value, name = {value, value}} -> {name, value, name, value ...}
---- with every name a token that the handshake does not write itself.
-function options.flat_headers(headers, level)
+--- with every name a token that is not written by us: those of the handshake,
+--- or those in the set `owned` (in lower case).
+function options.flat_headers(headers, level, owned)
   level = (level or 1) + 1
   local flat = {}
   if headers == nil then return flat end
@@ -97,8 +103,8 @@ function options.flat_headers(headers, level)
     if type(name) ~= "string" or not core.isToken(name) then
       raise("TypeError", ("'%s' is no header name"):format(tostring(name)), level)
     end
-    if core.ownsHeader(name) then
-      raise("TypeError", ("header '%s' is written by the handshake"):format(name), level)
+    if is_ours(name, owned) then
+      raise("TypeError", ("header '%s' is written by this library"):format(name), level)
     end
     if type(value) == "table" then
       for _, one in ipairs(value) do add_header(flat, name, one, level) end
@@ -107,6 +113,14 @@ function options.flat_headers(headers, level)
     end
   end
   return flat
+end
+
+--- Calls a function of ws.core so that what it raises names the caller's line
+--- instead of ours.
+function options.blame(level, fn, ...)
+  local ok, first, second, third = pcall(fn, ...)
+  if not ok then error(first, level + 1) end
+  return first, second, third
 end
 
 return options

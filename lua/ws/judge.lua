@@ -1,0 +1,92 @@
+-- SPDX-License-Identifier: MIT
+-- Whether a server takes an upgrade, and on which terms: Origin, the user's
+-- `upgrade` function, the subprotocol (RFC 6455 section 4.2.2).
+
+local options = require "ws.options"
+
+local judge = {}
+
+judge.schema = {
+  origins = function(value)
+    return value == "*" or type(value) == "table" or options.is_callable(value),
+      '"*", a list or a function'
+  end,
+  protocols = "table|callable",
+  upgrade = "callable",
+}
+
+local answer_schema = { headers = "table", protocol = "string", data = "any" }
+
+local not_allowed = "This Origin may not connect: see the server's option `origins`.\n"
+
+local function listed(list, wanted)
+  for _, value in ipairs(list) do
+    if type(value) == "string" and value:lower() == wanted then return true end
+  end
+  return false
+end
+
+-- Programs other than browsers send no Origin (RFC 6455 section 10.2).
+local function origin_allowed(origins, request)
+  if request.origin == nil or origins == "*" then return true end
+  if origins == nil then return request.sameOrigin end
+  if type(origins) == "table" then return listed(origins, request.origin:lower()) end
+  return origins(request.origin, request)
+end
+
+local function choose_protocol(protocols, request)
+  if protocols == nil or #request.protocols == 0 then return nil end
+  if type(protocols) ~= "table" then return protocols(request.protocols, request) or nil end
+  for _, ours in ipairs(protocols) do
+    for _, offered in ipairs(request.protocols) do
+      if ours == offered then return ours end
+    end
+  end
+end
+
+--- Checks what a refusal is made of; status 403 by default.
+local function refusal(status, body, headers)
+  status = status or 403
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 300 or status > 599 then
+    options.raise("TypeError", "upgrade: a status from 300 to 599 expected, got "
+      .. tostring(status), 2)
+  end
+  if body ~= nil and type(body) ~= "string" then
+    options.raise("TypeError", "upgrade: the body must be a string, got " .. type(body), 2)
+  end
+  return status, body, options.flat_headers(headers, 2)
+end
+
+-- What `upgrade` returned -> the terms to accept on, or nil and a refusal.
+local function terms_of(policy, request)
+  if not policy.upgrade then return {} end
+  local answer, status, body, headers = policy.upgrade(request)
+  if answer == false then return nil, refusal(status, body, headers) end
+  if answer == nil or answer == true then return {} end
+  return options.check(answer, answer_schema, 2)
+end
+
+--- Accepts or refuses `request` on `side`, a connection or a session of
+--- ws.core. `prepare(data)` is called before it opens, with upgrade's `data`.
+--- Returns true, or nil and the status of the refusal (nothing when the client
+--- has gone). Raises what the user's functions raise; the request then still
+--- waits.
+function judge.answer(policy, request, side, prepare)
+  if not origin_allowed(policy.origins, request) then
+    side:refuse(403, not_allowed)
+    return nil, 403
+  end
+  local terms, status, body, headers = terms_of(policy, request)
+  if not terms then
+    side:refuse(status, body, headers)
+    return nil, status
+  end
+  local flat = options.flat_headers(terms.headers, 1)
+  local protocol = terms.protocol or choose_protocol(policy.protocols, request)
+  if prepare and terms.data ~= nil then prepare(terms.data) end
+  local accepted, why, code = side:accept(protocol, flat)
+  if accepted then return true end
+  if code == "EINVAL" then error(("subprotocol '%s': %s"):format(tostring(protocol), why), 0) end
+end
+
+return judge

@@ -1,0 +1,248 @@
+-- SPDX-License-Identifier: MIT
+-- The protocol alone: bytes in, events and bytes out, no socket. For
+-- OpenResty's cosockets, other loops, tests. RFC 6455.
+
+local arguments = require "ws.arguments"
+local core = require "ws.core"
+local events = require "ws.events"
+local judge = require "ws.judge"
+local loop = require "ws.loop"
+local options = require "ws.options"
+
+local raise = options.raise
+local protocol = {}
+
+---@class ws.Protocol
+---@field state integer 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED
+---@field protocol string the subprotocol, "" when none
+---@field extensions string what was agreed
+---@field request table a server's: the client's request
+local methods = {}
+
+local inner_of = setmetatable({}, { __mode = "k" })
+
+local function check(self, name)
+  local inner = inner_of[self]
+  if not inner then raise("TypeError", name .. ": a protocol expected, got " .. type(self), 3) end
+  return inner
+end
+
+local meta = {
+  __name = "ws.protocol",
+  __index = function(self, name)
+    if name == "state" or name == "readyState" then
+      local inner = check(self, name)
+      return inner.closed and 3 or inner.session:state()
+    end
+    return methods[name]
+  end,
+}
+
+-- ------------------------------------------------------------------ events
+
+local function event(self, class, fields)
+  fields.target = self
+  return events.make(class, fields)
+end
+
+local function closing(self, inner, code, reason, clean)
+  inner.closed, inner.close = true, nil
+  return event(self, "CloseEvent",
+    { type = "close", code = code, reason = reason, wasClean = clean })
+end
+
+-- The error now, the close event at the next call.
+local function failing(self, inner, message, code)
+  inner.failed = true
+  return event(self, "ErrorEvent", { type = "error", message = message, code = code })
+end
+
+local function answer_request(self, inner, request)
+  self.request = request
+  if not request.upgrade then
+    inner.session:refuse(426, "This is a WebSocket server.\n")
+    return failing(self, inner, "the request is no WebSocket handshake", "EHANDSHAKE")
+  end
+  local function answer()
+    return judge.answer(inner.policy, request, inner.session)
+  end
+  local ok, accepted, status = pcall(answer)
+  if not ok then
+    loop.report(accepted)
+    inner.session:refuse(500, "The server failed to answer.\n")
+    return failing(self, inner, "upgrade failed: " .. tostring(accepted), "EHANDSHAKE")
+  end
+  if accepted then return nil end
+  return failing(self, inner, ("the request was refused with status %s"):format(
+    tostring(status)), "EHANDSHAKE")
+end
+
+-- What the session says -> an event of ours, or nil to go on.
+local translate = {
+  open = function(self, _, chosen, extensions)
+    self.protocol, self.extensions = chosen, extensions
+    return event(self, "Event", { type = "open" })
+  end,
+  message = function(self, inner, data, opcode)
+    return event(self, "MessageEvent",
+      { type = "message", data = data, opcode = opcode, origin = inner.origin })
+  end,
+  ping = function(self, _, data) return event(self, "Event", { type = "ping", data = data }) end,
+  pong = function(self, _, data) return event(self, "Event", { type = "pong", data = data }) end,
+  close = function(self, inner, code, reason)
+    return closing(self, inner, code, reason, inner.session:clean())
+  end,
+  error = failing,
+  request = answer_request,
+}
+
+local function next_event(self, inner)
+  if inner.closed then return nil end
+  if inner.failed then return closing(self, inner, 1006, "", false) end
+  if inner.aborted then
+    return failing(self, inner, "closed before the connection was open", "ECONNABORTED")
+  end
+  while true do
+    local kind, first, second = inner.session:next()
+    if kind == nil then break end
+    local handle = translate[kind]
+    local made = handle and handle(self, inner, first, second)
+    if made then return made end
+  end
+  if not inner.ended then return nil end
+  if inner.session:state() == 2 then return closing(self, inner, 1006, "", false) end
+  return failing(self, inner, "the connection ended without a Close", "ECONNRESET")
+end
+
+--- Iterates over what has happened since the last call, as the events of the
+--- browser's object: open, message, ping, pong, error, close.
+function methods:events()
+  local inner = check(self, "events")
+  return function() return next_event(self, inner) end
+end
+
+-- ------------------------------------------------------------------- bytes
+
+--- Takes bytes from the transport; events() then tells what they were.
+---@param bytes string
+function methods:feed(bytes)
+  local inner = check(self, "feed")
+  if type(bytes) ~= "string" then
+    raise("TypeError", "feed: a string expected, got " .. type(bytes), 2)
+  end
+  inner.session:feed(bytes)
+end
+
+--- Takes the bytes to be written to the transport; "" when there are none.
+---@return string
+function methods:output()
+  local inner = check(self, "output")
+  return inner.session:output()
+end
+
+--- The transport has ended: without a finished closing handshake events()
+--- gives error and close (1006).
+function methods:finish()
+  local inner = check(self, "finish")
+  inner.ended = true
+  inner.session:endInput()
+end
+
+-- ----------------------------------------------------------------- sending
+
+local function check_open(self, name)
+  if self.state == 0 then
+    raise("InvalidStateError", name .. ": the connection is not open yet", 3)
+  end
+  return self.state == 1
+end
+
+--- Sends a message; once closing has begun it is discarded.
+---@param data string
+---@param opcode? "text"|"binary" "text" by default, which must be UTF-8
+---@return boolean true
+function methods:send(data, opcode)
+  local session = check(self, "send").session
+  if check_open(self, "send") then
+    options.blame(2, session.send, session, data, opcode)
+  end
+  return true
+end
+
+local function control(name)
+  return function(self, data)
+    local session = check(self, name).session
+    if check_open(self, name) then
+      options.blame(2, session.control, session, name, data)
+    end
+    return true
+  end
+end
+
+--- Sends a ping (RFC 6455 section 5.5.2) with at most 125 bytes.
+---@type fun(self: ws.Protocol, data?: string)
+methods.ping = control "ping"
+
+--- Sends a pong that nobody asked for (RFC 6455 section 5.5.3).
+---@type fun(self: ws.Protocol, data?: string)
+methods.pong = control "pong"
+
+--- Starts the closing handshake; codes and reasons as sock:close.
+---@param code? integer
+---@param reason? string
+function methods:close(code, reason)
+  local inner = check(self, "close")
+  if code ~= nil then code = arguments.code(code, inner.server, 2) end
+  if reason ~= nil then reason = arguments.reason(reason, 2) end
+  if self.state >= 2 then return end
+  if code == nil and reason and reason ~= "" then code = 1000 end
+  if self.state == 0 then inner.aborted = true end
+  inner.session:close(code, reason)
+end
+
+-- ------------------------------------------------------------------ making
+
+local function make(inner)
+  local self = setmetatable({ protocol = "", extensions = "" }, meta)
+  inner_of[self] = inner
+  return self
+end
+
+local client_schema = {
+  url = "any", protocols = "string|table|number", headers = "table", origin = "string",
+  maxPayload = "size", compression = "boolean|table",
+}
+
+--- A client's side: output() has the request at once.
+---@param given table url, protocols, headers, origin, maxPayload as for ws.new
+---@return ws.Protocol
+function protocol.client(given)
+  local checked = options.check(given, client_schema, 2)
+  local url = arguments.url(checked.url, 2)
+  local session = options.blame(2, core.session, {
+    role = "client", url = url.href, protocols = arguments.protocols(checked.protocols, 2),
+    headers = options.flat_headers(checked.headers, 2), origin = checked.origin,
+    maxPayload = checked.maxPayload,
+  })
+  local self = make { session = session, origin = url.origin, server = false }
+  rawset(self, "url", url.href)
+  return self
+end
+
+local server_schema = { maxPayload = "size", compression = "boolean|table" }
+for name, expected in pairs(judge.schema) do server_schema[name] = expected end
+
+--- A server's side: answers the handshake by itself, as ws.serve does with the
+--- same `protocols`, `origins` and `upgrade` (which here cannot wait).
+---@param given? table protocols, origins, upgrade, maxPayload
+---@return ws.Protocol
+function protocol.server(given)
+  local checked = options.check(given, server_schema, 2)
+  if type(checked.protocols) == "table" then
+    checked.protocols = arguments.protocols(checked.protocols, 2)
+  end
+  local session = core.session { role = "server", maxPayload = checked.maxPayload }
+  return make { session = session, policy = checked, origin = "", server = true }
+end
+
+return protocol

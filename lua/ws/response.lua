@@ -1,0 +1,203 @@
+-- SPDX-License-Identifier: MIT
+-- The answer to a plain HTTP request on a server's port (RFC 9112). One
+-- request a connection: every response says `Connection: close`.
+
+local core = require "ws.core"
+local event_target = require "ws.event_target"
+local loop = require "ws.loop"
+local options = require "ws.options"
+
+local raise = options.raise
+
+---@class ws.Response
+local Response = {}
+Response.__index = Response
+Response.__name = "ws.response"
+
+-- ---------------------------------------------------------------- the head
+
+local ours = { connection = true, ["transfer-encoding"] = true }
+
+local function length_of(value, level)
+  local length = tonumber(value)
+  if not length or length < 0 or length % 1 ~= 0 then
+    raise("TypeError", "header 'Content-Length': a whole number expected", level + 1)
+  end
+  return length
+end
+
+local function check_status(status, level)
+  if type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 599 then
+    raise("TypeError", "writeHead: a status from 200 to 599 expected, got "
+      .. tostring(status), level + 1)
+  end
+end
+
+-- RFC 9110 section 6.4.1: these never have a body.
+local function has_body(self)
+  return self.method ~= "HEAD" and self.status ~= 204 and self.status ~= 304
+end
+
+-- How the body's end will be told: its length, chunks, or the end of TCP.
+-- `whole` is the length of a body that is all there.
+local function framing(self, whole)
+  if not has_body(self) then
+    self.discards = true
+  elseif self.length then
+    return ""
+  elseif whole then
+    return ("Content-Length: %d\r\n"):format(whole)
+  elseif self.chunks then
+    self.chunked = true
+    return "Transfer-Encoding: chunked\r\n"
+  end
+  return ""
+end
+
+-- The head's text before the first of the body, "" after it.
+local function begin(self, whole)
+  local flat = self.headers
+  if not flat then return "" end
+  self.headers = nil
+  local lines = { ("HTTP/1.1 %d %s\r\n"):format(self.status, core.reasonPhrase(self.status)) }
+  for i = 1, #flat, 2 do lines[#lines + 1] = ("%s: %s\r\n"):format(flat[i], flat[i + 1]) end
+  lines[#lines + 1] = framing(self, whole)
+  lines[#lines + 1] = "Connection: close\r\n\r\n"
+  return table.concat(lines)
+end
+
+local function write_head(self, status, headers, level)
+  level = level + 1
+  check_status(status, level)
+  if self.status then
+    raise("InvalidStateError", "writeHead: the head was written before", level)
+  end
+  local flat = options.flat_headers(headers, level, ours)
+  for i = 1, #flat, 2 do
+    if flat[i]:lower() == "content-length" then self.length = length_of(flat[i + 1], level) end
+  end
+  self.status, self.headers = status, flat
+end
+
+-- -------------------------------------------------------------- the object
+
+--- For the server: the response to `request` on `conn`.
+function Response.new(conn, request)
+  return setmetatable({
+    conn = conn, method = request.method, chunks = request.httpVersion ~= "1.0",
+    sent = 0, finished = false, gone = false, closers = {}, drainers = {},
+  }, Response)
+end
+
+local function check_chunk(self, name, chunk, level)
+  if type(chunk) == "number" then chunk = tostring(chunk) end
+  if type(chunk) ~= "string" then
+    raise("TypeError", ("%s: a string expected, got %s"):format(name, type(chunk)), level + 1)
+  end
+  if self.finished then
+    raise("InvalidStateError", name .. ": the response is finished", level + 1)
+  end
+  if self.length and self.sent + #chunk > self.length and not self.discards then
+    raise("InvalidStateError", name .. ": more than Content-Length says", level + 1)
+  end
+  return chunk
+end
+
+local function encoded(self, chunk)
+  self.sent = self.sent + #chunk
+  if self.discards or chunk == "" then return "" end
+  if not self.chunked then return chunk end
+  return ("%x\r\n%s\r\n"):format(#chunk, chunk)
+end
+
+--- Sets status and headers; they go out with the first of the body, which may
+--- be "".
+---@param status integer 200 to 599
+---@param headers? table name -> value, or a list of values
+function Response:writeHead(status, headers)
+  if self.finished then
+    raise("InvalidStateError", "writeHead: the response is finished", 2)
+  end
+  write_head(self, status, headers, 2)
+end
+
+--- Writes a piece of the body; with no head before it, 200 goes out first.
+---@param chunk string
+---@return boolean more false when the client reads slower than this writes
+--- (wait for ondrain), or has gone
+function Response:write(chunk)
+  chunk = check_chunk(self, "write", chunk, 2)
+  if not self.status then write_head(self, 200, nil, 2) end
+  if self.gone then return false end
+  local head = begin(self)
+  local bytes = head .. encoded(self, chunk)
+  return bytes == "" or self.conn:writeRaw(bytes) == true
+end
+
+--- Ends the response, with a last piece of the body or none.
+---@param chunk? string
+function Response:finish(chunk)
+  chunk = check_chunk(self, "finish", chunk or "", 2)
+  if not self.status then write_head(self, 200, nil, 2) end
+  self.finished = true
+  if self.gone then return end
+  local head = begin(self, #chunk)
+  local bytes = head .. encoded(self, chunk) .. (self.chunked and "0\r\n\r\n" or "")
+  if self.length and self.sent < self.length and not self.discards then
+    self.conn:terminate() -- the client must not take it for whole
+    raise("InvalidStateError", "finish: less than Content-Length says", 2)
+  end
+  if bytes ~= "" then self.conn:writeRaw(bytes) end
+  self.conn:finishRaw()
+end
+
+local function add(list, name, fn)
+  if not options.is_callable(fn) then
+    raise("TypeError", ("%s: a function expected, got %s"):format(name, type(fn)), 3)
+  end
+  list[#list + 1] = fn
+end
+
+--- Calls fn once when the connection is gone, whoever ended it.
+function Response:onclose(fn)
+  add(self.closers, "onclose", fn)
+  if self.gone then loop.get():post(function() fn() end) end
+end
+
+--- Calls fn once the client has caught up, after write returned false.
+function Response:ondrain(fn)
+  add(self.drainers, "ondrain", fn)
+end
+
+-- ----------------------------------------------------------- for the server
+
+--- The handler failed: 500 when nothing has gone out, else the end of TCP
+--- shows that the answer is not whole.
+function Response:fail()
+  if self.finished or self.gone then return end
+  if self.status and not self.headers then
+    self.finished = true
+    self.conn:terminate()
+    return
+  end
+  self.status, self.length = nil, nil
+  write_head(self, 500, nil, 1)
+  self:finish("The server failed to answer this request.\n")
+end
+
+local function call_all(list)
+  for i = 1, #list do event_target.call(list[i]) end
+end
+
+function Response:drained()
+  local list = self.drainers
+  self.drainers = {}
+  call_all(list)
+end
+
+function Response:ended()
+  self.gone = true
+  call_all(self.closers)
+end
+
+return Response

@@ -1,0 +1,200 @@
+-- SPDX-License-Identifier: MIT
+-- ws.serve: a server's options, its object, and what becomes of requests.
+-- RFC 6455 section 4.2; plain HTTP on the same port goes to `request`.
+
+local arguments = require "ws.arguments"
+local core = require "ws.core"
+local judge = require "ws.judge"
+local loop = require "ws.loop"
+local options = require "ws.options"
+local Response = require "ws.response"
+local tls = require "ws.tls"
+local waiting = require "ws.coroutine"
+local websocket = require "ws.websocket"
+
+local raise = options.raise
+local server = {}
+
+local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
+
+local schema = {
+  host = "string", path = "string", tls = "table", request = "callable",
+  port = function(value)
+    return type(value) == "number" and value % 1 == 0 and value >= 0 and value < 65536,
+      "a port from 0 to 65535"
+  end,
+  backpressure = function(value)
+    return value == "close" or value == "drop", '"close" or "drop"'
+  end,
+  compression = "boolean|table", maxPayload = "size", maxConnections = "size",
+  handshakeTimeout = "size", idleTimeout = "size", closeTimeout = "size",
+  pingInterval = "size", pingTimeout = "size", maxBackpressure = "size",
+  highWaterMark = "size", lowWaterMark = "size", backlog = "size",
+  reusePort = "boolean", noDelay = "boolean",
+}
+for _, name in ipairs(raw_names) do schema[name] = "function" end
+for name, expected in pairs(judge.schema) do schema[name] = expected end
+
+-- Handed on as they are.
+local plain_names = {
+  "host", "port", "path", "maxPayload", "maxConnections", "handshakeTimeout", "idleTimeout",
+  "closeTimeout", "pingInterval", "pingTimeout", "maxBackpressure", "highWaterMark",
+  "lowWaterMark", "backlog", "reusePort", "noDelay",
+}
+
+-- ---------------------------------------------------------------- requests
+
+local function judge_upgrade(checked, conn, request)
+  local function answer()
+    judge.answer(checked, request, conn, function(data) websocket.set_data(conn, data) end)
+  end
+  waiting.task(answer, function() conn:refuse(500, "The server failed to answer.\n") end)
+end
+
+-- While a connection carries plain HTTP its state is the response.
+local http_handlers = core.handlers {
+  drain = function(conn)
+    local response = conn:state()
+    if response then response:drained() end
+  end,
+}
+
+local function answer_plain(checked, conn, request)
+  local response = Response.new(conn, request)
+  conn:setHandlers(http_handlers)
+  conn:setState(response)
+  waiting.task(checked.request, function() response:fail() end, request, response)
+end
+
+local function http_closed(conn)
+  local response = conn:state()
+  if getmetatable(response) == Response then response:ended() end
+end
+
+-- Without functions of the user's to ask, ws.core decides.
+local function judge_of(checked)
+  if not (checked.upgrade or checked.request or checked.protocols or checked.origins) then
+    return nil
+  end
+  return function(conn, request)
+    if request.upgrade then judge_upgrade(checked, conn, request)
+    else answer_plain(checked, conn, request) end
+  end
+end
+
+-- ------------------------------------------------------------- the object
+
+---@class ws.Server
+---@field port integer where it listens
+---@field host string
+---@field connections integer how many are open or closing
+local methods = {}
+local properties = {}
+local core_of = setmetatable({}, { __mode = "k" })
+
+local function check(self, name)
+  local inner = core_of[self]
+  if not inner then raise("TypeError", name .. ": a server expected, got " .. type(self), 3) end
+  return inner
+end
+
+function properties.port(self) return check(self, "port"):port() end
+function properties.host(self) return check(self, "host"):host() end
+function properties.connections(self) return check(self, "connections"):connections() end
+
+--- Iterates over the open connections: for sock in server:clients() do ... end
+function methods:clients()
+  local list, i = check(self, "clients"):clients(), 0
+  return function()
+    i = i + 1
+    while list[i] and list[i].readyState ~= 1 do i = i + 1 end
+    return list[i]
+  end
+end
+
+--- Sends a message to everyone who subscribed to the topic. It is framed once.
+---@param topic string
+---@param data string
+---@param opcode? "text"|"binary" "text" by default
+function methods:publish(topic, data, opcode)
+  local inner = check(self, "publish")
+  local result = options.blame(2, inner.publish, inner, topic, data, opcode)
+  return result
+end
+
+--- Stops listening and closes every connection politely.
+---@param code? integer 1001 by default; those of RFC 6455 section 7.4 that a
+--- server may send, else InvalidAccessError
+function methods:close(code)
+  local inner = check(self, "close")
+  if code ~= nil then code = arguments.code(code, true, 2) end
+  inner:close(code)
+end
+
+--- New connections get this certificate; those that are open keep theirs.
+---@param given table as the option `tls`
+---@return boolean|nil ok
+---@return string|nil message
+---@return string|nil code
+function methods:setTLS(given)
+  local inner = check(self, "setTLS")
+  local context, message, code = tls.server(given, 2)
+  if not context then return nil, message, code end
+  inner:setTLS(context)
+  return true
+end
+
+local meta = {
+  __name = "ws.server",
+  __index = function(self, name)
+    if properties[name] then return properties[name](self) end
+    return methods[name]
+  end,
+  __newindex = function(_, name)
+    raise("TypeError", ("cannot assign to '%s'"):format(tostring(name)), 2)
+  end,
+  __tostring = function(self)
+    return ("ws.server on %s port %d"):format(self.host, self.port)
+  end,
+}
+
+-- ----------------------------------------------------------------- serving
+
+local function config_of(checked)
+  local config = {}
+  for _, name in ipairs(plain_names) do config[name] = checked[name] end
+  config.dropPublishes = checked.backpressure == "drop"
+  config.plain = checked.request ~= nil
+  config.judge = judge_of(checked)
+  config.httpClosed = checked.request and http_closed
+  local raw = {}
+  for _, name in ipairs(raw_names) do raw[name] = checked[name] end
+  config.handlers = websocket.adopt(raw)
+  return config
+end
+
+--- Starts a server; it serves while the loop runs.
+---@param given table API.md section 4 lists the options
+---@return ws.Server|nil server raises TypeError for wrong options
+---@return string|nil message why it cannot listen
+---@return string|nil code "EADDRINUSE", "EACCES", "ETLS" ...
+function server.serve(given)
+  if given == nil then raise("TypeError", "serve: a table of options expected, got nil", 2) end
+  local checked = options.check(given, schema, 2)
+  if checked.protocols and type(checked.protocols) == "table" then
+    checked.protocols = arguments.protocols(checked.protocols, 2)
+  end
+  local config = config_of(checked)
+  if checked.tls then
+    local context, message, code = tls.server(checked.tls, 2)
+    if not context then return nil, message, code end
+    config.tls = context
+  end
+  local inner, message, code = loop.get():listen(config)
+  if not inner then return nil, message, code end
+  local self = setmetatable({}, meta)
+  core_of[self] = inner
+  return self
+end
+
+return server

@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: MIT
+-- The `tls` option of clients and servers -> the contexts of ws.core.
+
+local core = require "ws.core"
+local options = require "ws.options"
+
+local raise = options.raise
+local tls = {}
+
+local common = {
+  ca = "string", cert = "string", key = "string", password = "string", ciphers = "string",
+  minVersion = function(value)
+    return value == "TLSv1.2" or value == "TLSv1.3", '"TLSv1.2" or "TLSv1.3"'
+  end,
+}
+
+local function with_common(schema)
+  for name, expected in pairs(common) do schema[name] = expected end
+  return schema
+end
+
+local client_schema = with_common {
+  verify = "boolean", servername = "string", pin = "string|table",
+}
+
+local server_schema = with_common {
+  sni = "table",
+  requestCert = function(value)
+    return type(value) == "boolean" or value == "optional", 'a boolean or "optional"'
+  end,
+}
+
+local function pins_of(pin, level)
+  if pin == nil then return nil end
+  local pins = type(pin) == "table" and pin or { pin }
+  for _, one in ipairs(pins) do
+    if type(one) ~= "string" then
+      raise("TypeError", "option 'pin': a string or a list of strings expected", level + 1)
+    end
+  end
+  return pins
+end
+
+-- Reading the system's certificates costs milliseconds: contexts that read no
+-- file of the user's are made once.
+local shared = {}
+
+local function shared_key(checked)
+  if checked.ca or checked.cert or checked.key or checked.pin then return nil end
+  return ("%s %s %s"):format(tostring(checked.verify), tostring(checked.ciphers),
+    tostring(checked.minVersion))
+end
+
+--- A client's context and the name to ask for instead of the URL's, or nil.
+--- Raises when a certificate, key or cipher is no good.
+---@param given? table API.md section 1, `tls`
+function tls.client(given, level)
+  level = level + 1
+  local checked = options.check(given, client_schema, level)
+  local key = shared_key(checked)
+  if key and shared[key] then return shared[key], checked.servername end
+  local context, why = core.tls {
+    server = false, verify = checked.verify ~= false, ca = checked.ca, cert = checked.cert,
+    key = checked.key, password = checked.password, ciphers = checked.ciphers,
+    minVersion = checked.minVersion, pins = pins_of(checked.pin, level),
+  }
+  if not context then raise("TypeError", "option 'tls': " .. why, level) end
+  if key then shared[key] = context end
+  return context, checked.servername
+end
+
+local function server_context(checked, level)
+  if not checked.cert then raise("TypeError", "option 'tls': cert is missing", level + 1) end
+  local asked = checked.requestCert or false
+  return core.tls {
+    server = true, cert = checked.cert, key = checked.key, password = checked.password,
+    ca = checked.ca, ciphers = checked.ciphers, minVersion = checked.minVersion,
+    requestCert = asked ~= false, requireCert = asked == true,
+  }
+end
+
+-- Every name of `sni` gets a context with the outer options and its own
+-- certificate.
+local function add_names(context, checked, level)
+  for name, own in pairs(checked.sni or {}) do
+    local merged = options.check(own, server_schema, level + 1)
+    for option in pairs(common) do
+      if option ~= "cert" and option ~= "key" and merged[option] == nil then
+        merged[option] = checked[option]
+      end
+    end
+    if merged.requestCert == nil then merged.requestCert = checked.requestCert end
+    local named, message, code = server_context(merged, level + 1)
+    if not named then return nil, ("sni '%s': %s"):format(name, message), code end
+    local added, why, reason = context:addName(name, named)
+    if not added then return nil, ("sni '%s': %s"):format(name, why), reason end
+  end
+  return context
+end
+
+--- A server's context; nil, message, code when a file cannot be used.
+---@param given table API.md section 4, `tls`
+function tls.server(given, level)
+  level = level + 1
+  local checked = options.check(given, server_schema, level)
+  local context, message, code = server_context(checked, level)
+  if not context then return nil, message, code end
+  return add_names(context, checked, level)
+end
+
+return tls
