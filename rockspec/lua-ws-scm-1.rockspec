@@ -15,17 +15,25 @@ dependencies = { "lua >= 5.1, < 5.5" }
 test_dependencies = { "busted" }
 external_dependencies = {
   OPENSSL = { header = "openssl/ssl.h", library = "ssl" },
+  ZLIB = { header = "zlib.h", library = "z" },
 }
 
 local common = {
   "csrc/bytes/base64.c",
   "csrc/bytes/buffer.c",
   "csrc/bytes/mask.c",
+  "csrc/bytes/mask_avx2.c",
+  "csrc/bytes/mask_vectors.c",
+  "csrc/bytes/mask_words.c",
   "csrc/bytes/memory.c",
   "csrc/bytes/sha1.c",
   "csrc/bytes/slice.c",
   "csrc/bytes/status.c",
   "csrc/bytes/utf8.c",
+  "csrc/bytes/utf8_avx2.c",
+  "csrc/bytes/utf8_scalar.c",
+  "csrc/bytes/utf8_tables.c",
+  "csrc/bytes/utf8_vectors.c",
   "csrc/connection/client.c",
   "csrc/connection/connection.c",
   "csrc/connection/connection_read.c",
@@ -55,6 +63,9 @@ local common = {
   "csrc/lua/lua_tls.c",
   "csrc/lua/lua_util.c",
   "csrc/protocol/authority.c",
+  "csrc/protocol/deflate.c",
+  "csrc/protocol/deflate_offer.c",
+  "csrc/protocol/deflate_pool.c",
   "csrc/protocol/excerpt.c",
   "csrc/protocol/extension.c",
   "csrc/protocol/frame.c",
@@ -65,8 +76,10 @@ local common = {
   "csrc/protocol/http_chunks.c",
   "csrc/protocol/opening.c",
   "csrc/protocol/receiver.c",
+  "csrc/protocol/receiver_header.c",
   "csrc/protocol/sender.c",
   "csrc/protocol/session.c",
+  "csrc/protocol/session_answer.c",
   "csrc/protocol/url.c",
   "csrc/protocol/url_host.c",
   "csrc/transport/address.c",
@@ -95,9 +108,9 @@ local function core(pollers)
     ["ws.core"] = {
       sources = sources,
       defines = { "_GNU_SOURCE" },
-      incdirs = { "csrc", "$(OPENSSL_INCDIR)" },
-      libdirs = { "$(OPENSSL_LIBDIR)" },
-      libraries = { "ssl", "crypto", "pthread" },
+      incdirs = { "csrc", "$(OPENSSL_INCDIR)", "$(ZLIB_INCDIR)" },
+      libdirs = { "$(OPENSSL_LIBDIR)", "$(ZLIB_LIBDIR)" },
+      libraries = { "ssl", "crypto", "z", "pthread" },
     },
   }
 end

@@ -49,6 +49,9 @@ static const entry entries[] = {
     [-WS_ESYSTEM] = {"ESYSTEM", "the system refused", 0},
     [-WS_ENOENT] = {"ENOENT", "no such file", 0},
     [-WS_EUNSUPPORTED] = {"EUNSUPPORTED", "not part of this build", 0},
+    [-WS_EDEFLATE] = {"EDEFLATE",
+                      "the peer sent a message that does not inflate",
+                      1007},
 };
 
 static const entry unknown = {"EUNKNOWN", "unknown failure", 0};

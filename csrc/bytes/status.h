@@ -40,7 +40,8 @@ typedef enum ws_status {
   WS_ESYSTEM = -30,      /* any other failure of the system */
   WS_ENOENT = -31,       /* no such file: a Unix socket's path */
   WS_EUNSUPPORTED = -32, /* left out of this build */
-  WS_STATUS_LAST = -32
+  WS_EDEFLATE = -33,     /* a message that does not inflate: 1007 */
+  WS_STATUS_LAST = -33
 } ws_status;
 
 /* "ECONNREFUSED", "EPROTOCOL", ...; "OK" for 0, "EUNKNOWN" for anything else.

@@ -215,7 +215,7 @@ void ws_connection_wrote(ws_connection *c) {
 static int send_kept(ws_connection *c, unsigned opcode, const void *data,
                      size_t len, const ws_lent *lent) {
   uint8_t head[WS_FRAME_HEAD_MAX];
-  size_t head_len = ws_sender_head(opcode, len, head);
+  size_t head_len = ws_sender_head(opcode, 0, len, head);
   void *keeper = lent->keep(lent->lender);
   if (!keeper) return WS_ENOMEM;
   ws_kept kept = {data, len, lent->release, keeper};

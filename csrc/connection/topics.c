@@ -197,7 +197,7 @@ ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
   ws_topic *topic = find(topics, name);
   if (!topic) return 0;
   uint8_t head[WS_FRAME_HEAD_MAX];
-  size_t head_len = ws_sender_head(opcode, len, head);
+  size_t head_len = ws_sender_head(opcode, 0, len, head);
   shared_frame *frame =
       ws_memory_resize(NULL, sizeof *frame + head_len + len);
   if (!frame) return WS_ENOMEM;

@@ -6,10 +6,14 @@
 
 #include "bytes/mask.h"
 #include "bytes/status.h"
+#include "protocol/receiver_header.h"
 
 #include <string.h>
 
 #define FIRST_BLOCK 4096
+
+static const char not_utf8[] = "a text message that is not UTF-8";
+static const char too_big[] = "a message above the limit";
 
 /* ------------------------------------------------------------ failing */
 
@@ -18,6 +22,8 @@ static void drop_message(ws_receiver *receiver) {
     (void)receiver->resize(receiver->message, 0);
   receiver->message = NULL;
   receiver->message_len = receiver->message_size = 0;
+  if (receiver->deflate)
+    ws_buffer_deinit(&receiver->deflate->text);
   receiver->deliver = false;
 }
 
@@ -84,62 +90,6 @@ static void give_control(ws_receiver *receiver, const uint8_t *body,
 
 /* ------------------------------------------------------------ headers */
 
-/* 5.2: the bits an extension has claimed for a frame of this opcode. */
-static unsigned claimed_bits(const ws_receiver *receiver, unsigned opcode) {
-  (void)receiver;
-  (void)opcode;
-  return 0;
-}
-
-/* 5.4: a continuation needs an open message, a new one must find none. */
-static bool follows(const ws_receiver *receiver, unsigned opcode) {
-  return ws_opcode_is_control(opcode) ||
-         (opcode == WS_CONTINUATION) == (receiver->opcode != 0);
-}
-
-static bool acceptable(const ws_receiver *receiver) {
-  const ws_frame *frame = &receiver->frame;
-  return frame->masked == receiver->limits->masked &&
-         (frame->rsv & ~claimed_bits(receiver, frame->opcode)) == 0 &&
-         follows(receiver, frame->opcode);
-}
-
-static const char *first_byte_fault(const ws_receiver *receiver,
-                                    uint8_t first) {
-  unsigned opcode = first & 15u;
-  uint8_t final = first | 0x80u;
-  ws_frame frame;
-  if (ws_frame_decode(&frame, &final, 1) < 0)
-    return "a frame with a reserved opcode";
-  if (ws_frame_decode(&frame, &first, 1) < 0)
-    return "a fragmented control frame";
-  if (((first >> 4 & 7u) & ~claimed_bits(receiver, opcode)) != 0)
-    return "a frame with a reserved bit set";
-  if (follows(receiver, opcode))
-    return NULL;
-  return opcode == WS_CONTINUATION
-             ? "a continuation frame with no message to continue"
-             : "a new message inside an unfinished one";
-}
-
-/* The first thing wrong with what is there of a header, or NULL. In the order
- * of the bytes, so that it is the same however they come in. */
-static const char *header_fault(const ws_receiver *receiver,
-                                const uint8_t *head, size_t len) {
-  const char *fault = first_byte_fault(receiver, head[0]);
-  if (fault || len < 2)
-    return fault;
-  if ((head[1] >> 7 != 0) != receiver->limits->masked)
-    return receiver->limits->masked ? "an unmasked frame from a client"
-                                    : "a masked frame from a server";
-  ws_frame frame;
-  if (ws_frame_decode(&frame, head, len) >= 0)
-    return NULL;
-  return ws_opcode_is_control(head[0] & 15u)
-             ? "a control frame above 125 bytes"
-             : "a frame length not in its shortest form";
-}
-
 /* The header is broken or has not all come: the rare way out of start. */
 static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
                           size_t len, ws_event *event) {
@@ -147,7 +97,7 @@ static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
   size_t room = WS_FRAME_HEAD_MAX - before;
   size_t more = len < room ? len : room;
   memcpy(receiver->spill + before, data, more);
-  const char *fault = header_fault(receiver, receiver->spill, before + more);
+  const char *fault = ws_receiver_header_fault(receiver, receiver->spill, before + more);
   if (fault)
     fail(receiver, WS_EPROTOCOL, fault, event);
   else
@@ -213,10 +163,31 @@ static bool in_place(const ws_receiver *receiver, const uint8_t *data) {
          data == receiver->message + receiver->message_len;
 }
 
-static int take_data(ws_receiver *receiver, const uint8_t *data, size_t len) {
+/* 8.1: at the first byte that cannot be, while it is in the cache. */
+static int check_text(ws_receiver *receiver, const uint8_t *text, size_t len) {
+  bool good = receiver->opcode != WS_TEXT || len == 0 ||
+              ws_utf8_feed(&receiver->utf8, text, len);
+  return good ? WS_OK : WS_EUTF8;
+}
+
+/* RFC 7692 7.2.2: unmasked where it lies, expanded into deflate->text. */
+static int take_compressed(ws_receiver *receiver, uint8_t *data, size_t len) {
+  const ws_buffer *text = &receiver->deflate->text;
+  size_t before = text->len;
+  if (receiver->frame.masked)
+    ws_mask(data, len, receiver->frame.key, receiver->done);
+  int status = ws_deflate_feed(receiver->deflate, data, len);
+  if (status != WS_OK || text->len == before)
+    return status;
+  return check_text(receiver, text->data + before, text->len - before);
+}
+
+static int take_data(ws_receiver *receiver, uint8_t *data, size_t len) {
   const ws_frame *frame = &receiver->frame;
   if (len == 0)
     return WS_OK;
+  if (receiver->compressed)
+    return take_compressed(receiver, data, len);
   bool placed = in_place(receiver, data);
   if (!placed && grow_for(receiver, len) != WS_OK)
     return WS_ENOMEM;
@@ -228,27 +199,47 @@ static int take_data(ws_receiver *receiver, const uint8_t *data, size_t len) {
     ws_mask_copy(into, data, len, frame->key, receiver->done);
   else if (!placed)
     memcpy(into, data, len);
-  /* 8.1: at the first byte that cannot be, while it is in the cache. */
-  if (receiver->opcode == WS_TEXT &&
-      !ws_utf8_feed(&receiver->utf8, into, len))
-    return WS_EUTF8;
-  return WS_OK;
+  return check_text(receiver, into, len);
+}
+
+static void fail_message(ws_receiver *receiver, int status, ws_event *event) {
+  const char *why = status == WS_EUTF8    ? not_utf8
+                    : status == WS_ETOOBIG ? too_big
+                                           : NULL;
+  fail(receiver, status, why, event);
+}
+
+static int end_compressed(ws_receiver *receiver) {
+  const ws_buffer *text = &receiver->deflate->text;
+  size_t before = text->len;
+  int status = ws_deflate_end(receiver->deflate);
+  if (status != WS_OK || text->len == before)
+    return status;
+  return check_text(receiver, text->data + before, text->len - before);
 }
 
 static void end_message(ws_receiver *receiver, ws_event *event) {
   unsigned opcode = receiver->opcode;
+  int status = receiver->compressed ? end_compressed(receiver) : WS_OK;
+  if (status == WS_OK && opcode == WS_TEXT &&
+      !ws_utf8_complete(&receiver->utf8))
+    status = WS_EUTF8;
   receiver->opcode = 0;
-  if (opcode == WS_TEXT && !ws_utf8_complete(&receiver->utf8)) {
-    fail(receiver, WS_EUTF8, "a text message that is not UTF-8", event);
+  if (status != WS_OK) {
+    fail_message(receiver, status, event);
     return;
   }
   receiver->deliver = true;
-  give_message(receiver, opcode, receiver->message, receiver->message_len,
-               event);
+  if (receiver->compressed)
+    give_message(receiver, opcode, receiver->deflate->text.data,
+                 receiver->deflate->text.len, event);
+  else
+    give_message(receiver, opcode, receiver->message, receiver->message_len,
+                 event);
 }
 
 /* A frame that comes in pieces, or is one piece of a message. */
-static size_t go_on(ws_receiver *receiver, const uint8_t *data, size_t len,
+static size_t go_on(ws_receiver *receiver, uint8_t *data, size_t len,
                     ws_event *event) {
   bool control = ws_opcode_is_control(receiver->frame.opcode);
   size_t take = receiver->left < len ? (size_t)receiver->left : len;
@@ -257,9 +248,7 @@ static size_t go_on(ws_receiver *receiver, const uint8_t *data, size_t len,
   } else {
     int status = take_data(receiver, data, take);
     if (status != WS_OK) {
-      fail(receiver, status,
-           status == WS_EUTF8 ? "a text message that is not UTF-8" : NULL,
-           event);
+      fail_message(receiver, status, event);
       return take;
     }
   }
@@ -283,6 +272,7 @@ static void begin(ws_receiver *receiver) {
   if (ws_opcode_is_control(frame->opcode) || frame->opcode == WS_CONTINUATION)
     return;
   receiver->opcode = frame->opcode;
+  receiver->compressed = frame->rsv != 0;
   receiver->utf8 = (ws_utf8){0};
 }
 
@@ -296,7 +286,7 @@ static void give_whole(ws_receiver *receiver, uint8_t *payload, size_t len,
   if (ws_opcode_is_control(frame->opcode))
     give_control(receiver, payload, len, event);
   else if (frame->opcode == WS_TEXT && !ws_utf8_valid(payload, len))
-    fail(receiver, WS_EUTF8, "a text message that is not UTF-8", event);
+    fail_message(receiver, WS_EUTF8, event);
   else
     give_message(receiver, frame->opcode, payload, len, event);
 }
@@ -307,17 +297,21 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   ptrdiff_t whole = receiver->spilled == 0
                         ? ws_frame_decode(&receiver->frame, data, len)
                         : decode_spilled(receiver, data, len);
-  if (whole <= 0 || !acceptable(receiver))
+  if (whole <= 0 || !ws_receiver_accepts(receiver))
     return keep_header(receiver, data, len, event);
   size_t head = (size_t)whole - receiver->spilled;
   receiver->spilled = 0;
   bool control = ws_opcode_is_control(frame->opcode);
-  /* Before anything is allocated, and so written that nothing wraps. */
-  if (!control && frame->length > limit_of(receiver) - receiver->message_len) {
-    fail(receiver, WS_ETOOBIG, "a message above the limit", event);
+  bool first = frame->opcode != WS_CONTINUATION;
+  bool compressed = first ? frame->rsv != 0 : receiver->compressed;
+  /* Before anything is allocated, and so written that nothing wraps. What is
+   * compressed is measured as it is expanded. */
+  if (!control && !compressed &&
+      frame->length > limit_of(receiver) - receiver->message_len) {
+    fail_message(receiver, WS_ETOOBIG, event);
     return head;
   }
-  bool alone = control || (frame->fin && frame->opcode != WS_CONTINUATION);
+  bool alone = control || (frame->fin && first && !compressed);
   if (alone && frame->length <= len - head) {
     give_whole(receiver, data + head, (size_t)frame->length, event);
     return head + (size_t)frame->length;
@@ -333,6 +327,10 @@ void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
   memset(receiver, 0, sizeof *receiver);
   receiver->limits = limits;
   receiver->resize = resize;
+}
+
+void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate) {
+  receiver->deflate = deflate;
 }
 
 void ws_receiver_deinit(ws_receiver *receiver) {
@@ -358,7 +356,8 @@ size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
 
 uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room) {
   if (!receiver->in_frame || receiver->failed != WS_OK ||
-      ws_opcode_is_control(receiver->frame.opcode) || least == 0 ||
+      ws_opcode_is_control(receiver->frame.opcode) || receiver->compressed ||
+      least == 0 ||
       receiver->left < least)
     return NULL;
   size_t len = receiver->message_len;

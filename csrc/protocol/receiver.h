@@ -4,6 +4,7 @@
 #pragma once
 #include "bytes/buffer.h"
 #include "bytes/utf8.h"
+#include "protocol/deflate_pool.h"
 #include "protocol/event.h"
 #include "protocol/frame.h"
 
@@ -23,6 +24,7 @@ typedef struct ws_receiver_limits {
 typedef struct ws_receiver {
   const ws_receiver_limits *limits;
   ws_resize *resize;
+  ws_deflate *deflate;  /* borrowed; NULL: RSV1 is an error */
   uint8_t *message;     /* what came of an unfinished message */
   size_t message_len;
   size_t message_size;  /* of the block */
@@ -34,6 +36,7 @@ typedef struct ws_receiver {
   uint8_t spill[WS_FRAME_HEAD_MAX]; /* an unfinished header */
   uint8_t spilled;
   uint8_t opcode;       /* of the message being assembled, 0 when none */
+  bool compressed;      /* the message is */
   bool in_frame;
   bool deliver;         /* message was handed out: empty it on the next call */
   int failed;           /* the status it failed with: it stays failed */
@@ -47,13 +50,17 @@ void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
 
 void ws_receiver_deinit(ws_receiver *receiver);
 
+/* From now on data frames with RSV1 begin messages that `deflate` expands (RFC
+ * 7692 section 6); it must live as long as the receiver. */
+void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate);
+
 /* Takes bytes from data[0..len), unmasking in place, and returns how many it
  * used. `event` is one of NONE (all used), MESSAGE, PING, PONG, CLOSE, FAIL.
  * event->data lies in `data` when the whole message was there, otherwise in
  * the receiver; it is never NULL. Call again with the rest until it says NONE
  * or all is used: a call with nothing gives back the memory of a message that
  * was handed out, and no event. After FAIL (WS_EPROTOCOL, WS_EUTF8,
- * WS_ETOOBIG, WS_ENOMEM; why says more) every call fails the same. Memory
+ * WS_ETOOBIG, WS_EDEFLATE, WS_ENOMEM; why says more) every call fails the same. Memory
  * held is bounded by twice the payload bytes received, or 4 KiB: a declared
  * length alone allocates nothing. */
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,

@@ -23,8 +23,13 @@ void ws_sender_init(ws_sender *sender, ws_random *random);
 int ws_sender_write(ws_sender *sender, unsigned opcode, const void *data,
                     size_t len, ws_buffer *out);
 
+/* The same for a message that was compressed: RSV1 is set (RFC 7692 section
+ * 6). */
+int ws_sender_write_compressed(ws_sender *sender, unsigned opcode,
+                               const void *data, size_t len, ws_buffer *out);
+
 /* A server's frame header for a payload that travels beside it. */
-size_t ws_sender_head(unsigned opcode, uint64_t len,
+size_t ws_sender_head(unsigned opcode, unsigned rsv, uint64_t len,
                       uint8_t head[WS_FRAME_HEAD_MAX]);
 
 /* Appends a Close frame: code 0 gives an empty body. As ws_sender_write, or

@@ -6,19 +6,13 @@
 
 #include "bytes/status.h"
 #include "protocol/opening.h"
+#include "protocol/session_parts.h"
 
 #include <string.h>
 
-enum {
-  PHASE_OPENING,
-  PHASE_FRAMES,
-  PHASE_SWALLOW, /* the peer's Close has come */
-  PHASE_OVER     /* takes nothing */
-};
-
 /* ------------------------------------------------------------- phases */
 
-static void drop_opening(ws_session *session) {
+void ws_session_drop_opening(ws_session *session) {
   ws_opening_free(session->opening);
   session->opening = NULL;
 }
@@ -28,13 +22,13 @@ static void drop_pong(ws_session *session) {
   session->pong_held = false;
 }
 
-static void end_session(ws_session *session) {
+void ws_session_over_now(ws_session *session) {
   session->phase = PHASE_OVER;
   session->state = WS_CLOSED;
 }
 
-static void begin_frames(ws_session *session) {
-  drop_opening(session);
+void ws_session_begin_frames(ws_session *session) {
+  ws_session_drop_opening(session);
   session->phase = PHASE_FRAMES;
   session->state = WS_OPEN;
 }
@@ -49,28 +43,63 @@ static void fail(ws_session *session, int status, const char *why,
     session->close_sent = true;
   }
   drop_pong(session);
-  end_session(session);
+  ws_session_over_now(session);
   *event = (ws_event){.type = WS_EVENT_FAIL, .status = status, .why = why};
 }
 
-static void forget_agreed(ws_session *session) {
+void ws_session_forget_agreed(ws_session *session) {
+  ws_receiver_use_deflate(&session->receiver, NULL);
+  ws_deflate_free(session->deflate);
+  session->deflate = NULL;
   ws_buffer_deinit(&session->agreed);
   session->protocol_len = 0;
 }
 
-static int keep_agreed(ws_session *session, ws_slice protocol,
-                       ws_slice extensions) {
-  ws_buffer *agreed = &session->agreed;
-  int status = ws_buffer_append(agreed, protocol.data, protocol.len);
+static int use_deflate(ws_session *session, const ws_deflate_agreed *agreed) {
+  const ws_session_config *config = session->config;
+  uint64_t most = config->limits.max_payload;
+  size_t held =
+      most == 0 || most > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)most;
+  session->deflate = ws_deflate_new(config->pool, &config->deflate, agreed,
+                                    config->limits.masked, held);
+  ws_receiver_use_deflate(&session->receiver, session->deflate);
+  return session->deflate ? WS_OK : WS_ENOMEM;
+}
+
+int ws_session_keep_agreed(ws_session *session, ws_slice protocol,
+                           ws_slice extensions,
+                           const ws_deflate_agreed *agreed) {
+  ws_buffer *text = &session->agreed;
+  int status = ws_buffer_append(text, protocol.data, protocol.len);
   if (status == WS_OK)
-    status = ws_buffer_append(agreed, extensions.data, extensions.len);
+    status = ws_buffer_append(text, extensions.data, extensions.len);
   session->protocol_len = protocol.len;
+  if (status == WS_OK && agreed->on)
+    status = use_deflate(session, agreed);
   if (status != WS_OK)
-    forget_agreed(session);
+    ws_session_forget_agreed(session);
   return status;
 }
 
 /* ----------------------------------------------------- opening phase */
+
+/* Client: the server has answered, as far as the handshake is concerned. */
+static void take_answer(ws_session *session, ws_buffer *out, ws_event *event) {
+  const ws_handshake_answer *answer = &session->opening->answer;
+  ws_deflate_agreed agreed;
+  const char *why = ws_deflate_judge(&session->config->deflate,
+                                     answer->extensions, &agreed);
+  if (why) {
+    fail(session, WS_EHANDSHAKE, why, out, event);
+    return;
+  }
+  int status = ws_session_keep_agreed(session, answer->protocol,
+                                      answer->extensions, &agreed);
+  if (status == WS_OK)
+    ws_session_begin_frames(session);
+  else
+    fail(session, status, NULL, out, event);
+}
 
 static size_t feed_opening(ws_session *session, const uint8_t *data,
                            size_t len, ws_buffer *out, ws_event *event) {
@@ -85,14 +114,9 @@ static size_t feed_opening(ws_session *session, const uint8_t *data,
   size_t used = ws_opening_feed(session->opening, data, len, out, event);
   if (event->type == WS_EVENT_FAIL) {
     /* The opening stays: event->why may lie in it. */
-    end_session(session);
+    ws_session_over_now(session);
   } else if (event->type == WS_EVENT_OPEN) {
-    const ws_handshake_answer *answer = &session->opening->answer;
-    int status = keep_agreed(session, answer->protocol, answer->extensions);
-    if (status == WS_OK)
-      begin_frames(session);
-    else
-      fail(session, status, NULL, out, event);
+    take_answer(session, out, event);
   }
   return used;
 }
@@ -185,10 +209,14 @@ int ws_session_init_client(ws_session *session,
       ws_opening_new(config->resize, config->max_head, config->max_body);
   if (!session->opening)
     return WS_ENOMEM;
-  int status =
-      ws_opening_start(session->opening, request, config->random, out);
+  char offer[WS_DEFLATE_TEXT];
+  ws_handshake_request with = *request;
+  if (config->deflate.enabled)
+    with.extensions =
+        (ws_slice){offer, ws_deflate_offer(&config->deflate, offer)};
+  int status = ws_opening_start(session->opening, &with, config->random, out);
   if (status != WS_OK)
-    drop_opening(session);
+    ws_session_drop_opening(session);
   return status;
 }
 
@@ -198,10 +226,10 @@ void ws_session_init_server(ws_session *session,
 }
 
 void ws_session_deinit(ws_session *session) {
-  drop_opening(session);
+  ws_session_drop_opening(session);
   ws_receiver_deinit(&session->receiver);
   ws_buffer_deinit(&session->pong);
-  ws_buffer_deinit(&session->agreed);
+  ws_session_forget_agreed(session);
 }
 
 size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
@@ -225,7 +253,7 @@ void ws_session_end(ws_session *session, ws_event *event) {
   if (session->phase == PHASE_OPENING && session->opening)
     ws_opening_end(session->opening, event);
   if (event->type == WS_EVENT_FAIL)
-    end_session(session);
+    ws_session_over_now(session);
 }
 
 bool ws_session_clean(const ws_session *session) {
@@ -241,68 +269,7 @@ bool ws_session_refused(const ws_session *session) {
          session->opening->stage == WS_OPENING_REFUSAL;
 }
 
-/* ------------------------------------------------- answering a request */
-
-/* The opening of a request that waits to be answered, or NULL. */
-static ws_opening *waiting(const ws_session *session) {
-  if (session->phase != PHASE_OPENING || !session->opening)
-    return NULL;
-  ws_opening_stage stage = session->opening->stage;
-  bool waits = stage == WS_OPENING_UPGRADE || stage == WS_OPENING_BODY ||
-               stage == WS_OPENING_PLAIN;
-  return waits ? session->opening : NULL;
-}
-
-const ws_http_head *ws_session_request(const ws_session *session) {
-  const ws_opening *opening = waiting(session);
-  return opening ? &opening->head : NULL;
-}
-
-const ws_handshake_verdict *ws_session_verdict(const ws_session *session) {
-  const ws_opening *opening = waiting(session);
-  return opening ? &opening->verdict : NULL;
-}
-
-int ws_session_accept(ws_session *session, ws_slice protocol,
-                      const ws_header *headers, size_t header_count,
-                      ws_buffer *out) {
-  const ws_slice none = {NULL, 0};
-  const ws_opening *opening = waiting(session);
-  if (!opening || opening->stage != WS_OPENING_UPGRADE)
-    return WS_EINVAL;
-  /* 4.2.2: none, or one of those offered. */
-  if (protocol.len > 0 && !ws_handshake_offers(&opening->head, protocol))
-    return WS_EINVAL;
-  int status = keep_agreed(session, protocol, none);
-  if (status != WS_OK)
-    return status;
-  status = ws_handshake_write_accept(out, opening->verdict.accept, protocol,
-                                     none, headers, header_count);
-  if (status == WS_OK)
-    begin_frames(session);
-  else
-    forget_agreed(session);
-  return status;
-}
-
-int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
-                      const ws_header *headers, size_t header_count,
-                      ws_buffer *out) {
-  if (!waiting(session))
-    return WS_EINVAL;
-  int result = ws_handshake_write_refusal(out, status, body, headers,
-                                          header_count);
-  if (result == WS_OK)
-    ws_session_finish(session);
-  return result;
-}
-
-void ws_session_finish(ws_session *session) {
-  if (!waiting(session))
-    return;
-  drop_opening(session);
-  end_session(session);
-}
+/* -------------------------------------------------------------- agreed */
 
 ws_slice ws_session_protocol(const ws_session *session) {
   return (ws_slice){(const char *)session->agreed.data,
@@ -319,12 +286,37 @@ ws_slice ws_session_extensions(const ws_session *session) {
 
 /* ------------------------------------------------------------- sending */
 
+static bool may_send(const ws_session *session, unsigned opcode) {
+  return session->state == WS_OPEN &&
+         (opcode == WS_TEXT || opcode == WS_BINARY);
+}
+
 int ws_session_send(ws_session *session, unsigned opcode, const void *data,
                     size_t len, ws_buffer *out) {
-  if (session->state != WS_OPEN ||
-      (opcode != WS_TEXT && opcode != WS_BINARY))
+  if (!ws_session_compresses(session, len))
+    return ws_session_send_plain(session, opcode, data, len, out);
+  if (!may_send(session, opcode))
+    return WS_EINVAL;
+  const ws_buffer *made;
+  int status = ws_deflate_message(session->deflate, data, len, &made);
+  if (status == WS_OK)
+    status = ws_sender_write_compressed(&session->sender, opcode, made->data,
+                                        made->len, out);
+  /* The peer has not seen it: nothing may refer to it. */
+  if (status != WS_OK)
+    ws_deflate_forget(session->deflate);
+  return status;
+}
+
+int ws_session_send_plain(ws_session *session, unsigned opcode,
+                          const void *data, size_t len, ws_buffer *out) {
+  if (!may_send(session, opcode))
     return WS_EINVAL;
   return ws_sender_write(&session->sender, opcode, data, len, out);
+}
+
+bool ws_session_compresses(const ws_session *session, size_t len) {
+  return session->deflate && ws_deflate_wants(session->deflate, len);
 }
 
 int ws_session_control(ws_session *session, unsigned opcode, const void *data,
@@ -340,7 +332,7 @@ int ws_session_control(ws_session *session, unsigned opcode, const void *data,
 int ws_session_close(ws_session *session, unsigned code, const void *reason,
                      size_t len, ws_buffer *out) {
   if (session->state == WS_CONNECTING) {
-    end_session(session);
+    ws_session_over_now(session);
     session->state = WS_CLOSING;
     return WS_OK;
   }

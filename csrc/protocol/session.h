@@ -4,6 +4,8 @@
  * everything to be sent is appended to a buffer the caller lends. */
 #pragma once
 #include "bytes/buffer.h"
+#include "protocol/deflate_offer.h"
+#include "protocol/deflate_pool.h"
 #include "protocol/event.h"
 #include "protocol/handshake.h"
 #include "protocol/http.h"
@@ -29,6 +31,8 @@ typedef struct ws_session_config {
   uint64_t max_body;         /* bytes of a plain request's body, 0: none */
   ws_resize *resize;
   ws_random *random;
+  ws_deflate_options deflate; /* permessage-deflate */
+  ws_deflate_pool *pool;      /* needed when that is enabled */
 } ws_session_config;
 
 /* Fields are private to session.c. */
@@ -36,6 +40,7 @@ typedef struct ws_session {
   const ws_session_config *config;
   ws_receiver receiver;
   ws_sender sender;
+  ws_deflate *deflate;        /* once agreed, else NULL */
   struct ws_opening *opening; /* what only the handshake needs; freed after */
   ws_buffer pong;             /* an answer held back, see hold_pong */
   ws_buffer agreed;           /* protocol and extensions, one after the other */
@@ -139,9 +144,17 @@ ws_slice ws_session_extensions(const ws_session *session);
 /* ------------------------------------------------------------- sending */
 
 /* Appends a message. Only while OPEN: WS_EINVAL otherwise. Text is not
- * checked here. WS_OK, WS_ENOMEM, WS_ETOOBIG or WS_ERANDOM. */
+ * checked here. It is compressed when that was agreed and it is not below the
+ * threshold. WS_OK, WS_ENOMEM, WS_ETOOBIG or WS_ERANDOM. */
 int ws_session_send(ws_session *session, unsigned opcode, const void *data,
                     size_t len, ws_buffer *out);
+
+/* The same, as it is. */
+int ws_session_send_plain(ws_session *session, unsigned opcode,
+                          const void *data, size_t len, ws_buffer *out);
+
+/* True when ws_session_send would compress a message of that length. */
+bool ws_session_compresses(const ws_session *session, size_t len);
 
 /* Ping or pong, at most 125 bytes; while OPEN, a pong also while CLOSING until
  * the peer's Close. WS_EINVAL otherwise, or as ws_session_send. */

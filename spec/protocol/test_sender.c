@@ -152,7 +152,7 @@ TEST(test_round_trip) {
                 WS_OK);
       CHECK(len == 0 || memcmp(payload, copy, len) == 0);
       uint8_t head[WS_FRAME_HEAD_MAX];
-      size_t head_len = ws_sender_head(WS_BINARY, len, head);
+      size_t head_len = ws_sender_head(WS_BINARY, 0, len, head);
       CHECK(client || memcmp(head, out.data, head_len) == 0);
       CHECK_INT(out.len, len + head_len + (client ? 4 : 0));
       ws_receiver_init(&receiver, &limits, wire_resize);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* zlib, set up as RFC 7692 section 7.2 wants it. The only file that knows
+ * zlib. */
+#include "protocol/deflate.h"
+
+#include "bytes/status.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+#include <zlib.h>
+
+#define MEMORY_LEVEL 8
+#define STEP 16384 /* bytes of output made at a time */
+#define TAIL_LENGTH 4
+
+/* 7.2.1: every message ends with it, and it does not travel. */
+static const uint8_t tail[TAIL_LENGTH] = {0, 0, 0xff, 0xff};
+
+struct ws_deflater {
+  z_stream z;
+  ws_resize *resize;
+};
+
+struct ws_inflater {
+  z_stream z;
+  ws_resize *resize;
+  bool began; /* the message has had a byte */
+  bool ended; /* its last block said it was the last */
+};
+
+/* ------------------------------------------------------------- memory */
+
+/* zlib's memory is ours. `opaque` points to the ws_resize * of the object. */
+static void *allocate(void *opaque, unsigned items, unsigned size) {
+  ws_resize *const *resize = opaque;
+  if (size != 0 && items > UINT_MAX / size) return NULL;
+  void *block = (*resize)(NULL, (size_t)items * size);
+  /* zlib's inflate looks at bytes it has not written. */
+  if (block) memset(block, 0, (size_t)items * size);
+  return block;
+}
+
+static void release(void *opaque, void *block) {
+  ws_resize *const *resize = opaque;
+  (void)(*resize)(block, 0);
+}
+
+static void use_memory(z_stream *z, ws_resize **resize) {
+  z->zalloc = allocate;
+  z->zfree = release;
+  z->opaque = resize;
+}
+
+static unsigned at_most_uint(size_t len) {
+  return len > UINT_MAX ? UINT_MAX : (unsigned)len;
+}
+
+/* Room for a step of output at the end of `out`. */
+static int make_room(z_stream *z, ws_buffer *out, size_t room) {
+  int status = ws_buffer_reserve(out, room);
+  if (status != WS_OK) return status;
+  z->next_out = out->data + out->len;
+  z->avail_out = (unsigned)room;
+  return WS_OK;
+}
+
+/* ---------------------------------------------------------- deflating */
+
+ws_deflater *ws_deflater_new(ws_resize *resize, unsigned bits, int level) {
+  assert(bits >= 9 && bits <= 15);
+  ws_deflater *deflater = resize(NULL, sizeof *deflater);
+  if (!deflater) return NULL;
+  *deflater = (ws_deflater){.resize = resize};
+  use_memory(&deflater->z, &deflater->resize);
+  if (deflateInit2(&deflater->z, level, Z_DEFLATED, -(int)bits, MEMORY_LEVEL,
+                   Z_DEFAULT_STRATEGY) == Z_OK)
+    return deflater;
+  (void)resize(deflater, 0);
+  return NULL;
+}
+
+void ws_deflater_free(ws_deflater *deflater) {
+  if (!deflater) return;
+  (void)deflateEnd(&deflater->z);
+  (void)deflater->resize(deflater, 0);
+}
+
+void ws_deflater_reset(ws_deflater *deflater) {
+  (void)deflateReset(&deflater->z);
+}
+
+/* Runs deflate until the input is used and all output is out. */
+static int run_deflate(z_stream *z, int flush, ws_buffer *out) {
+  do {
+    size_t room = z->avail_in < STEP ? z->avail_in / 2 + 64 : STEP;
+    int status = make_room(z, out, room);
+    if (status != WS_OK) return status;
+    int result = deflate(z, flush);
+    if (result != Z_OK && result != Z_BUF_ERROR) return WS_ENOMEM;
+    out->len += room - z->avail_out;
+  } while (z->avail_in > 0 || z->avail_out == 0);
+  return WS_OK;
+}
+
+int ws_deflater_message(ws_deflater *deflater, const void *data, size_t len,
+                        ws_buffer *out) {
+  z_stream *z = &deflater->z;
+  const uint8_t *next = data;
+  size_t before = out->len;
+  do {
+    unsigned part = at_most_uint(len);
+    z->next_in = (z_const Bytef *)(uintptr_t)next;
+    z->avail_in = part;
+    len -= part;
+    if (next) next += part;
+    int status = run_deflate(z, len > 0 ? Z_NO_FLUSH : Z_SYNC_FLUSH, out);
+    if (status != WS_OK) return status;
+  } while (len > 0);
+  /* 7.2.3.6: an empty message after another makes no new block. */
+  if (out->len - before <= TAIL_LENGTH) {
+    out->len = before;
+    return ws_buffer_append(out, tail, 1);
+  }
+  out->len -= TAIL_LENGTH;
+  return WS_OK;
+}
+
+/* ---------------------------------------------------------- inflating */
+
+ws_inflater *ws_inflater_new(ws_resize *resize) {
+  ws_inflater *inflater = resize(NULL, sizeof *inflater);
+  if (!inflater) return NULL;
+  *inflater = (ws_inflater){.resize = resize};
+  use_memory(&inflater->z, &inflater->resize);
+  if (inflateInit2(&inflater->z, -15) == Z_OK) return inflater;
+  (void)resize(inflater, 0);
+  return NULL;
+}
+
+void ws_inflater_free(ws_inflater *inflater) {
+  if (!inflater) return;
+  (void)inflateEnd(&inflater->z);
+  (void)inflater->resize(inflater, 0);
+}
+
+void ws_inflater_reset(ws_inflater *inflater) {
+  (void)inflateReset(&inflater->z);
+  inflater->began = inflater->ended = false;
+}
+
+size_t ws_inflater_window(ws_inflater *inflater, uint8_t window[WS_WINDOW]) {
+  unsigned len = 0;
+  (void)inflateGetDictionary(&inflater->z, window, &len);
+  return len;
+}
+
+int ws_inflater_set_window(ws_inflater *inflater, const uint8_t *window,
+                           size_t len) {
+  if (len == 0) return WS_OK;
+  return inflateSetDictionary(&inflater->z, window, (unsigned)len) == Z_OK
+             ? WS_OK
+             : WS_ENOMEM;
+}
+
+/* 7.2.3.4: after a last block the next one begins a new stream, but the window
+ * stays. */
+static int begin_again(ws_inflater *inflater) {
+  ws_resize *resize = inflater->resize;
+  uint8_t *window = resize(NULL, WS_WINDOW);
+  if (!window) return WS_ENOMEM;
+  size_t len = ws_inflater_window(inflater, window);
+  (void)inflateReset(&inflater->z);
+  int status = ws_inflater_set_window(inflater, window, len);
+  (void)resize(window, 0);
+  inflater->ended = false;
+  return status;
+}
+
+static int status_of(int result) {
+  if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR)
+    return WS_OK;
+  return result == Z_MEM_ERROR ? WS_ENOMEM : WS_EDEFLATE;
+}
+
+/* One step; more is to be had while input is left or the output was full. */
+static int step(ws_inflater *inflater, ws_buffer *out, size_t most) {
+  z_stream *z = &inflater->z;
+  size_t likely = (size_t)z->avail_in * 4 + 256;
+  size_t room = most - out->len < STEP ? most - out->len + 1 : STEP;
+  if (room > likely) room = likely;
+  int status = make_room(z, out, room);
+  if (status != WS_OK) return status;
+  int result = inflate(z, Z_SYNC_FLUSH);
+  out->len += room - z->avail_out;
+  inflater->ended = result == Z_STREAM_END;
+  status = status_of(result);
+  return status == WS_OK && out->len > most ? WS_ETOOBIG : status;
+}
+
+int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
+                     ws_buffer *out, size_t most) {
+  z_stream *z = &inflater->z;
+  const uint8_t *next = data;
+  int status = WS_OK;
+  while (len > 0) {
+    unsigned part = at_most_uint(len);
+    inflater->began = true;
+    z->next_in = (z_const Bytef *)(uintptr_t)next;
+    z->avail_in = part;
+    next += part;
+    len -= part;
+    do {
+      if (inflater->ended) status = begin_again(inflater);
+      if (status == WS_OK) status = step(inflater, out, most);
+      if (status != WS_OK) return status;
+    } while (z->avail_in > 0 || (z->avail_out == 0 && !inflater->ended));
+  }
+  return WS_OK;
+}
+
+int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
+  bool began = inflater->began;
+  inflater->began = false;
+  /* Nothing at all is taken for an empty message. After a last block there is
+   * nothing to end, and the tail would begin a block of its own. */
+  if (!began) return WS_OK;
+  if (inflater->ended) return begin_again(inflater);
+  int status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
+  inflater->began = false;
+  /* zlib sets 128 between blocks: anywhere else the message was cut short. */
+  if (status == WS_OK && !(inflater->z.data_type & 128)) return WS_EDEFLATE;
+  return status;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* Which frame headers may come next. For receiver.c. */
+#pragma once
+#include "protocol/receiver.h"
+
+/* True when receiver->frame may stand where the receiver is. */
+bool ws_receiver_accepts(const ws_receiver *receiver);
+
+/* The first thing wrong with what is there of a header (len > 0), or NULL. In
+ * the order of the bytes, so that it is the same however they come in.
+ * Static. */
+const char *ws_receiver_header_fault(const ws_receiver *receiver,
+                                     const uint8_t *head, size_t len);
