@@ -123,6 +123,7 @@ build = {
   modules = {
     ["ws.arguments"] = "lua/ws/arguments.lua",
     ["ws.client_config"] = "lua/ws/client_config.lua",
+    ["ws.compression"] = "lua/ws/compression.lua",
     ["ws.coroutine"] = "lua/ws/coroutine.lua",
     ["ws.event_target"] = "lua/ws/event_target.lua",
     ["ws.events"] = "lua/ws/events.lua",

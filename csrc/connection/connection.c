@@ -349,6 +349,10 @@ void ws_connection_finish(ws_connection *c) {
   ws_connection_linger(c);
 }
 
+ws_deflate *ws_connection_deflate(const ws_connection *c) {
+  return c->state == WS_OPEN && c->has_session ? c->session.deflate : NULL;
+}
+
 void *ws_connection_owner(const ws_connection *c) { return c->owner; }
 
 ws_state ws_connection_state(const ws_connection *c) {

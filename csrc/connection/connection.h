@@ -123,10 +123,14 @@ int ws_connection_start_deadline(ws_connection *connection);
 void ws_connection_fail(ws_connection *connection, int status,
                         const char *message);
 
-/* Appends shared bytes of a whole frame; for publish. WS_OK, WS_ENOMEM, or
- * WS_EBACKPRESSURE when it was skipped. Not OPEN: WS_OK, nothing is sent. */
+/* Appends shared bytes of a whole frame that carries `payload` bytes; for
+ * publish. WS_OK, WS_ENOMEM, or WS_EBACKPRESSURE when it was skipped. Not
+ * OPEN: WS_OK, nothing is sent. */
 int ws_connection_push(ws_connection *connection, const ws_kept *frame,
-                       size_t overhead);
+                       size_t payload);
+
+/* The compression agreed with the peer, or NULL; for topics.c. */
+ws_deflate *ws_connection_deflate(const ws_connection *connection);
 
 /* Server's list and topics; for server.c and topics.c. */
 typedef struct ws_connection_links {
@@ -155,18 +159,22 @@ bool ws_connection_local(const ws_connection *connection, ws_address *address);
 bool ws_connection_peer(const ws_connection *connection, ws_address *address);
 ws_stream *ws_connection_stream(const ws_connection *connection);
 
-/* Sends a message. Text has been checked by the caller. While CONNECTING
- * WS_EINVAL; once closing only counted. `kept` may be NULL: then the bytes are
- * copied; else a server's long payload is kept instead of copied (`keep` is
- * asked for it and gives the keeper). WS_OK, also when the connection failed
- * for want of memory: that comes as an event. */
-typedef struct ws_lent {
-  void *(*keep)(void *lender); /* NULL: cannot be kept, copy */
+/* How a message is sent; NULL: all zero. */
+typedef struct ws_send_how {
+  bool plain; /* uncompressed, whatever was agreed */
+  void *(*keep)(void *lender); /* NULL: the payload is copied */
   void (*release)(void *keeper);
   void *lender;
-} ws_lent;
+} ws_send_how;
+
+/* Sends a message. Text has been checked by the caller. While CONNECTING
+ * WS_EINVAL; once closing only counted. A server's long payload is not copied
+ * but kept, if there is a way: `keep` is asked for it and gives the keeper.
+ * WS_OK, also when the connection failed for want of memory: that comes as an
+ * event. */
 int ws_connection_send(ws_connection *connection, unsigned opcode,
-                       const void *data, size_t len, const ws_lent *lent);
+                       const void *data, size_t len,
+                       const ws_send_how *how);
 
 /* True when bufferedAmount is at most high_water; false asks for on_drain. */
 bool ws_connection_writable(ws_connection *connection);

@@ -61,10 +61,16 @@ void ws_connection_drop_output(ws_connection *c) {
 
 /* -------------------------------------------------------------- flush */
 
+/* As in the outbox: headers count as written first, and what compression
+ * saved last. */
 static void drop_corked(ws_hub *hub, size_t len) {
+  size_t before = hub->cork.len;
+  size_t extra =
+      hub->cork_payload > before ? hub->cork_payload - before : 0;
   ws_buffer_consume(&hub->cork, len);
-  if (hub->cork_payload > hub->cork.len) hub->cork_payload = hub->cork.len;
-  if (hub->cork.len == 0) hub->cork_payload = 0;
+  size_t plain = hub->cork_payload - extra;
+  if (plain > hub->cork.len) plain = hub->cork.len;
+  hub->cork_payload = hub->cork.len == 0 ? 0 : plain + extra;
 }
 
 /* The first bytes of what waits, outbox before cork. */
@@ -213,15 +219,15 @@ void ws_connection_wrote(ws_connection *c) {
 
 /* A server's long payload stays where it is, behind its header. */
 static int send_kept(ws_connection *c, unsigned opcode, const void *data,
-                     size_t len, const ws_lent *lent) {
+                     size_t len, const ws_send_how *how) {
   uint8_t head[WS_FRAME_HEAD_MAX];
   size_t head_len = ws_sender_head(opcode, 0, len, head);
-  void *keeper = lent->keep(lent->lender);
+  void *keeper = how->keep(how->lender);
   if (!keeper) return WS_ENOMEM;
-  ws_kept kept = {data, len, lent->release, keeper};
+  ws_kept kept = {data, len, how->release, keeper};
   int status = ws_outbox_copy(&c->outbox, head, head_len, 0);
-  if (status == WS_OK) status = ws_outbox_keep(&c->outbox, &kept, 0, true);
-  if (status != WS_OK) lent->release(keeper);
+  if (status == WS_OK) status = ws_outbox_keep(&c->outbox, &kept, len, true);
+  if (status != WS_OK) how->release(keeper);
   return status;
 }
 
@@ -231,46 +237,50 @@ static int send_copied(ws_connection *c, unsigned opcode, const void *data,
   ws_buffer room;
   struct ws_chunk *chunk = ws_outbox_room(len + WS_FRAME_HEAD_MAX, &room);
   if (!chunk) return WS_ENOMEM;
-  int status = ws_session_send(&c->session, opcode, data, len, &room);
+  int status = ws_session_send_plain(&c->session, opcode, data, len, &room);
   if (status != WS_OK) {
     ws_outbox_discard(chunk);
     return status;
   }
-  ws_outbox_commit(&c->outbox, chunk, &room, room.len - len);
+  ws_outbox_commit(&c->outbox, chunk, &room, len);
   return WS_OK;
 }
 
 static int enqueue(ws_connection *c, unsigned opcode, const void *data,
-                   size_t len, const ws_lent *lent) {
-  if (len >= LONG_PAYLOAD) {
+                   size_t len, const ws_send_how *how) {
+  bool compress = !how->plain && ws_session_compresses(&c->session, len);
+  if (len >= LONG_PAYLOAD && !compress) {
     int status = uncork(c);
     if (status != WS_OK) return status;
-    if (!c->client && lent && lent->keep)
-      return send_kept(c, opcode, data, len, lent);
+    if (!c->client && how->keep)
+      return send_kept(c, opcode, data, len, how);
     return send_copied(c, opcode, data, len);
   }
-  int status = ws_session_send(&c->session, opcode, data, len,
-                               ws_connection_out(c));
+  ws_buffer *out = ws_connection_out(c);
+  int status =
+      compress ? ws_session_send(&c->session, opcode, data, len, out)
+               : ws_session_send_plain(&c->session, opcode, data, len, out);
   if (status == WS_OK) c->hub->cork_payload += len;
   return status;
 }
 
 int ws_connection_send(ws_connection *c, unsigned opcode, const void *data,
-                       size_t len, const ws_lent *lent) {
+                       size_t len, const ws_send_how *how) {
+  static const ws_send_how anyhow = {0};
   if (c->state == WS_CONNECTING) return WS_EINVAL;
   c->visible += len;
   if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
     c->discarded += len;
     return WS_OK;
   }
-  int status = enqueue(c, opcode, data, len, lent);
+  int status = enqueue(c, opcode, data, len, how ? how : &anyhow);
   if (status != WS_OK) ws_connection_fail(c, status, NULL);
   else ws_connection_wrote(c);
   return WS_OK;
 }
 
 int ws_connection_push(ws_connection *c, const ws_kept *frame,
-                       size_t overhead) {
+                       size_t payload) {
   if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
     frame->release(frame->keeper);
     return WS_OK;
@@ -278,13 +288,13 @@ int ws_connection_push(ws_connection *c, const ws_kept *frame,
   bool skip = c->config->drop_publishes && over_limit(c, frame->len);
   int status = skip ? WS_EBACKPRESSURE : uncork(c);
   if (status == WS_OK)
-    status = ws_outbox_keep(&c->outbox, frame, overhead, false);
+    status = ws_outbox_keep(&c->outbox, frame, payload, false);
   if (status != WS_OK) {
     frame->release(frame->keeper);
     if (!skip) ws_connection_fail(c, status, NULL);
     return status;
   }
-  c->visible += frame->len - overhead;
+  c->visible += payload;
   ws_connection_wrote(c);
   return WS_OK;
 }

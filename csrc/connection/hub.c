@@ -23,6 +23,7 @@ void ws_hub_init(ws_hub *hub, ws_loop *loop) {
   memset(hub, 0, sizeof *hub);
   hub->loop = loop;
   ws_buffer_init(&hub->cork, ws_memory_resize, 0);
+  ws_deflate_pool_init(&hub->deflate, ws_memory_resize);
 }
 
 void ws_hub_deinit(ws_hub *hub) {
@@ -34,6 +35,7 @@ void ws_hub_deinit(ws_hub *hub) {
     hub->resolver = NULL;
   }
   ws_buffer_deinit(&hub->cork);
+  ws_deflate_pool_deinit(&hub->deflate);
   ws_memory_free(hub->input);
   hub->input = NULL;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What all connections of one loop share: the buffer they read into, the cork
- * their small frames leave through, the resolver, and the list of them. */
+ * their small frames leave through, what they compress with, the resolver, and
+ * the list of them. */
 #pragma once
 #include "bytes/buffer.h"
 #include "loop/loop.h"
+#include "protocol/deflate_pool.h"
 #include "transport/resolve.h"
 
 #include <stddef.h>
@@ -24,6 +26,7 @@ typedef struct ws_hub {
   struct ws_connection *corked; /* whose they are, or NULL */
   struct ws_connection *first;  /* all connections not yet dead */
   struct ws_server *servers;    /* all that are not yet freed */
+  ws_deflate_pool deflate;      /* for all that compress */
   ws_resolver *resolver;        /* made on first use */
   ws_watch answers;             /* on the resolver's descriptor */
   void (*answered)(void *owner, ws_lookup *lookup);

@@ -17,6 +17,7 @@ typedef struct ws_chunk {
   const uint8_t *data; /* the first unwritten byte */
   size_t len;
   size_t overhead;     /* of these, how many are no payload */
+  size_t extra;        /* payload above their number: it was compressed */
   size_t room;         /* bytes free behind, in a chunk of its own */
   bool begun;          /* some of it has been written */
   bool continues;      /* its frame began in the chunk before */
@@ -38,8 +39,18 @@ static void chunk_free(ws_chunk *chunk) {
   ws_memory_free(chunk);
 }
 
+/* Headers are taken to go out first, and what compression saved last. */
 static size_t chunk_payload(const ws_chunk *chunk) {
-  return chunk->len > chunk->overhead ? chunk->len - chunk->overhead : 0;
+  if (chunk->len == 0) return 0;
+  size_t plain =
+      chunk->len > chunk->overhead ? chunk->len - chunk->overhead : 0;
+  return plain + chunk->extra;
+}
+
+/* `len` more bytes of the chunk carry `payload`. */
+static void account(ws_chunk *chunk, size_t len, size_t payload) {
+  if (payload > len) chunk->extra += payload - len;
+  else chunk->overhead += len - payload;
 }
 
 static void append(ws_outbox *outbox, ws_chunk *chunk) {
@@ -76,20 +87,20 @@ int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
   memcpy(end, data, len);
   outbox->payload -= chunk_payload(chunk);
   chunk->len += len;
-  chunk->overhead += len - payload;
+  account(chunk, len, payload);
   chunk->room -= len;
   outbox->bytes += len;
   outbox->payload += chunk_payload(chunk);
   return WS_OK;
 }
 
-int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t overhead,
+int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t payload,
                    bool continues) {
   ws_chunk *chunk = chunk_new(0);
   if (!chunk) return WS_ENOMEM;
   chunk->data = kept->data;
   chunk->len = kept->len;
-  chunk->overhead = overhead;
+  account(chunk, kept->len, payload);
   chunk->continues = continues;
   chunk->release = kept->release;
   chunk->keeper = kept->keeper;
@@ -104,10 +115,10 @@ ws_chunk *ws_outbox_room(size_t size, ws_buffer *room) {
 }
 
 void ws_outbox_commit(ws_outbox *outbox, ws_chunk *chunk,
-                      const ws_buffer *room, size_t overhead) {
+                      const ws_buffer *room, size_t payload) {
   chunk->len = room->len;
   chunk->room -= room->len;
-  chunk->overhead = overhead;
+  account(chunk, room->len, payload);
   append(outbox, chunk);
 }
 

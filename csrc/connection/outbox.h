@@ -23,30 +23,30 @@ typedef struct ws_outbox {
   struct ws_chunk *head;
   struct ws_chunk *tail;
   size_t bytes;   /* still to be written */
-  size_t payload; /* of these, how many are message payload */
+  size_t payload; /* bytes of messages in them, before compression */
 } ws_outbox;
 
 /* Drops and releases everything. The outbox is empty and usable. */
 void ws_outbox_clear(ws_outbox *outbox);
 
-/* Appends a copy of whole frames; `payload` of the bytes are payload. WS_OK
- * or WS_ENOMEM. */
+/* Appends a copy of whole frames that carry `payload` bytes of messages: more
+ * than there are bytes, when they are compressed. WS_OK or WS_ENOMEM. */
 int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
                    size_t payload);
 
-/* Appends kept bytes, all payload but the first `overhead`; they are released
- * once written or dropped. `continues`: the frame began in the chunk before.
- * WS_OK, or WS_ENOMEM (then the caller still keeps them). */
-int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t overhead,
+/* Appends kept bytes that carry `payload` bytes; they are released once
+ * written or dropped. `continues`: the frame began in the chunk before. WS_OK,
+ * or WS_ENOMEM (then the caller still keeps them). */
+int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t payload,
                    bool continues);
 
 /* A chunk of `size` bytes to be filled with one frame: `room` is a fixed
- * buffer over it. ws_outbox_commit appends what was written to it, with all
- * but `overhead` of it payload; ws_outbox_discard gives it up. NULL without
+ * buffer over it. ws_outbox_commit appends what was written to it, which
+ * carries `payload` bytes; ws_outbox_discard gives it up. NULL without
  * memory. */
 struct ws_chunk *ws_outbox_room(size_t size, ws_buffer *room);
 void ws_outbox_commit(ws_outbox *outbox, struct ws_chunk *chunk,
-                      const ws_buffer *room, size_t overhead);
+                      const ws_buffer *room, size_t payload);
 void ws_outbox_discard(struct ws_chunk *chunk);
 
 /* The first unwritten bytes as at most `most` slices; how many. */

@@ -183,38 +183,84 @@ bool ws_topics_of(ws_connection *connection, size_t nth, ws_slice *name) {
 /* A frame for many, counted. */
 typedef struct shared_frame {
   size_t references;
+  size_t len;
   uint8_t bytes[];
 } shared_frame;
 
 static void unref_frame(void *keeper) {
   shared_frame *frame = keeper;
-  if (--frame->references == 0) ws_memory_free(frame);
+  if (frame && --frame->references == 0) ws_memory_free(frame);
+}
+
+/* One message on its way to many: the frame as it is, and one for each window
+ * it had to be compressed for. Made when first asked for. */
+typedef struct publication {
+  unsigned opcode;
+  const void *data;
+  size_t len;
+  shared_frame *plain;
+  shared_frame *compressed[16]; /* by the window's bits */
+} publication;
+
+static shared_frame *frame_new(unsigned opcode, unsigned rsv,
+                               const void *payload, size_t len) {
+  uint8_t head[WS_FRAME_HEAD_MAX];
+  size_t head_len = ws_sender_head(opcode, rsv, len, head);
+  shared_frame *frame =
+      ws_memory_resize(NULL, sizeof *frame + head_len + len);
+  if (!frame) return NULL;
+  frame->references = 1;
+  frame->len = head_len + len;
+  memcpy(frame->bytes, head, head_len);
+  if (len) memcpy(frame->bytes + head_len, payload, len);
+  return frame;
+}
+
+static shared_frame *plain_frame(publication *p) {
+  if (!p->plain) p->plain = frame_new(p->opcode, 0, p->data, p->len);
+  return p->plain;
+}
+
+static shared_frame *compressed_frame(publication *p, ws_deflate *deflate) {
+  unsigned bits = deflate->agreed.server_bits;
+  const ws_buffer *made;
+  if (!p->compressed[bits] &&
+      ws_deflate_message_alone(deflate, p->data, p->len, &made) == WS_OK)
+    p->compressed[bits] =
+        frame_new(p->opcode, WS_RSV1, made->data, made->len);
+  if (p->compressed[bits]) ws_deflate_forget(deflate);
+  return p->compressed[bits];
+}
+
+static int publish_to(publication *p, ws_connection *connection) {
+  ws_deflate *deflate = ws_connection_deflate(connection);
+  shared_frame *frame = NULL;
+  if (ws_deflate_wants(deflate, p->len))
+    frame = compressed_frame(p, deflate);
+  if (!frame) frame = plain_frame(p);
+  if (!frame) return WS_ENOMEM;
+  ws_kept kept = {frame->bytes, frame->len, unref_frame, frame};
+  frame->references++;
+  return ws_connection_push(connection, &kept, p->len);
 }
 
 ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
                             const void *data, size_t len,
                             const ws_connection *except) {
   ws_topic *topic = find(topics, name);
-  if (!topic) return 0;
-  uint8_t head[WS_FRAME_HEAD_MAX];
-  size_t head_len = ws_sender_head(opcode, 0, len, head);
-  shared_frame *frame =
-      ws_memory_resize(NULL, sizeof *frame + head_len + len);
-  if (!frame) return WS_ENOMEM;
-  memcpy(frame->bytes, head, head_len);
-  if (len) memcpy(frame->bytes + head_len, data, len);
-  frame->references = 1;
-  ws_kept kept = {frame->bytes, head_len + len, unref_frame, frame};
+  publication p = {.opcode = opcode, .data = data, .len = len};
   ptrdiff_t sent = 0;
   /* Backwards: one that fails now leaves, and the last takes its place. */
-  for (size_t i = topic->count; i-- > 0;) {
+  for (size_t i = topic ? topic->count : 0; i-- > 0;) {
     ws_connection *connection = topic->subscribers[i]->connection;
     if (connection == except) continue;
-    frame->references++;
     bool last = topic->count == 1;
-    if (ws_connection_push(connection, &kept, head_len) == WS_OK) sent++;
-    if (last) break; /* it may have taken the topic with it */
+    int status = publish_to(&p, connection);
+    if (status == WS_OK) sent++;
+    if (status == WS_ENOMEM && !p.plain) sent = WS_ENOMEM;
+    if (last || sent < 0) break; /* it may have taken the topic with it */
   }
-  unref_frame(frame);
+  unref_frame(p.plain);
+  for (size_t bits = 0; bits < 16; bits++) unref_frame(p.compressed[bits]);
   return sent;
 }

@@ -39,7 +39,7 @@ int ws_lua_connect(lua_State *L) {
   ws_client_options options = {0};
   fill_options(L, &options);
   ws_slice text = ws_lua_field_slice(L, 2, "url");
-  ws_connection_config *config = ws_lua_client_config(L, 2);
+  ws_connection_config *config = ws_lua_client_config(L, 2, &loop->hub);
   /* Nothing raises until the URL and the settings are given back. */
   ws_url url;
   const char *why = NULL;

@@ -10,10 +10,36 @@
 #define CLIENT_MAX_PAYLOAD ((uint64_t)64 * 1024 * 1024)
 #define SERVER_MAX_PAYLOAD ((uint64_t)1024 * 1024)
 #define HIGH_WATER ((uint64_t)1024 * 1024)
+#define DEFLATE_LEVEL 6
+#define DEFLATE_THRESHOLD 1024
 #define MAX_BACKPRESSURE ((uint64_t)16 * 1024 * 1024)
 
+void ws_lua_field_deflate(lua_State *L, int t, ws_deflate_options *options) {
+  lua_getfield(L, t, "deflate");
+  if (!lua_isnil(L, -1)) {
+    int d = lua_gettop(L);
+    luaL_checktype(L, d, LUA_TTABLE);
+    options->enabled = true;
+    options->server_no_context =
+        ws_lua_field_bool(L, d, "serverNoContextTakeover", false);
+    options->client_no_context =
+        ws_lua_field_bool(L, d, "clientNoContextTakeover", false);
+    options->server_bits =
+        (uint8_t)ws_lua_field_size(L, d, "serverMaxWindowBits", 0);
+    options->client_bits =
+        (uint8_t)ws_lua_field_size(L, d, "clientMaxWindowBits", 0);
+    options->level = (int)ws_lua_field_size(L, d, "level", DEFLATE_LEVEL);
+    options->threshold =
+        (size_t)ws_lua_field_size(L, d, "threshold", DEFLATE_THRESHOLD);
+  }
+  lua_pop(L, 1);
+}
+
 /* All fields are read into `c` first: reading may raise. */
-static void fill_common(lua_State *L, int t, ws_connection_config *c) {
+static void fill_common(lua_State *L, int t, ws_connection_config *c,
+                        ws_hub *hub) {
+  ws_lua_field_deflate(L, t, &c->session.deflate);
+  c->session.pool = &hub->deflate;
   c->session.resize = ws_memory_resize;
   c->session.random = ws_entropy;
   c->close_timeout = ws_lua_field_size(L, t, "closeTimeout", 5000);
@@ -38,18 +64,20 @@ static ws_connection_config *make(lua_State *L,
   return config;
 }
 
-ws_connection_config *ws_lua_client_config(lua_State *L, int t) {
+ws_connection_config *ws_lua_client_config(lua_State *L, int t,
+                                           ws_hub *hub) {
   ws_connection_config c = {0};
-  fill_common(L, t, &c);
+  fill_common(L, t, &c, hub);
   c.open_timeout = ws_lua_field_size(L, t, "timeout", 30000);
   c.session.limits.max_payload =
       ws_lua_field_size(L, t, "maxPayload", CLIENT_MAX_PAYLOAD);
   return make(L, &c);
 }
 
-ws_connection_config *ws_lua_server_config(lua_State *L, int t) {
+ws_connection_config *ws_lua_server_config(lua_State *L, int t,
+                                           ws_hub *hub) {
   ws_connection_config c = {0};
-  fill_common(L, t, &c);
+  fill_common(L, t, &c, hub);
   c.session.limits.masked = true;
   c.open_timeout = ws_lua_field_size(L, t, "handshakeTimeout", 10000);
   c.session.limits.max_payload =

@@ -75,14 +75,23 @@ static ws_slice check_message(lua_State *L, unsigned *opcode) {
   return data;
 }
 
+/* send(data, opcode, {compress = false}) */
+static bool check_plain(lua_State *L) {
+  if (lua_isnoneornil(L, 4)) return false;
+  if (!lua_istable(L, 4))
+    ws_lua_raise(L, "TypeError", "send: a table of options expected, got %s",
+                 luaL_typename(L, 4));
+  return !ws_lua_field_bool(L, 4, "compress", true);
+}
+
 static int l_send(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   unsigned opcode;
   ws_slice data = check_message(L, &opcode);
   lender source = {L, 2, &link->loop->gate};
-  ws_lent lent = {keep_string, release_string, &source};
+  ws_send_how how = {check_plain(L), keep_string, release_string, &source};
   if (ws_connection_send(link->connection, opcode, data.data, data.len,
-                         &lent) == WS_EINVAL)
+                         &how) == WS_EINVAL)
     return invalid_state(L);
   lua_pushboolean(L, ws_connection_writable(link->connection));
   return 1;

@@ -93,7 +93,7 @@ int ws_lua_listen(lua_State *L) {
   self->loop = loop;
   self->self = self->judge = self->http_closed = self->closed = LUA_NOREF;
   take_functions(L, self);
-  ws_connection_config *config = ws_lua_server_config(L, 2);
+  ws_connection_config *config = ws_lua_server_config(L, 2, &loop->hub);
   char why[256];
   int status = ws_server_listen(&loop->hub, config, &options, &ws_link_events,
                                 &server_events, self, &self->server, why,

@@ -5,6 +5,7 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "bytes/utf8.h"
+#include "lua/lua_config.h"
 #include "lua/lua_request.h"
 #include "lua/lua_util.h"
 #include "protocol/session.h"
@@ -18,6 +19,7 @@
 typedef struct ws_lua_session {
   ws_session session;
   ws_session_config config;
+  ws_deflate_pool pool;
   ws_buffer in;  /* fed, not yet looked at */
   ws_buffer out; /* written, not yet taken */
   bool begun;
@@ -80,6 +82,9 @@ int ws_lua_new_session(lua_State *L) {
   config->limits.masked = !client;
   config->resize = ws_memory_resize;
   config->random = ws_entropy;
+  ws_lua_field_deflate(L, 1, &config->deflate);
+  ws_deflate_pool_init(&self->pool, ws_memory_resize);
+  config->pool = &self->pool;
   ws_buffer_init(&self->in, ws_memory_resize, 0);
   ws_buffer_init(&self->out, ws_memory_resize, 0);
   if (client) begin_client(L, self);
@@ -93,6 +98,7 @@ static int l_collect(lua_State *L) {
   ws_lua_session *self = lua_touserdata(L, 1);
   if (self->begun) ws_session_deinit(&self->session);
   self->begun = false;
+  ws_deflate_pool_deinit(&self->pool);
   if (self->in.resize) ws_buffer_deinit(&self->in);
   if (self->out.resize) ws_buffer_deinit(&self->out);
   return 0;

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A client's options (API.md section 1) -> the configuration ws.core takes.
 
+local compression = require "ws.compression"
 local core = require "ws.core"
 local options = require "ws.options"
 local tls = require "ws.tls"
@@ -19,12 +20,6 @@ local schema = {
 }
 for _, name in ipairs(raw_names) do schema[name] = "function" end
 
-local deflate_schema = {
-  serverNoContextTakeover = "boolean", clientNoContextTakeover = "boolean",
-  serverMaxWindowBits = "size", clientMaxWindowBits = "size|boolean", level = "number",
-  threshold = "size",
-}
-
 -- What a later version will do; asking for it now must not pass in silence.
 local function refuse_missing(checked, level)
   if checked.proxy then
@@ -32,9 +27,6 @@ local function refuse_missing(checked, level)
   end
   if (checked.followRedirects or 0) > 0 then
     raise("TypeError", "option 'followRedirects' is not supported by this version", level + 1)
-  end
-  if type(checked.compression) == "table" then
-    options.check(checked.compression, deflate_schema, level + 1)
   end
 end
 
@@ -75,6 +67,7 @@ return function(given, url, level)
     closeTimeout = checked.closeTimeout, maxPayload = checked.maxPayload,
     pingInterval = checked.pingInterval, pingTimeout = checked.pingTimeout,
     highWaterMark = checked.highWaterMark, lowWaterMark = checked.lowWaterMark,
+    deflate = compression(checked.compression, true, level),
     noDelay = checked.noDelay, family = checked.family, unixPath = checked.path,
   }
   if url.secure then

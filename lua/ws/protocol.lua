@@ -3,6 +3,7 @@
 -- OpenResty's cosockets, other loops, tests. RFC 6455.
 
 local arguments = require "ws.arguments"
+local compression = require "ws.compression"
 local core = require "ws.core"
 local events = require "ws.events"
 local judge = require "ws.judge"
@@ -214,7 +215,8 @@ local client_schema = {
 }
 
 --- A client's side: output() has the request at once.
----@param given table url, protocols, headers, origin, maxPayload as for ws.new
+---@param given table url, protocols, headers, origin, maxPayload, compression as
+--- for ws.new
 ---@return ws.Protocol
 function protocol.client(given)
   local checked = options.check(given, client_schema, 2)
@@ -222,7 +224,7 @@ function protocol.client(given)
   local session = options.blame(2, core.session, {
     role = "client", url = url.href, protocols = arguments.protocols(checked.protocols, 2),
     headers = options.flat_headers(checked.headers, 2), origin = checked.origin,
-    maxPayload = checked.maxPayload,
+    maxPayload = checked.maxPayload, deflate = compression(checked.compression, true, 2),
   })
   local self = make { session = session, origin = url.origin, server = false }
   rawset(self, "url", url.href)
@@ -234,14 +236,17 @@ for name, expected in pairs(judge.schema) do server_schema[name] = expected end
 
 --- A server's side: answers the handshake by itself, as ws.serve does with the
 --- same `protocols`, `origins` and `upgrade` (which here cannot wait).
----@param given? table protocols, origins, upgrade, maxPayload
+---@param given? table protocols, origins, upgrade, maxPayload, compression
 ---@return ws.Protocol
 function protocol.server(given)
   local checked = options.check(given, server_schema, 2)
   if type(checked.protocols) == "table" then
     checked.protocols = arguments.protocols(checked.protocols, 2)
   end
-  local session = core.session { role = "server", maxPayload = checked.maxPayload }
+  local session = core.session {
+    role = "server", maxPayload = checked.maxPayload,
+    deflate = compression(checked.compression, false, 2),
+  }
   return make { session = session, policy = checked, origin = "", server = true }
 end
 

@@ -3,6 +3,7 @@
 -- RFC 6455 section 4.2; plain HTTP on the same port goes to `request`.
 
 local arguments = require "ws.arguments"
+local compression = require "ws.compression"
 local core = require "ws.core"
 local judge = require "ws.judge"
 local loop = require "ws.loop"
@@ -185,6 +186,7 @@ function server.serve(given)
     checked.protocols = arguments.protocols(checked.protocols, 2)
   end
   local config = config_of(checked)
+  config.deflate = compression(checked.compression, false, 2)
   if checked.tls then
     local context, message, code = tls.server(checked.tls, 2)
     if not context then return nil, message, code end
