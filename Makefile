@@ -10,6 +10,7 @@ CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+comma := ,
 build := build/$(LUA)$(if $(SANITIZE),-asan)
 lua_pc := $(if $(filter luajit,$(LUA)),luajit,$(LUA))
 lua_version = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ","")))')
@@ -17,7 +18,6 @@ lua_version = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ","")))')
 warnings := -Wall -Wextra -Wshadow -Wconversion -Werror
 sanitizers := $(if $(SANITIZE),-fsanitize=address$(comma)undefined \
   -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-comma := ,
 lua_cflags = $(shell pkg-config --cflags $(lua_pc))
 lib_cflags = $(shell pkg-config --cflags openssl zlib)
 libs = $(shell pkg-config --libs openssl zlib) -lpthread

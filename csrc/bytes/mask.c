@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: MIT */
-/* XOR with a frame's masking key, in words and vectors. */
+/* XOR with a frame's masking key: which way for which payload. How it is
+ * done is in mask_words, mask_vectors and mask_avx2. */
 #include "bytes/mask.h"
+
+#include "bytes/mask_parts.h"
 
 #include <string.h>
 
-/* The compiler makes of this what the processor has: SSE2 or NEON at the
- * least, both are in every such processor. */
-typedef uint8_t vector __attribute__((vector_size(16)));
+/* From here on the widest vectors are worth looking for. */
+#define LONG ((size_t)256)
+
+#if defined(__SSE2__) || defined(__ARM_NEON)
+static ws_mask_run *const middle_sized = ws_mask_vectors;
+#else
+static ws_mask_run *const middle_sized = ws_mask_words;
+#endif
 
 void ws_mask_copy(uint8_t *into, const uint8_t *from, size_t len,
                   const uint8_t key[4], uint64_t offset) {
-  uint8_t turned[16];
-  for (size_t i = 0; i < 16; i++) turned[i] = key[(offset + i) % 4];
-  size_t at = 0;
-  if (len >= 16) {
-    vector keys, a;
-    memcpy(&keys, turned, 16);
-    for (; at + 16 <= len; at += 16) {
-      memcpy(&a, from + at, 16);
-      a ^= keys;
-      memcpy(into + at, &a, 16);
-    }
+  uint32_t turned;
+  memcpy(&turned, key, 4);
+  turned = ws_mask_turn(turned, (size_t)(offset % 4));
+  if (len <= 16) {
+    ws_mask_words(into, from, len, turned);
+    return;
   }
-  for (; at < len; at++) into[at] = from[at] ^ turned[at % 4];
+  ws_mask_run *widest = len < LONG ? NULL : ws_mask_avx2();
+  (widest ? widest : middle_sized)(into, from, len, turned);
 }
 
 void ws_mask(uint8_t *data, size_t len, const uint8_t key[4],

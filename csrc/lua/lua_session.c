@@ -98,7 +98,7 @@ static int l_collect(lua_State *L) {
   ws_lua_session *self = lua_touserdata(L, 1);
   if (self->begun) ws_session_deinit(&self->session);
   self->begun = false;
-  ws_deflate_pool_deinit(&self->pool);
+  if (self->pool.resize) ws_deflate_pool_deinit(&self->pool);
   if (self->in.resize) ws_buffer_deinit(&self->in);
   if (self->out.resize) ws_buffer_deinit(&self->out);
   return 0;

@@ -14,13 +14,19 @@ void ws_deflate_pool_init(ws_deflate_pool *pool, ws_resize *resize) {
   ws_buffer_init(&pool->scratch, resize, 0);
 }
 
+static void free_inflater(ws_pool_inflater *slot) {
+  if (slot->owner) slot->owner->inflater = NULL;
+  ws_inflater_free(slot->inflater);
+  *slot = (ws_pool_inflater){0};
+}
+
 void ws_deflate_pool_deinit(ws_deflate_pool *pool) {
   for (size_t i = 0; i < WS_POOL_SLOTS; i++) {
     ws_deflater_free(pool->deflaters[i].deflater);
-    ws_inflater_free(pool->inflaters[i].inflater);
+    pool->deflaters[i] = (ws_pool_deflater){0};
+    free_inflater(&pool->inflaters[i]);
   }
-  if (pool->resize) ws_buffer_deinit(&pool->scratch);
-  memset(pool, 0, sizeof *pool);
+  ws_buffer_deinit(&pool->scratch);
 }
 
 /* ---------------------------------------------------------- deflaters */

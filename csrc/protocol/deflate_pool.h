@@ -40,7 +40,10 @@ typedef struct ws_deflate_pool {
 } ws_deflate_pool;
 
 void ws_deflate_pool_init(ws_deflate_pool *pool, ws_resize *resize);
-void ws_deflate_pool_deinit(ws_deflate_pool *pool); /* the connections gone */
+
+/* Frees what it holds. Connections that are left may only be freed, while the
+ * pool itself is still there. */
+void ws_deflate_pool_deinit(ws_deflate_pool *pool);
 
 /* The compression of one connection. Fields but `text` are private to
  * deflate_pool.c. */
