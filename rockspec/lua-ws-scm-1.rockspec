@@ -84,6 +84,7 @@ local common = {
   "csrc/protocol/url_host.c",
   "csrc/transport/address.c",
   "csrc/transport/entropy.c",
+  "csrc/transport/pin_posix.c",
   "csrc/transport/resolve.c",
   "csrc/transport/socket_posix.c",
   "csrc/transport/stream_fault.c",

@@ -5,6 +5,7 @@
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
+#include "transport/pin.h"
 #include "transport/socket.h"
 
 #include <netdb.h>
@@ -168,6 +169,7 @@ static int start_thread(desk *d) {
   if (d->threads == THREADS_MOST) return WS_OK;
   pthread_t thread;
   sigset_t all, before;
+  ws_pin_library();
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread */
   d->references++;
