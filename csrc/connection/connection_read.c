@@ -56,6 +56,8 @@ static void on_request(ws_connection *c) {
   c->waiting = verdict->kind == WS_REQUEST_UPGRADE;
   if (c->events && c->events->on_request)
     c->events->on_request(c->owner, head, verdict);
+  else if (c->events && c->waiting)
+    ws_connection_accept(c, (ws_slice){NULL, 0}, NULL, 0);
 }
 
 static void on_message(ws_connection *c, const ws_event *event) {
@@ -79,6 +81,8 @@ static void on_pong(ws_connection *c, const ws_event *event) {
 static void on_body_end(ws_connection *c) {
   c->waiting = true;
   if (c->events && c->events->on_body_end) c->events->on_body_end(c->owner);
+  else if (c->events)
+    ws_connection_refuse(c, 426, (ws_slice){NULL, 0}, NULL, 0);
 }
 
 static void on_fail(ws_connection *c, const ws_event *event) {

@@ -149,6 +149,7 @@ void ws_outbox_advance(ws_outbox *outbox, size_t len) {
     outbox->payload -= chunk_payload(chunk);
     chunk->data += len;
     chunk->len -= len;
+    chunk->overhead -= len < chunk->overhead ? len : chunk->overhead;
     chunk->begun = true;
     outbox->bytes -= len;
     outbox->payload += chunk_payload(chunk);
