@@ -7,26 +7,22 @@
 
 #include <string.h>
 
-/* From here on the widest vectors are worth looking for. */
+/* Up to the first words will do; from the second on the widest vectors are
+ * worth looking for. */
+#define SHORT ((size_t)16)
 #define LONG ((size_t)256)
-
-#if defined(__SSE2__) || defined(__ARM_NEON)
-static ws_mask_run *const middle_sized = ws_mask_vectors;
-#else
-static ws_mask_run *const middle_sized = ws_mask_words;
-#endif
 
 void ws_mask_copy(uint8_t *into, const uint8_t *from, size_t len,
                   const uint8_t key[4], uint64_t offset) {
   uint32_t turned;
   memcpy(&turned, key, 4);
   turned = ws_mask_turn(turned, (size_t)(offset % 4));
-  if (len <= 16) {
+  if (len <= SHORT) {
     ws_mask_words(into, from, len, turned);
     return;
   }
   ws_mask_run *widest = len < LONG ? NULL : ws_mask_avx2();
-  (widest ? widest : middle_sized)(into, from, len, turned);
+  (widest ? widest : ws_mask_vectors)(into, from, len, turned);
 }
 
 void ws_mask(uint8_t *data, size_t len, const uint8_t key[4],

@@ -208,11 +208,24 @@ static void answered(void *owner, ws_lookup *lookup) {
   ws_lookup_free(lookup);
 }
 
+/* A literal or a path, put there by start. */
+static void begin_known(ws_dial *dial) {
+  int family = ws_address_family(&dial->attempts[0].address);
+  if (family == 0 || dial->family == 0 || dial->family == family) {
+    attempt_next(dial);
+    return;
+  }
+  char message[400];
+  snprintf(message, sizeof message, "name: '%.253s' is no IPv%d address",
+           dial->host, dial->family);
+  give_up(dial, WS_ENOTFOUND, message);
+}
+
 /* From here on in a turn of the loop. */
 static void begin(void *owner) {
   ws_dial *dial = owner;
-  if (dial->count == 1) { /* a literal or a path, put there by start */
-    attempt_next(dial);
+  if (dial->count == 1) {
+    begin_known(dial);
     return;
   }
   ws_resolver *resolver = ws_hub_resolver(dial->hub, answered);

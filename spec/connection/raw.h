@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/* A peer that is nothing but a socket: says what it likes, while the party's
+ * loop turns. */
+#pragma once
+#include "connection/party.h"
+
+typedef struct raw {
+  ws_fd fd;
+  char data[70000];
+  size_t len;
+  bool ended; /* EOF or reset was read */
+} raw;
+
+static inline raw raw_connect(uint16_t port) {
+  ws_address where;
+  raw r = {.fd = WS_FD_NONE};
+  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), port));
+  int status = ws_socket_connect(&where, &r.fd);
+  CHECK(status == WS_OK || status == WS_EAGAIN);
+  return r;
+}
+
+static inline bool raw_write(party *p, raw *r, const void *data, size_t len) {
+  ws_slice slice = {data, len};
+  for (int i = 0; i < 1000 && slice.len > 0; i++) {
+    ptrdiff_t wrote = ws_socket_write(r->fd, &slice, 1);
+    if (wrote > 0) {
+      slice.data += wrote;
+      slice.len -= (size_t)wrote;
+    } else if (wrote != WS_EAGAIN) {
+      return false;
+    }
+    ws_loop_turn(p->loop, 1);
+  }
+  return slice.len == 0;
+}
+
+static inline void raw_say(party *p, raw *r, const char *text) {
+  CHECK(raw_write(p, r, text, strlen(text)));
+}
+
+/* Reads until `least` bytes are there or the end is. */
+static inline void raw_read(party *p, raw *r, size_t least) {
+  uint64_t end = ws_clock_now() + 5000;
+  while (r->len < least && !r->ended && ws_clock_now() < end) {
+    ws_loop_turn(p->loop, 1);
+    ptrdiff_t got =
+        ws_socket_read(r->fd, r->data + r->len, sizeof r->data - r->len);
+    if (got > 0) r->len += (size_t)got;
+    else if (got != WS_EAGAIN) r->ended = true;
+  }
+}
+
+static inline void raw_read_to_end(party *p, raw *r) {
+  raw_read(p, r, sizeof r->data);
+}
+
+static inline bool raw_has(const raw *r, const char *text) {
+  return memmem(r->data, r->len, text, strlen(text)) != NULL;
+}
+
+#define RAW_REQUEST                             \
+  "GET / HTTP/1.1\r\nHost: a\r\n"               \
+  "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
+  "Sec-WebSocket-Version: 13\r\n"               \
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+/* A raw client after its handshake; what came behind the 101 stays in data. */
+static inline raw raw_open(party *p) {
+  raw r = raw_connect(party_port(p));
+  raw_say(p, &r, RAW_REQUEST);
+  uint64_t end = ws_clock_now() + 5000;
+  char *blank = NULL;
+  while (!blank && !r.ended && ws_clock_now() < end) {
+    raw_read(p, &r, r.len + 1);
+    blank = memmem(r.data, r.len, "\r\n\r\n", 4);
+  }
+  CHECK(blank != NULL);
+  CHECK(raw_has(&r, "HTTP/1.1 101 "));
+  CHECK(raw_has(&r, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+  if (blank) {
+    r.len -= (size_t)(blank + 4 - r.data);
+    memmove(r.data, blank + 4, r.len);
+  }
+  return r;
+}
+
+static inline void raw_end(raw *r) {
+  ws_socket_close(r->fd);
+  r->fd = WS_FD_NONE;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+/* Opening as a client: what goes out, and one clear failure for everything
+ * that can go wrong on the way. */
+#include "connection/raw.h"
+
+/* A server that is nothing but a socket. */
+typedef struct acceptor {
+  ws_fd listener;
+  uint16_t port;
+} acceptor;
+
+static acceptor accept_here(int backlog) {
+  ws_address where;
+  ws_listen_options options = {.backlog = backlog};
+  acceptor a = {WS_FD_NONE, 0};
+  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), 0));
+  CHECK_INT(ws_socket_listen(&where, &options, &a.listener), WS_OK);
+  CHECK(ws_socket_local(a.listener, &where));
+  a.port = ws_address_port(&where);
+  return a;
+}
+
+static raw take(party *p, acceptor *a) {
+  raw r = {.fd = WS_FD_NONE};
+  ws_address peer;
+  for (int i = 0; i < 500 && r.fd == WS_FD_NONE; i++) {
+    ws_loop_turn(p->loop, 10);
+    if (ws_socket_accept(a->listener, &r.fd, &peer) != WS_OK)
+      r.fd = WS_FD_NONE;
+  }
+  CHECK(r.fd != WS_FD_NONE);
+  return r;
+}
+
+static side *connect_to_port(party *p, uint16_t port) {
+  char url[64];
+  snprintf(url, sizeof url, "ws://127.0.0.1:%u/path?q=1", port);
+  return party_connect_to(p, url);
+}
+
+static void failed(side *s, int status, const char *words) {
+  PARTY_UNTIL(s->party, s->closes, 1);
+  CHECK_INT(s->errors, 1);
+  CHECK_INT(s->closes, 1);
+  CHECK_INT(s->opens, 0);
+  CHECK_INT(s->status, status);
+  CHECK_INT(s->code, 1006); /* S68 */
+  CHECK(!s->clean);
+  if (!strstr(s->why, words)) {
+    fprintf(stderr, "  it said: %s\n", s->why);
+    CHECK(strstr(s->why, words) != NULL);
+  }
+}
+
+/* What the server answers with `answer` makes of the client. */
+static void answered_with(const char *answer, int status, const char *words) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  side *s = connect_to_port(&p, a.port);
+  raw r = take(&p, &a);
+  raw_read(&p, &r, 100);
+  raw_say(&p, &r, answer);
+  ws_socket_shutdown(r.fd);
+  failed(s, status, words);
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(the_request) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  connect_to_port(&p, a.port);
+  raw r = take(&p, &a);
+  while (!raw_has(&r, "\r\n\r\n") && !r.ended) raw_read(&p, &r, r.len + 1);
+  CHECK(strncmp(r.data, "GET /path?q=1 HTTP/1.1\r\n", 24) == 0);
+  CHECK(raw_has(&r, "\r\nUpgrade: websocket\r\n"));
+  CHECK(raw_has(&r, "\r\nSec-WebSocket-Version: 13\r\n"));
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+}
+
+TEST(refused) {
+  party p;
+  acceptor a = accept_here(0);
+  ws_socket_close(a.listener);
+  party_begin(&p);
+  failed(connect_to_port(&p, a.port), WS_ECONNREFUSED, "tcp: ");
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(an_answer_that_is_no_websocket) {
+  answered_with("HTTP/1.1 404 Not Found\r\nContent-Length: 7\r\n\r\nnowhere",
+                WS_EHANDSHAKE, "404 Not Found: nowhere");
+}
+
+TEST(an_answer_that_is_no_http) {
+  answered_with("SSH-2.0-OpenSSH_9.2\r\n\r\n", WS_EHANDSHAKE,
+                "HTTP");
+}
+
+TEST(no_answer_at_all) {
+  answered_with("", WS_EHANDSHAKE, "");
+}
+
+TEST(a_wrong_accept_value) {
+  answered_with("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                "Connection: Upgrade\r\n"
+                "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+                WS_EHANDSHAKE, "Accept");
+}
+
+/* One deadline over everything: a listener that never accepts, a server that
+ * never answers, one that drips. */
+TEST(a_silent_server) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  p.client_config->open_timeout = 100;
+  side *s = connect_to_port(&p, a.port);
+  failed(s, WS_ETIMEDOUT, "http: ");
+  ws_socket_close(a.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(a_dripping_server) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  p.client_config->open_timeout = 100;
+  side *s = connect_to_port(&p, a.port);
+  raw r = take(&p, &a);
+  raw_say(&p, &r, "HTTP/1.1 101 x\r\n");
+  for (int i = 0; i < 1000 && s->closes == 0; i++) {
+    raw_write(&p, &r, "X: y\r\n", 6);
+    ws_loop_turn(p.loop, 5);
+  }
+  failed(s, WS_ETIMEDOUT, "http: ");
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+}
+
+/* close() while CONNECTING: S119; terminate() there too. */
+TEST(given_up_while_connecting) {
+  for (int turns = 0; turns < 5; turns++) {
+    party p;
+    acceptor a = accept_here(0);
+    party_begin(&p);
+    side *s = connect_to_port(&p, a.port);
+    for (int i = 0; i < turns; i++) ws_loop_turn(p.loop, 5);
+    ws_connection_close(s->connection, 0, NULL, 0);
+    CHECK_INT(ws_connection_state(s->connection), WS_CLOSING);
+    CHECK_INT(s->errors + s->closes, 0); /* not inside the call */
+    failed(s, WS_ECONNABORTED, "");
+    ws_socket_close(a.listener);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+TEST(released_while_connecting) {
+  for (int turns = 0; turns < 5; turns++) {
+    party p;
+    acceptor a = accept_here(0);
+    party_begin(&p);
+    side *s = connect_to_port(&p, a.port);
+    for (int i = 0; i < turns; i++) ws_loop_turn(p.loop, 5);
+    ws_connection_release(s->connection);
+    s->connection = NULL;
+    ws_loop_turn(p.loop, 5);
+    CHECK_INT(s->errors + s->closes, 0);
+    ws_socket_close(a.listener);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+TEST(what_may_not_be_sent) {
+  party p;
+  ws_url url;
+  const char *why;
+  ws_connection *c;
+  party_begin(&p);
+  ws_url_parse(&url, ws_slice_of("wss://127.0.0.1/"), ws_memory_resize, &why);
+  ws_client_options options = {.url = &url};
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              &p, &c),
+            WS_EINVAL); /* wss without TLS */
+  url.secure = false;
+  ws_header bad[] = {{ws_slice_of("X"), ws_slice_of("a\r\nInjected: b")},
+                     {ws_slice_of("X y"), ws_slice_of("a")},
+                     {ws_slice_of("Host"), ws_slice_of("other")}};
+  for (int i = 0; i < 3; i++) {
+    options.headers = &bad[i];
+    options.header_count = 1;
+    CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options,
+                                &side_events, &p, &c),
+              WS_EINVAL);
+  }
+  ws_url_deinit(&url);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Failing at the n-th allocation, for every n: an error to the caller or an
+ * event, and nothing left. */
+TEST(without_memory) {
+  int told = 0, opened = 0;
+  for (uint64_t n = 1; n < 400 && opened < 3; n++) {
+    party p;
+    ws_url url;
+    const char *why;
+    char text[64];
+    party_begin(&p);
+    party_listen(&p);
+    snprintf(text, sizeof text, "ws://127.0.0.1:%u/", party_port(&p));
+    ws_url_parse(&url, ws_slice_of(text), ws_memory_resize, &why);
+    side *s = party_side(&p, true);
+    ws_client_options options = {.url = &url};
+    ws_memory_fail(n, 0);
+    int status = ws_client_connect(&p.hub, p.client_config, &options,
+                                   &side_events, s, &s->connection);
+    if (status == WS_OK) {
+      unsigned over = 0;
+      for (int i = 0; i < 200 && !over; i++) {
+        ws_loop_turn(p.loop, 10);
+        over = s->opens + s->closes;
+      }
+      CHECK(over > 0);
+    }
+    ws_memory_fail(0, 0);
+    if (status != WS_OK) CHECK_INT(status, WS_ENOMEM);
+    if (status != WS_OK || s->closes > 0) told++;
+    else opened++;
+    ws_url_deinit(&url);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+  CHECK(told > 5);
+  CHECK_INT(opened, 3);
+}
+
+int main(void) {
+  RUN(the_request);
+  RUN(refused);
+  RUN(an_answer_that_is_no_websocket);
+  RUN(an_answer_that_is_no_http);
+  RUN(no_answer_at_all);
+  RUN(a_wrong_accept_value);
+  RUN(a_silent_server);
+  RUN(a_dripping_server);
+  RUN(given_up_while_connecting);
+  RUN(released_while_connecting);
+  RUN(what_may_not_be_sent);
+  RUN(without_memory);
+  return check_done();
+}

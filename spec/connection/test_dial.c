@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/* From a name to a connected socket: both families (RFC 8305), every failure
+ * with its words, giving up at any time. */
+#include "connection/dial.h"
+
+#include "connection/party.h"
+
+typedef struct call {
+  unsigned done;
+  int status;
+  ws_fd fd;
+  char message[200];
+  char stage[64];
+  uint64_t at;
+} call;
+
+static void on_stage(void *owner, const char *stage) {
+  snprintf(((call *)owner)->stage, sizeof ((call *)owner)->stage, "%s", stage);
+}
+
+static void on_done(void *owner, const ws_dial_result *result) {
+  call *c = owner;
+  c->done++;
+  c->status = result->status;
+  c->fd = result->fd;
+  c->at = ws_clock_now();
+  if (result->message)
+    snprintf(c->message, sizeof c->message, "%s", result->message);
+}
+
+static const ws_dial_events events = {on_stage, on_done};
+
+static ws_dial *start(party *p, call *c, const char *host, uint16_t port) {
+  ws_dial_target target = {.host = ws_slice_of(host), .port = port};
+  ws_dial *dial = NULL;
+  *c = (call){.fd = WS_FD_NONE};
+  CHECK_INT(ws_dial_start(&p->hub, &target, &events, c, &dial), WS_OK);
+  CHECK_INT(c->done, 0); /* nothing before a turn */
+  return dial;
+}
+
+static ws_fd listen_on(const char *host, uint16_t port, uint16_t *got) {
+  ws_address where;
+  ws_listen_options options = {0};
+  ws_fd fd = WS_FD_NONE;
+  CHECK(ws_address_parse(&where, ws_slice_of(host), port));
+  CHECK_INT(ws_socket_listen(&where, &options, &fd), WS_OK);
+  CHECK(ws_socket_local(fd, &where));
+  *got = ws_address_port(&where);
+  return fd;
+}
+
+/* What the replaced resolver answers: every name has these. */
+static const char *answers[8];
+static void resolve(const char *host, uint16_t port, int family,
+                    ws_lookup *lookup) {
+  (void)host, (void)family;
+  for (; lookup->count < 8 && answers[lookup->count]; lookup->count++)
+    CHECK(ws_address_parse(&lookup->addresses[lookup->count],
+                           ws_slice_of(answers[lookup->count]), port));
+  lookup->status = lookup->count ? WS_OK : WS_ENOTFOUND;
+}
+
+static void answer_with(const char *a, const char *b, const char *c) {
+  answers[0] = a;
+  answers[1] = b;
+  answers[2] = c;
+  answers[3] = NULL;
+  ws_resolver_replace(resolve);
+}
+
+TEST(a_literal_needs_no_name) {
+  party p;
+  call c;
+  uint16_t port;
+  party_begin(&p);
+  ws_fd listener = listen_on("::1", 0, &port);
+  start(&p, &c, "::1", port);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_OK);
+  ws_socket_close(c.fd);
+  ws_socket_close(listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(refused_says_where) {
+  party p;
+  call c;
+  uint16_t port;
+  party_begin(&p);
+  ws_socket_close(listen_on("127.0.0.1", 0, &port));
+  start(&p, &c, "127.0.0.1", port);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_ECONNREFUSED);
+  CHECK(strncmp(c.message, "tcp: ", 5) == 0);
+  CHECK(strstr(c.message, "127.0.0.1") != NULL);
+  party_end(&p);
+}
+
+TEST(an_unknown_name_says_so) {
+  party p;
+  call c;
+  party_begin(&p);
+  answer_with(NULL, NULL, NULL);
+  start(&p, &c, "nobody.test", 80);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_ENOTFOUND);
+  CHECK(strncmp(c.message, "name: ", 6) == 0);
+  CHECK(strstr(c.message, "nobody.test") != NULL);
+  party_end(&p);
+}
+
+/* The first address refuses at once: the next is tried without waiting. */
+TEST(the_next_address_after_a_refusal) {
+  party p;
+  call c;
+  uint16_t port;
+  party_begin(&p);
+  ws_fd listener = listen_on("127.0.0.1", 0, &port);
+  answer_with("::1", "127.0.0.1", NULL);
+  uint64_t began = ws_clock_now();
+  start(&p, &c, "both.test", port);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_OK);
+  CHECK(c.at - began < 200);
+  ws_address peer;
+  CHECK(ws_socket_peer(c.fd, &peer));
+  CHECK_INT(ws_address_family(&peer), 4);
+  ws_socket_close(c.fd);
+  ws_socket_close(listener);
+  party_end(&p);
+}
+
+/* A listener whose queue is full answers nothing: as a dead route does. */
+static ws_fd silent_listener(const char *host, uint16_t *port,
+                             ws_fd fillers[4]) {
+  ws_address where;
+  ws_listen_options options = {.backlog = 1};
+  ws_fd fd = WS_FD_NONE;
+  CHECK(ws_address_parse(&where, ws_slice_of(host), 0));
+  CHECK_INT(ws_socket_listen(&where, &options, &fd), WS_OK);
+  CHECK(ws_socket_local(fd, &where));
+  *port = ws_address_port(&where);
+  for (int i = 0; i < 4; i++) ws_socket_connect(&where, &fillers[i]);
+  return fd;
+}
+
+/* RFC 8305 section 5: 250 ms later the other family gets its chance. */
+TEST(a_dead_first_family) {
+  party p;
+  call c;
+  uint16_t port, same;
+  ws_fd fillers[4];
+  party_begin(&p);
+  ws_fd silent = silent_listener("::1", &port, fillers);
+  ws_fd listener = listen_on("127.0.0.1", port, &same);
+  answer_with("::1", "127.0.0.1", NULL);
+  uint64_t began = ws_clock_now();
+  start(&p, &c, "both.test", port);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_OK);
+  CHECK(c.at - began >= 200);
+  ws_address peer;
+  CHECK(ws_socket_peer(c.fd, &peer));
+  CHECK_INT(ws_address_family(&peer), 4);
+  ws_socket_close(c.fd);
+  for (int i = 0; i < 4; i++) ws_socket_close(fillers[i]);
+  ws_socket_close(silent);
+  ws_socket_close(listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(all_refuse_the_first_says_why) {
+  party p;
+  call c;
+  uint16_t port;
+  party_begin(&p);
+  ws_socket_close(listen_on("127.0.0.1", 0, &port));
+  answer_with("::1", "127.0.0.1", "127.0.0.2");
+  start(&p, &c, "both.test", port);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_ECONNREFUSED);
+  CHECK_INT(c.done, 1);
+  party_end(&p);
+}
+
+TEST(only_the_family_asked_for) {
+  party p;
+  call c;
+  uint16_t port;
+  party_begin(&p);
+  ws_fd listener = listen_on("127.0.0.1", 0, &port);
+  ws_dial_target target = {
+      .host = ws_slice_of("127.0.0.1"), .port = port, .family = 6};
+  ws_dial *dial;
+  c = (call){.fd = WS_FD_NONE};
+  CHECK_INT(ws_dial_start(&p.hub, &target, &events, &c, &dial), WS_OK);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_ENOTFOUND);
+  ws_socket_close(listener);
+  party_end(&p);
+}
+
+TEST(a_path) {
+  party p;
+  call c = {.fd = WS_FD_NONE};
+  char folder[] = "/tmp/ws-dial-XXXXXX", path[64];
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/s", folder);
+  party_begin(&p);
+  ws_dial_target target = {.unix_path = ws_slice_of(path)};
+  ws_dial *dial;
+  CHECK_INT(ws_dial_start(&p.hub, &target, &events, &c, &dial), WS_OK);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_ENOENT);
+  ws_address where;
+  ws_listen_options options = {0};
+  ws_fd listener;
+  ws_address_unix(&where, ws_slice_of(path));
+  CHECK_INT(ws_socket_listen(&where, &options, &listener), WS_OK);
+  c = (call){.fd = WS_FD_NONE};
+  CHECK_INT(ws_dial_start(&p.hub, &target, &events, &c, &dial), WS_OK);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_OK);
+  ws_socket_close(c.fd);
+  ws_socket_close(listener);
+  ws_socket_unlink(&where);
+  rmdir(folder);
+  target.unix_path = (ws_slice){"a\0b", 3};
+  CHECK_INT(ws_dial_start(&p.hub, &target, &events, &c, &dial), WS_EINVAL);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Before the first turn, while the name is asked for, while TCP connects. */
+TEST(given_up_at_any_time) {
+  party p;
+  call c;
+  uint16_t port;
+  ws_fd fillers[4];
+  party_begin(&p);
+  ws_fd silent = silent_listener("127.0.0.1", &port, fillers);
+  answer_with("127.0.0.1", NULL, NULL);
+  for (int turns = 0; turns < 6; turns++) {
+    ws_dial *dial = start(&p, &c, "slow.test", port);
+    for (int i = 0; i < turns; i++) ws_loop_turn(p.loop, 10);
+    CHECK_INT(c.done, 0);
+    ws_dial_cancel(dial);
+  }
+  ws_dial_cancel(NULL);
+  for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(c.done, 0);
+  for (int i = 0; i < 4; i++) ws_socket_close(fillers[i]);
+  ws_socket_close(silent);
+  party_end(&p);
+  for (int i = 0; i < 1000 && ws_memory_live() > 0; i++) usleep(1000);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(without_memory) {
+  party p;
+  call c;
+  uint16_t port;
+  int failures = 0;
+  ws_fd listener = listen_on("127.0.0.1", 0, &port);
+  answer_with("127.0.0.1", NULL, NULL);
+  for (uint64_t n = 1; n < 60; n++) {
+    ws_dial_target target = {.host = ws_slice_of("some.test"), .port = port};
+    ws_dial *dial = NULL;
+    party_begin(&p);
+    c = (call){.fd = WS_FD_NONE};
+    ws_memory_fail(n, 0);
+    int status = ws_dial_start(&p.hub, &target, &events, &c, &dial);
+    if (status == WS_OK) party_turn_for(&p, &c.done, 1, 2000);
+    ws_memory_fail(0, 0);
+    CHECK(status == WS_OK || status == WS_ENOMEM);
+    CHECK_INT(c.done, status == WS_OK);
+    if (status == WS_ENOMEM || c.status != WS_OK) failures++;
+    ws_socket_close(c.fd);
+    party_end(&p);
+  }
+  CHECK(failures >= 3);
+  ws_socket_close(listener);
+  for (int i = 0; i < 1000 && ws_memory_live() > 0; i++) usleep(1000);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+int main(void) {
+  RUN(a_literal_needs_no_name);
+  RUN(refused_says_where);
+  RUN(an_unknown_name_says_so);
+  RUN(the_next_address_after_a_refusal);
+  RUN(a_dead_first_family);
+  RUN(all_refuse_the_first_says_why);
+  RUN(only_the_family_asked_for);
+  RUN(a_path);
+  RUN(given_up_at_any_time);
+  RUN(without_memory);
+  return check_done();
+}

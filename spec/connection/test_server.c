@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: MIT */
+/* Listening: many connections, limits, running out of descriptors, closing
+ * politely. */
+#include "connection/raw.h"
+
+#include <sys/resource.h>
+
+TEST(many_clients) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  for (int i = 0; i < 20; i++) party_connect(&p);
+  for (int i = 0; i < 20; i++) PARTY_UNTIL(&p, p.sides[i].opens, 1);
+  CHECK_INT(ws_server_count(p.server), 20);
+  size_t listed = 0;
+  for (ws_connection *c = ws_server_first(p.server); c;
+       c = ws_connection_links_of(c)->next) {
+    CHECK(ws_server_of(c) == p.server);
+    listed++;
+  }
+  CHECK_INT(listed, 20);
+  for (int i = 0; i < 20; i++) ws_connection_terminate(p.sides[i].connection);
+  for (int i = 0; i < 20; i++) PARTY_UNTIL(&p, p.sides[i].closes, 1);
+  for (size_t i = 20; i < p.count; i++) PARTY_UNTIL(&p, p.sides[i].closes, 1);
+  CHECK_INT(ws_server_count(p.server), 0);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(cannot_listen_twice) {
+  party p, q;
+  char why[200] = "";
+  party_begin(&p);
+  party_listen(&p);
+  party_begin(&q);
+  ws_server *server = NULL;
+  ws_server_options options = {.port = party_port(&p)};
+  CHECK_INT(ws_server_listen(&q.hub, q.server_config, &options, &side_events,
+                             &party_server_events, &q, &server, why,
+                             sizeof why),
+            WS_EADDRINUSE);
+  CHECK(strstr(why, "in use") != NULL);
+  CHECK(server == NULL);
+  party_end(&q);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* R36: 1001 to everyone, then silence. */
+TEST(closes_politely) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *a = party_open(&p), *b = party_open(&p);
+  uint16_t port = party_port(&p);
+  ws_server_close(p.server, 1001);
+  PARTY_UNTIL(&p, a->closes, 1);
+  PARTY_UNTIL(&p, b->closes, 1);
+  CHECK_INT(a->code, 1001);
+  CHECK(a->clean && b->clean);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  ws_server_close(p.server, 1001); /* again does nothing */
+  char url[64];
+  snprintf(url, sizeof url, "ws://127.0.0.1:%u/", port);
+  side *late = party_connect_to(&p, url);
+  PARTY_UNTIL(&p, late->closes, 1);
+  CHECK_INT(late->status, WS_ECONNREFUSED);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* One that does not answer the Close is dropped when its time is up. */
+TEST(does_not_wait_for_ever) {
+  party p;
+  party_begin(&p);
+  p.server_config->close_timeout = 50;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  ws_server_close(p.server, 1001);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  raw_read_to_end(&p, &r);
+  CHECK(r.ended);
+  CHECK_BYTES(r.data, r.len < 4 ? r.len : 4, "\x88\x02\x03\xe9");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A request that is still on its way is dropped. */
+TEST(closing_while_a_request_comes) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_say(&p, &r, "GET / HTTP/1.1\r\nHo");
+  for (int i = 0; i < 20 && p.count == 0; i++) ws_loop_turn(p.loop, 10);
+  ws_server_close(p.server, 1001);
+  raw_read_to_end(&p, &r);
+  CHECK(r.ended);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(released_while_serving) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = party_open(&p);
+  ws_server_release(p.server);
+  p.server = NULL;
+  party_send(s, "still served");
+  PARTY_UNTIL(&p, s->messages, 1);
+  CHECK_INT(p.server_closed, 0);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(more_than_allowed_get_503) {
+  party p;
+  party_begin(&p);
+  CHECK_INT(
+      party_listen_with(&p, (ws_server_options){.max_connections = 2}),
+      WS_OK);
+  party_open(&p);
+  side *second = party_open(&p);
+  side *third = party_connect(&p);
+  PARTY_UNTIL(&p, third->closes, 1);
+  CHECK(strstr(third->why, "503") != NULL);
+  ws_connection_terminate(second->connection);
+  PARTY_UNTIL(&p, second->closes, 1);
+  for (int i = 0; i < 50 && ws_server_count(p.server) > 1; i++)
+    ws_loop_turn(p.loop, 10);
+  side *fourth = party_connect(&p);
+  PARTY_UNTIL(&p, fourth->opens, 1);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Without descriptors it neither spins nor forgets: who waits is served once
+ * there are some again. */
+TEST(no_descriptors_left) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  ws_fd highest = ws_socket_spare();
+  struct rlimit before, few;
+  getrlimit(RLIMIT_NOFILE, &before);
+  few = before;
+  few.rlim_cur = (rlim_t)highest;
+  ws_socket_close(highest);
+  setrlimit(RLIMIT_NOFILE, &few);
+  int served = 0;
+  uint64_t end = ws_clock_now() + 200;
+  while (ws_clock_now() < end) {
+    ws_loop_turn(p.loop, 50);
+    served++;
+  }
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK(served < 50); /* a spinning one turns thousands of times */
+  raw_end(&r);
+  side *s = party_connect(&p);
+  PARTY_UNTIL(&p, s->opens, 1);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A peer that connects and says nothing has its time, and no more. */
+TEST(silence_before_the_request) {
+  party p;
+  party_begin(&p);
+  p.server_config->open_timeout = 60;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_read_to_end(&p, &r);
+  CHECK(r.ended);
+  CHECK_INT(p.count, 1);
+  CHECK_INT(p.sides[0].opens + p.sides[0].closes + p.sides[0].errors, 0);
+  CHECK_INT(p.sides[0].gones, 1);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(a_request_that_is_none_is_answered) {
+  static const struct {
+    const char *request, *status;
+  } cases[] = {
+      {"BREW / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+       "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+       "HTTP/1.1 405 "}, /* R1 */
+      {"GET / HTTP/9.0\r\n\r\n", "HTTP/1.1 505 "},  /* R2 */
+      {"GET nowhere HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400 "}, /* R3 */
+      {"\x16\x03\x01\x02\r\n\r\n", "HTTP/1.1 400 "},
+      {"GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 426 "}, /* R5 */
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    party p;
+    party_begin(&p);
+    party_listen(&p);
+    raw r = raw_connect(party_port(&p));
+    raw_say(&p, &r, cases[i].request);
+    raw_read_to_end(&p, &r);
+    if (!CHECK(strncmp(r.data, cases[i].status, 13) == 0))
+      check_show("got", r.data, r.len);
+    CHECK(raw_has(&r, "\r\nConnection: "));
+    CHECK(r.ended);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+TEST(a_path) {
+  party p;
+  char folder[] = "/tmp/ws-server-XXXXXX", path[64];
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/s", folder);
+  party_begin(&p);
+  CHECK_INT(
+      party_listen_with(&p, (ws_server_options){.path = ws_slice_of(path)}),
+      WS_OK);
+  CHECK_INT(access(path, F_OK), 0);
+  ws_server_close(p.server, 1001);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  CHECK(access(path, F_OK) != 0); /* taken away again */
+  rmdir(folder);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+static void drop_server(side *s, const char *event) {
+  if (strcmp(event, "message") != 0 || s->client || !s->party->server) return;
+  ws_server_close(s->party->server, 1001);
+  ws_server_release(s->party->server);
+  s->party->server = NULL;
+}
+
+TEST(released_inside_a_handler) {
+  party p;
+  party_begin(&p);
+  p.react = drop_server;
+  party_listen(&p);
+  side *s = party_open(&p);
+  party_send(s, "go");
+  PARTY_UNTIL(&p, s->closes, 1);
+  CHECK_INT(s->code, 1001);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+int main(void) {
+  RUN(many_clients);
+  RUN(cannot_listen_twice);
+  RUN(closes_politely);
+  RUN(does_not_wait_for_ever);
+  RUN(closing_while_a_request_comes);
+  RUN(released_while_serving);
+  RUN(more_than_allowed_get_503);
+  RUN(no_descriptors_left);
+  RUN(silence_before_the_request);
+  RUN(a_request_that_is_none_is_answered);
+  RUN(a_path);
+  RUN(released_inside_a_handler);
+  return check_done();
+}
