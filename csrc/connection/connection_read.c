@@ -186,7 +186,10 @@ static void on_end(ws_connection *c, int status) {
   }
   if (c->write_failed != WS_OK) status = c->write_failed;
   const char *why = ws_stream_why(c->stream);
-  if (status == WS_EOF) why = "the connection ended without a Close frame";
+  if (status == WS_EOF) {
+    status = WS_ECONNRESET;
+    why = "the connection ended without a Close frame";
+  }
   ws_connection_fail(c, status, why);
 }
 
