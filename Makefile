@@ -11,6 +11,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 comma := ,
+jobs := $(shell nproc 2>/dev/null || echo 2)
 build := build/$(LUA)$(if $(SANITIZE),-asan)
 lua_pc := $(if $(filter luajit,$(LUA)),luajit,$(LUA))
 lua_version = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ","")))')
@@ -36,7 +37,9 @@ tls ?= openssl
 floor = $(filter-out $(addprefix csrc/$(1)/,$(2)),$(wildcard csrc/$(1)/*.c))
 other_files := $(addprefix csrc/,loop/poller_epoll.c loop/poller_kqueue.c \
   loop/poller_poll.c loop/pollers_linux.c loop/pollers_bsd.c \
-  loop/pollers_other.c transport/socket_win32.c transport/stream_tls_none.c)
+  loop/pollers_other.c transport/socket_win32.c) $(if $(filter none,$(tls)),\
+  $(wildcard csrc/transport/tls_*.c) csrc/transport/stream_tls_openssl.c,\
+  csrc/transport/stream_tls_none.c)
 chosen_files := $(patsubst %,csrc/loop/poller_%.c,$(poller)) \
   csrc/loop/pollers_$(strip $(pollers)).c
 sources := $(filter-out $(other_files),$(wildcard csrc/bytes/*.c \
@@ -57,7 +60,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all env test check c-test lua-test layers lint asan rules headers \
+.PHONY: c-test-programs all env test check c-test lua-test layers lint asan rules headers \
   exports examples demo chat install clean help
 
 all: $(core)  ## build in place, under build/
@@ -90,14 +93,17 @@ $(build)/spec/%: spec/%.c spec/check.h $(build)/libcore.a
 	@mkdir -p $(@D)
 	@echo "  CC $<"; $(CC) $(all_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
 
+c-test-programs: $(c_test_programs)
+
 tally := $(LUA) spec/tools/tally.lua
 run_env = eval "$$($(MAKE) -s --no-print-directory env)"; $(sanitized)
 asan_lib = $(shell $(CC) -print-file-name=libasan.so)
 sanitized = $(if $(SANITIZE),export LD_PRELOAD=$(asan_lib) \
   ASAN_OPTIONS=detect_leaks=0:abort_on_error=0;)
 
-c-test: $(c_test_programs)
-	@set -e; for test in $(c_test_programs); do $(tally) $$test; done
+c-test: $(c_test_programs) build/certs/done
+	@export WS_CERTS=$(CURDIR)/build/certs; ok=0; \
+	  for test in $(c_test_programs); do $(tally) $$test || ok=1; done; exit $$ok
 
 lua-test: all build/certs/done build/peers/done
 	@$(run_env) $(tally) $(LUA) /usr/bin/busted --pattern=_spec \
@@ -129,14 +135,15 @@ build/peers/done: spec/peers/package.json
 test:  ## install what is missing, build, run all tests
 	@sh spec/tools/install.sh test
 	@rm -f build/tally
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(jobs) all c-test-programs
 	@export WS_TALLY=$(CURDIR)/build/tally; ok=0; \
 	  for part in layers c-test lua-test examples; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
 	  done; $(LUA) spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
 
 asan:  ## the C and Lua tests under AddressSanitizer and UBSan
-	@$(MAKE) --no-print-directory SANITIZE=1 all c-test lua-test
+	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs
+	@$(MAKE) --no-print-directory SANITIZE=1 c-test lua-test
 
 check: lint layers headers exports asan rules  ## the long checks
 
@@ -155,7 +162,7 @@ exports: $(core)
 
 demo:  ## install what is missing, build, and show a server and a client talk
 	@sh spec/tools/install.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j$(jobs) all
 	@$(run_env) $(LUA) examples/demo.lua
 
 chat: all  ## a chat server; its page is on the port it prints
