@@ -52,6 +52,7 @@ static const entry entries[] = {
     [-WS_EDEFLATE] = {"EDEFLATE",
                       "the peer sent a message that does not inflate",
                       1007},
+    [-WS_EPROXY] = {"EPROXY", "the proxy gave no way through", 0},
 };
 
 static const entry unknown = {"EUNKNOWN", "unknown failure", 0};

@@ -41,7 +41,8 @@ typedef enum ws_status {
   WS_ENOENT = -31,       /* no such file: a Unix socket's path */
   WS_EUNSUPPORTED = -32, /* left out of this build */
   WS_EDEFLATE = -33,     /* a message that does not inflate: 1007 */
-  WS_STATUS_LAST = -33
+  WS_EPROXY = -34,       /* the proxy refuses, or speaks another language */
+  WS_STATUS_LAST = -34
 } ws_status;
 
 /* "ECONNREFUSED", "EPROTOCOL", ...; "OK" for 0, "EUNKNOWN" for anything else.

@@ -7,6 +7,7 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "connection/dial.h"
+#include "connection/proxy.h"
 #include "transport/entropy.h"
 #include "transport/socket.h"
 #include "transport/stream_tcp.h"
@@ -20,6 +21,9 @@ typedef struct opening {
   ws_dial *dial;
   ws_tls *tls;      /* NULL for ws */
   bool to_path;     /* a Unix socket */
+  bool by_proxy;
+  uint16_t port;
+  ws_client_proxy proxy;
   ws_buffer text;   /* what the slices below point into */
   ws_handshake_request request;
   ws_slice host;    /* without brackets */
@@ -59,21 +63,36 @@ static void on_secured(void *keeper) {
   free_opening(o);
 }
 
+static int add_proxy(const opening *o, ws_stream **stream) {
+  ws_tunnel_target target = {.kind = o->proxy.kind,
+                             .host = o->host,
+                             .port = o->port,
+                             .has_user = o->proxy.has_user,
+                             .user = o->proxy.user,
+                             .password = o->proxy.password};
+  return ws_stream_proxy_new(*stream, &target, stream);
+}
+
+/* TCP, over it the way through a proxy, over that TLS: each as needed. */
 static ws_stream *make_stream(opening *o, ws_fd fd, int *status) {
   ws_stream *stream = ws_stream_tcp_new(fd, 0);
-  *status = WS_ENOMEM;
   if (!stream) {
+    *status = WS_ENOMEM;
     ws_socket_close(fd);
     return NULL;
   }
-  if (!o->tls) return stream;
-  ws_stream *tls = NULL;
-  *status = ws_stream_tls_new(stream, o->tls, o->host, o->servername, &tls);
-  if (*status != WS_OK) {
-    ws_stream_free(stream);
-    return NULL;
-  }
-  return tls;
+  *status = o->by_proxy ? add_proxy(o, &stream) : WS_OK;
+  if (*status == WS_OK && o->tls)
+    *status =
+        ws_stream_tls_new(stream, o->tls, o->host, o->servername, &stream);
+  if (*status == WS_OK) return stream;
+  ws_stream_free(stream);
+  return NULL;
+}
+
+static const char *stage_of(const opening *o) {
+  if (o->by_proxy) return "proxy: the way to the host";
+  return o->tls ? "tls: the handshake" : "http: the opening handshake";
 }
 
 static void on_dialled(void *owner, const ws_dial_result *result) {
@@ -88,12 +107,13 @@ static void on_dialled(void *owner, const ws_dial_result *result) {
   int status;
   ws_stream *stream = make_stream(o, result->fd, &status);
   if (!stream) {
-    fail(o, status, "tls: the host cannot be checked");
+    fail(o, status, status == WS_EINVAL && o->tls
+                        ? "tls: the host cannot be checked"
+                        : NULL);
     return;
   }
   ws_connection *c = o->connection;
-  ws_connection_set_stage(c, o->tls ? "tls: the handshake"
-                                    : "http: the opening handshake");
+  ws_connection_set_stage(c, stage_of(o));
   status = ws_connection_attach(c, stream, on_secured);
   if (status == WS_OK) return; /* `o` may be gone */
   ws_stream_free(stream);
@@ -146,7 +166,9 @@ static int authorize(opening *o, const ws_url *url) {
 static size_t text_size(const ws_client_options *options) {
   const ws_url *url = options->url;
   size_t size = url->target.len + url->authority.len + url->host.len +
-                options->origin.len + options->servername.len;
+                options->origin.len + options->servername.len +
+                options->proxy.host.len + options->proxy.user.len +
+                options->proxy.password.len;
   size += 16 + 2 * (url->username.len + url->password.len + 4);
   for (size_t i = 0; i < options->protocol_count; i++)
     size += options->protocols[i].len;
@@ -183,6 +205,12 @@ static int fill(opening *o, const ws_client_options *options) {
   o->request.origin = keep(o, options->origin);
   o->host = keep(o, bare_host(url));
   o->servername = keep(o, options->servername);
+  o->port = url->port;
+  o->by_proxy = options->proxy.host.len > 0;
+  o->proxy = options->proxy;
+  o->proxy.host = keep(o, options->proxy.host);
+  o->proxy.user = keep(o, options->proxy.user);
+  o->proxy.password = keep(o, options->proxy.password);
   keep_lists(o, options);
   return authorize(o, url);
 }
@@ -209,8 +237,9 @@ static int begin(opening *o, ws_hub *hub, ws_connection_config *config,
   status = ws_connection_start_deadline(o->connection);
   if (status != WS_OK) return status;
   ws_connection_set_stage(o->connection, "tcp: connecting");
-  ws_dial_target target = {o->host, options->url->port, options->family,
-                           options->unix_path};
+  ws_dial_target target = {o->by_proxy ? o->proxy.host : o->host,
+                           o->by_proxy ? o->proxy.port : o->port,
+                           options->family, options->unix_path};
   return ws_dial_start(hub, &target, &dial_events, o, &o->dial);
 }
 

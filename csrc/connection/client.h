@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a connection as a client: name, TCP (RFC 8305), TLS, HTTP upgrade,
- * or one clear failure that says at which of these it stopped. */
+/* Opening a connection as a client: name, TCP (RFC 8305), a proxy if there is
+ * to be one, TLS, HTTP upgrade, or one clear failure that says at which of these it stopped. */
 #pragma once
 #include "connection/connection.h"
+#include "protocol/tunnel.h"
 #include "protocol/url.h"
 #include "transport/stream_tls.h"
+
+/* A proxy to go through. */
+typedef struct ws_client_proxy {
+  ws_tunnel_kind kind;
+  ws_slice host; /* empty: no proxy; a literal without brackets */
+  uint16_t port;
+  bool has_user;
+  ws_slice user;
+  ws_slice password;
+} ws_client_proxy;
 
 /* All borrowed for the call. */
 typedef struct ws_client_options {
@@ -17,6 +28,7 @@ typedef struct ws_client_options {
   ws_tls *tls;         /* for wss; referenced */
   ws_slice servername; /* empty: the URL's host */
   ws_slice unix_path;  /* empty: TCP */
+  ws_client_proxy proxy;
   int family;          /* 0, 4 or 6 */
 } ws_client_options;
 

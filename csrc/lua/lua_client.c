@@ -11,6 +11,22 @@
 
 #include <string.h>
 
+/* The field `proxy`, checked in Lua: nil, or a table. */
+static void fill_proxy(lua_State *L, ws_client_proxy *proxy) {
+  static const char *const kinds[] = {"http", "socks5", "socks4", NULL};
+  lua_getfield(L, 2, "proxy");
+  if (lua_isnil(L, -1)) return;
+  int table = lua_gettop(L);
+  luaL_checktype(L, table, LUA_TTABLE);
+  lua_getfield(L, table, "kind");
+  proxy->kind = (ws_tunnel_kind)luaL_checkoption(L, -1, "http", kinds);
+  proxy->host = ws_lua_field_slice(L, table, "host");
+  proxy->port = (uint16_t)ws_lua_field_size(L, table, "port", 0);
+  proxy->user = ws_lua_field_slice(L, table, "user");
+  proxy->password = ws_lua_field_slice(L, table, "password");
+  proxy->has_user = proxy->user.data != NULL;
+}
+
 /* Reads the table at [2]; what it pushes holds what the options point to. */
 static void fill_options(lua_State *L, ws_client_options *options) {
   options->protocols =
@@ -23,6 +39,7 @@ static void fill_options(lua_State *L, ws_client_options *options) {
   options->unix_path = ws_lua_field_slice(L, 2, "unixPath");
   options->family = (int)ws_lua_field_size(L, 2, "family", 0);
   options->tls = ws_lua_field_tls(L, 2);
+  fill_proxy(L, &options->proxy);
 }
 
 static void keep_url(ws_link *link, const ws_url *url) {
@@ -35,7 +52,7 @@ int ws_lua_connect(lua_State *L) {
   luaL_checktype(L, 2, LUA_TTABLE);
   lua_settop(L, 2);
   lua_getfield(L, 2, "handlers");
-  ws_link *link = ws_link_new(L, loop, ws_lua_check_handlers(L, 3));
+  ws_link *link = ws_link_new(L, loop, 3);
   ws_client_options options = {0};
   fill_options(L, &options);
   ws_slice text = ws_lua_field_slice(L, 2, "url");
@@ -56,7 +73,7 @@ int ws_lua_connect(lua_State *L) {
   if (status != WS_OK)
     return ws_lua_raise(L, "TypeError", "cannot connect: %s",
                         why ? why : ws_status_text(status));
-  ws_link_anchor(L, link, 4);
+  ws_tie_make(L, loop, &link->tie, 4);
   lua_pushvalue(L, 4);
   return 1;
 }

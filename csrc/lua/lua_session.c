@@ -28,7 +28,9 @@ typedef struct ws_lua_session {
 } ws_lua_session;
 
 static ws_lua_session *check(lua_State *L) {
-  return ws_lua_check(L, 1, TYPE);
+  ws_lua_session *self = ws_lua_check(L, 1, TYPE);
+  if (!self->begun) luaL_error(L, "the session is gone");
+  return self;
 }
 
 static int succeed(lua_State *L, int status) {
@@ -71,7 +73,7 @@ static int begin_client(lua_State *L, ws_lua_session *self) {
 int ws_lua_new_session(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
-  ws_lua_session *self = ws_lua_object(L, TYPE, sizeof *self);
+  ws_lua_session *self = ws_lua_object(L, TYPE, sizeof *self, 0);
   lua_getfield(L, 1, "role");
   const char *role = lua_tostring(L, -1);
   bool client = role && strcmp(role, "client") == 0;
@@ -95,7 +97,7 @@ int ws_lua_new_session(lua_State *L) {
 }
 
 static int l_collect(lua_State *L) {
-  ws_lua_session *self = lua_touserdata(L, 1);
+  ws_lua_session *self = ws_lua_check(L, 1, TYPE);
   if (self->begun) ws_session_deinit(&self->session);
   self->begun = false;
   if (self->pool.resize) ws_deflate_pool_deinit(&self->pool);
@@ -267,6 +269,14 @@ static int l_finish(lua_State *L) {
   return 0;
 }
 
+/* The subprotocol and the extensions, "" for none. */
+static int l_agreed(lua_State *L) {
+  const ws_lua_session *self = check(L);
+  ws_lua_push_slice(L, ws_session_protocol(&self->session));
+  ws_lua_push_slice(L, ws_session_extensions(&self->session));
+  return 2;
+}
+
 static int l_state(lua_State *L) {
   lua_pushinteger(L, ws_session_state(&check(L)->session));
   return 1;
@@ -283,6 +293,7 @@ void ws_lua_open_session(lua_State *L) {
       {"send", l_send},     {"control", l_control},   {"close", l_close},
       {"accept", l_accept}, {"refuse", l_refuse},     {"finish", l_finish},
       {"state", l_state},   {"endInput", l_end_input}, {"clean", l_clean},
+      {"agreed", l_agreed},
       {NULL, NULL}};
   ws_lua_type(L, TYPE, methods, l_collect);
   lua_pop(L, 1);

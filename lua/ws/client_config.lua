@@ -4,6 +4,7 @@
 local compression = require "ws.compression"
 local core = require "ws.core"
 local options = require "ws.options"
+local proxy = require "ws.proxy"
 local tls = require "ws.tls"
 
 local raise = options.raise
@@ -22,9 +23,6 @@ for _, name in ipairs(raw_names) do schema[name] = "function" end
 
 -- What a later version will do; asking for it now must not pass in silence.
 local function refuse_missing(checked, level)
-  if checked.proxy then
-    raise("TypeError", "option 'proxy' is not supported by this version", level + 1)
-  end
   if (checked.followRedirects or 0) > 0 then
     raise("TypeError", "option 'followRedirects' is not supported by this version", level + 1)
   end
@@ -70,6 +68,7 @@ return function(given, url, level)
     deflate = compression(checked.compression, true, level),
     noDelay = checked.noDelay, family = checked.family, unixPath = checked.path,
   }
+  if not checked.path then config.proxy = proxy(checked.proxy, url, level) end
   if url.secure then
     config.tls, config.servername = tls.client(checked.tls, level)
   end

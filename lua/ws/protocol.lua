@@ -58,6 +58,11 @@ local function failing(self, inner, message, code)
   return event(self, "ErrorEvent", { type = "error", message = message, code = code })
 end
 
+local function opened(self, inner)
+  self.protocol, self.extensions = inner.session:agreed()
+  return event(self, "Event", { type = "open" })
+end
+
 local function answer_request(self, inner, request)
   self.request = request
   if not request.upgrade then
@@ -73,17 +78,14 @@ local function answer_request(self, inner, request)
     inner.session:refuse(500, "The server failed to answer.\n")
     return failing(self, inner, "upgrade failed: " .. tostring(accepted), "EHANDSHAKE")
   end
-  if accepted then return nil end
+  if accepted then return opened(self, inner) end
   return failing(self, inner, ("the request was refused with status %s"):format(
     tostring(status)), "EHANDSHAKE")
 end
 
 -- What the session says -> an event of ours, or nil to go on.
 local translate = {
-  open = function(self, _, chosen, extensions)
-    self.protocol, self.extensions = chosen, extensions
-    return event(self, "Event", { type = "open" })
-  end,
+  open = opened,
   message = function(self, inner, data, opcode)
     return event(self, "MessageEvent",
       { type = "message", data = data, opcode = opcode, origin = inner.origin })

@@ -17,7 +17,8 @@ static const char *const names[] = {
     "ENETUNREACH",   "ETIMEDOUT",  "EADDRINUSE", "EADDRNOTAVAIL",
     "EACCES",        "EMFILE",     "ENOBUFS",    "ECONNABORTED",
     "EBACKPRESSURE", "ERANDOM",    "ESYSTEM",    "ENOENT",
-    "EUNSUPPORTED",  "EDEFLATE"};
+    "EUNSUPPORTED",  "EDEFLATE",
+    "EPROXY"};
 #define NAMES ((int)(sizeof names / sizeof *names))
 
 TEST(test_every_name) {

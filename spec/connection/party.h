@@ -44,6 +44,7 @@ typedef struct party {
   unsigned server_closed;
   bool echo;
   void (*react)(side *side, const char *event); /* for new ones */
+  const ws_connection_events *served; /* of the server's; NULL: all */
 } party;
 
 /* ------------------------------------------------------------- events */
@@ -182,7 +183,8 @@ static inline void party_begin(party *p) {
 
 static inline int party_listen_with(party *p, ws_server_options options) {
   char why[200];
-  return ws_server_listen(&p->hub, p->server_config, &options, &side_events,
+  return ws_server_listen(&p->hub, p->server_config, &options,
+                          p->served ? p->served : &side_events,
                           &party_server_events, p, &p->server, why,
                           sizeof why);
 }
@@ -240,6 +242,15 @@ static inline bool party_turn_for(party *p, const unsigned *counter,
     if (ws_loop_turn(p->loop, 20) < 0) return false;
   return *counter >= least;
 }
+
+/* Turns until it holds; at most five seconds long. */
+#define PARTY_UNTIL_THAT(p, condition)                  \
+  do {                                                  \
+    uint64_t until_ = ws_clock_now() + 5000;            \
+    while (!(condition) && ws_clock_now() < until_)     \
+      ws_loop_turn((p)->loop, 5);                       \
+    CHECK(condition);                                   \
+  } while (0)
 
 #define PARTY_UNTIL(p, counter, least) \
   CHECK(party_turn_for((p), &(counter), (least), 5000))

@@ -89,3 +89,40 @@ static inline void raw_end(raw *r) {
   ws_socket_close(r->fd);
   r->fd = WS_FD_NONE;
 }
+
+/* ------------------------------------------------------------ serving */
+
+/* A server that is nothing but a socket. */
+typedef struct acceptor {
+  ws_fd listener;
+  uint16_t port;
+} acceptor;
+
+static inline acceptor accept_here(int backlog) {
+  ws_address where;
+  ws_listen_options options = {.backlog = backlog};
+  acceptor a = {WS_FD_NONE, 0};
+  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), 0));
+  CHECK_INT(ws_socket_listen(&where, &options, &a.listener), WS_OK);
+  CHECK(ws_socket_local(a.listener, &where));
+  a.port = ws_address_port(&where);
+  return a;
+}
+
+static inline raw raw_take(party *p, acceptor *a) {
+  raw r = {.fd = WS_FD_NONE};
+  ws_address peer;
+  for (int i = 0; i < 500 && r.fd == WS_FD_NONE; i++) {
+    ws_loop_turn(p->loop, 10);
+    if (ws_socket_accept(a->listener, &r.fd, &peer) != WS_OK)
+      r.fd = WS_FD_NONE;
+  }
+  CHECK(r.fd != WS_FD_NONE);
+  return r;
+}
+
+static inline side *connect_to_port(party *p, uint16_t port) {
+  char url[64];
+  snprintf(url, sizeof url, "ws://127.0.0.1:%u/path?q=1", port);
+  return party_connect_to(p, url);
+}

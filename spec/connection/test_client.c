@@ -3,41 +3,6 @@
  * that can go wrong on the way. */
 #include "connection/raw.h"
 
-/* A server that is nothing but a socket. */
-typedef struct acceptor {
-  ws_fd listener;
-  uint16_t port;
-} acceptor;
-
-static acceptor accept_here(int backlog) {
-  ws_address where;
-  ws_listen_options options = {.backlog = backlog};
-  acceptor a = {WS_FD_NONE, 0};
-  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), 0));
-  CHECK_INT(ws_socket_listen(&where, &options, &a.listener), WS_OK);
-  CHECK(ws_socket_local(a.listener, &where));
-  a.port = ws_address_port(&where);
-  return a;
-}
-
-static raw take(party *p, acceptor *a) {
-  raw r = {.fd = WS_FD_NONE};
-  ws_address peer;
-  for (int i = 0; i < 500 && r.fd == WS_FD_NONE; i++) {
-    ws_loop_turn(p->loop, 10);
-    if (ws_socket_accept(a->listener, &r.fd, &peer) != WS_OK)
-      r.fd = WS_FD_NONE;
-  }
-  CHECK(r.fd != WS_FD_NONE);
-  return r;
-}
-
-static side *connect_to_port(party *p, uint16_t port) {
-  char url[64];
-  snprintf(url, sizeof url, "ws://127.0.0.1:%u/path?q=1", port);
-  return party_connect_to(p, url);
-}
-
 static void failed(side *s, int status, const char *words) {
   PARTY_UNTIL(s->party, s->closes, 1);
   CHECK_INT(s->errors, 1);
@@ -58,7 +23,7 @@ static void answered_with(const char *answer, int status, const char *words) {
   acceptor a = accept_here(0);
   party_begin(&p);
   side *s = connect_to_port(&p, a.port);
-  raw r = take(&p, &a);
+  raw r = raw_take(&p, &a);
   raw_read(&p, &r, 100);
   raw_say(&p, &r, answer);
   ws_socket_shutdown(r.fd);
@@ -74,7 +39,7 @@ TEST(the_request) {
   acceptor a = accept_here(0);
   party_begin(&p);
   connect_to_port(&p, a.port);
-  raw r = take(&p, &a);
+  raw r = raw_take(&p, &a);
   while (!raw_has(&r, "\r\n\r\n") && !r.ended) raw_read(&p, &r, r.len + 1);
   CHECK(strncmp(r.data, "GET /path?q=1 HTTP/1.1\r\n", 24) == 0);
   CHECK(raw_has(&r, "\r\nUpgrade: websocket\r\n"));
@@ -135,7 +100,7 @@ TEST(a_dripping_server) {
   party_begin(&p);
   p.client_config->open_timeout = 100;
   side *s = connect_to_port(&p, a.port);
-  raw r = take(&p, &a);
+  raw r = raw_take(&p, &a);
   raw_say(&p, &r, "HTTP/1.1 101 x\r\n");
   for (int i = 0; i < 1000 && s->closes == 0; i++) {
     raw_write(&p, &r, "X: y\r\n", 6);

@@ -7,7 +7,7 @@ set -eu
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
 test="lua-busted lua-check lua-socket luarocks nodejs npm python3
-python3-websockets nginx libnginx-mod-http-lua lua-nginx-websocket chromium
+python3-websockets tinyproxy microsocks nginx libnginx-mod-http-lua lua-nginx-websocket chromium
 chromium-driver libasan8 libubsan1"
 
 case "${1:-}" in

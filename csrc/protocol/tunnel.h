@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* What is said to a proxy before the bytes of a connection run through it:
+ * HTTP CONNECT (RFC 9110 section 9.3.6), SOCKS5 (RFC 1928, 1929), SOCKS4a. No
+ * I/O. Names are always resolved by the proxy. */
+#pragma once
+#include "bytes/buffer.h"
+#include "bytes/slice.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum ws_tunnel_kind {
+  WS_TUNNEL_HTTP,
+  WS_TUNNEL_SOCKS5,
+  WS_TUNNEL_SOCKS4
+} ws_tunnel_kind;
+
+/* Where to; borrowed for the call of ws_tunnel_start. */
+typedef struct ws_tunnel_target {
+  ws_tunnel_kind kind;
+  ws_slice host; /* a name or a literal without brackets */
+  uint16_t port;
+  bool has_user;
+  ws_slice user; /* as they are, not encoded */
+  ws_slice password;
+} ws_tunnel_target;
+
+#define WS_TUNNEL_WHY 320
+
+/* Fields are private to tunnel.c. */
+typedef struct ws_tunnel {
+  ws_tunnel_kind kind;
+  uint8_t step;
+  ws_buffer in;      /* an answer that is not whole */
+  ws_buffer request; /* SOCKS5: what is said once we are let in */
+  ws_buffer login;
+  size_t scanned;
+  char why[WS_TUNNEL_WHY];
+} ws_tunnel;
+
+/* Begins: appends the first bytes to `out`. WS_OK, WS_ENOMEM, or WS_EINVAL (a
+ * name or password that the proxy's protocol cannot carry; ws_tunnel_why). */
+int ws_tunnel_start(ws_tunnel *tunnel, const ws_tunnel_target *target,
+                    ws_resize *resize, ws_buffer *out);
+void ws_tunnel_deinit(ws_tunnel *tunnel);
+
+/* Takes the proxy's bytes; returns how many were used: those behind its answer
+ * are the connection's. `*status`: WS_EAGAIN (more are needed; `out` may have
+ * got some to be sent), WS_OK (the way is free), WS_EPROXY, WS_ENOMEM. */
+size_t ws_tunnel_feed(ws_tunnel *tunnel, const uint8_t *data, size_t len,
+                      ws_buffer *out, int *status);
+
+/* A sentence for people, after a failure. Lives as long as the tunnel. */
+const char *ws_tunnel_why(const ws_tunnel *tunnel);

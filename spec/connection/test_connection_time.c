@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: MIT */
+/* Every wait of a connection has its end, and only then: opening, keeping
+ * alive, closing, lingering. Nothing spins while it waits. */
+#include "connection/raw.h"
+
+/* How often the loop turns by itself in that time. */
+static unsigned turns_in(party *p, uint64_t ms) {
+  unsigned turns = 0;
+  uint64_t end = ws_clock_now() + ms;
+  while (ws_clock_now() < end) {
+    ws_loop_turn(p->loop, 20);
+    turns++;
+  }
+  return turns;
+}
+
+/* ----------------------------------------------------------- opening */
+
+static void never_answer(void *owner, const ws_http_head *head,
+                         const ws_handshake_verdict *verdict) {
+  (void)head, (void)verdict;
+  side_note(owner, "request");
+}
+
+/* The deadline is one for everything: also a request that nobody answers. */
+TEST(a_request_nobody_answers) {
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = never_answer;
+  p.served = &events;
+  p.server_config->open_timeout = 60;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  uint64_t began = ws_clock_now();
+  raw_say(&p, &r, RAW_REQUEST);
+  raw_read_to_end(&p, &r);
+  CHECK(r.ended);
+  CHECK(ws_clock_now() - began >= 50 && ws_clock_now() - began < 2000);
+  CHECK_INT(p.sides[0].gones, 1);
+  CHECK_INT(p.sides[0].errors + p.sides[0].closes, 0);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Nor does a refusal's body get more time than was left. */
+TEST(a_refusal_whose_body_does_not_come) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  p.client_config->open_timeout = 150;
+  uint64_t began = ws_clock_now();
+  side *s = connect_to_port(&p, a.port);
+  raw r = raw_take(&p, &a);
+  raw_read(&p, &r, 100);
+  raw_say(&p, &r, "HTTP/1.1 403 Forbidden\r\nContent-Length: 9\r\n\r\nno");
+  PARTY_UNTIL(&p, s->closes, 1);
+  CHECK(ws_clock_now() - began < 600);
+  CHECK_INT(s->status, WS_EHANDSHAKE);
+  CHECK(strstr(s->why, "403 Forbidden: no") != NULL);
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Nor does a refusal that has all its time wait for all of it. */
+TEST(a_refusal_is_told_soon) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  p.client_config->open_timeout = 60000;
+  side *s = connect_to_port(&p, a.port);
+  raw r = raw_take(&p, &a);
+  raw_read(&p, &r, 100);
+  raw_say(&p, &r, "HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n");
+  PARTY_UNTIL(&p, s->closes, 1);
+  CHECK_INT(s->status, WS_EHANDSHAKE);
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+}
+
+/* ------------------------------------------------------ keeping alive */
+
+/* Who pauses does not see the pong: that is no dead peer, and no reason to
+ * look again and again. */
+TEST(paused_is_not_dead) {
+  party p;
+  party_begin(&p);
+  p.server_config->ping_interval = 20;
+  p.server_config->ping_timeout = 20;
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, true);
+  CHECK(turns_in(&p, 200) < 100);
+  CHECK_INT(other->errors + other->closes, 0);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, false);
+  unsigned pings = s->pings;
+  PARTY_UNTIL(&p, s->pings, pings + 2);
+  CHECK_INT(other->errors + other->closes, 0);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* The same with messages that were read before the pause and wait. */
+TEST(paused_with_input_at_hand) {
+  party p;
+  party_begin(&p);
+  p.server_config->idle_timeout = 40;
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, true);
+  party_send(s, "one");
+  CHECK(turns_in(&p, 200) < 100);
+  CHECK_INT(other->errors + other->messages, 0);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, false);
+  PARTY_UNTIL(&p, other->messages, 1);
+  CHECK_INT(other->errors, 0);
+  party_end(&p);
+}
+
+/* One long frame holds its sender's pong back: bytes that come are a sign of
+ * life. */
+TEST(a_long_message_is_no_silence) {
+  party p;
+  party_begin(&p);
+  p.server_config->ping_interval = 40;
+  p.server_config->ping_timeout = 120;
+  p.echo = false;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  CHECK(raw_write(&p, &r, "\x82\xfe\x00\x50\0\0\0\0", 8));
+  for (int i = 0; i < 80; i++) { /* 80 bytes in 400 ms or more */
+    uint64_t next = ws_clock_now() + 5;
+    raw_write(&p, &r, "x", 1);
+    while (ws_clock_now() < next) ws_loop_turn(p.loop, 2);
+  }
+  PARTY_UNTIL(&p, s->messages, 1);
+  CHECK_INT(s->errors, 0);
+  CHECK_INT(s->last_len, 80);
+  PARTY_UNTIL(&p, s->closes, 1); /* then it is silent */
+  CHECK_INT(s->status, WS_ETIMEDOUT);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* idle_timeout: whoever answers the ping half-way is not idle. */
+TEST(an_answered_ping_is_no_idleness) {
+  party p;
+  party_begin(&p);
+  p.server_config->idle_timeout = 60;
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  turns_in(&p, 250);
+  CHECK_INT(other->errors, 0);
+  CHECK(s->pings >= 3);
+  party_end(&p);
+}
+
+TEST(without_time_outs_no_pings) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  CHECK(turns_in(&p, 100) < 20);
+  CHECK_INT(s->pings + other->pings, 0);
+  party_end(&p);
+}
+
+/* ------------------------------------------------------------- closing */
+
+/* S127: talking on is no answer to a Close. */
+TEST(a_peer_that_talks_on) {
+  party p;
+  party_begin(&p);
+  p.server_config->close_timeout = 80;
+  p.server_config->idle_timeout = 60000;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  uint64_t began = ws_clock_now();
+  ws_connection_close(s->connection, 1000, NULL, 0);
+  for (int i = 0; i < 500 && s->closes == 0; i++) {
+    raw_write(&p, &r, "\x81\x81\0\0\0\0x", 7);
+    ws_loop_turn(p.loop, 5);
+  }
+  CHECK_INT(s->closes, 1);
+  CHECK(ws_clock_now() - began >= 70 && ws_clock_now() - began < 1500);
+  CHECK_INT(s->errors, 1);
+  CHECK_INT(s->status, WS_ETIMEDOUT);
+  CHECK_INT(s->code, 1006);
+  CHECK_INT(s->messages, 0); /* S91 */
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A pause does not hold the closing handshake up. */
+TEST(closing_while_paused) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, true);
+  ws_connection_close(s->connection, 1000, NULL, 0);
+  PARTY_UNTIL(&p, s->closes, 1);
+  CHECK(s->clean);
+  PARTY_UNTIL(&p, other->closes, 1);
+  party_end(&p);
+}
+
+static void raw_answer(party *p, raw *r) {
+  static const char answer[] =
+      "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: %.28s\r\n\r\n";
+  char text[200], accept[WS_ACCEPT_LENGTH];
+  while (!raw_has(r, "\r\n\r\n") && !r->ended) raw_read(p, r, r->len + 1);
+  const char *key = memmem(r->data, r->len, "Sec-WebSocket-Key: ", 19);
+  if (!CHECK(key != NULL)) return;
+  ws_handshake_accept((ws_slice){key + 19, WS_KEY_LENGTH}, accept);
+  snprintf(text, sizeof text, answer, accept);
+  raw_say(p, r, text);
+}
+
+/* S126: a server that does not end TCP is waited for, but not long; it was
+ * clean all the same. */
+TEST(a_server_that_does_not_end_tcp) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  side *s = connect_to_port(&p, a.port);
+  raw r = raw_take(&p, &a);
+  raw_answer(&p, &r);
+  PARTY_UNTIL(&p, s->opens, 1);
+  uint64_t began = ws_clock_now();
+  CHECK(raw_write(&p, &r, "\x88\x04\x03\xe9go", 6));
+  PARTY_UNTIL(&p, s->closes, 1);
+  CHECK(ws_clock_now() - began >= 500 && ws_clock_now() - began < 3000);
+  CHECK_INT(s->code, 1001);
+  CHECK(s->clean);
+  CHECK_INT(s->errors, 0);
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* ----------------------------------------------------------- lingering */
+
+/* Whoever has broken the protocol is told so and dropped, whether or not it
+ * hangs up. */
+TEST(lingering_has_an_end) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  CHECK(raw_write(&p, &r, "\xff\xff", 2));
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len < 4 ? r.len : 4, "\x88\x02\x03\xea");
+  CHECK_INT(party_other(&p)->closes, 1); /* told at once */
+  CHECK(p.hub.first != NULL);
+  PARTY_UNTIL_THAT(&p, p.hub.first == NULL);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+#define LONG_ANSWER ((size_t)24 * 1024 * 1024)
+
+static void answer_at_length(void *owner) {
+  side *s = owner;
+  char *body = calloc(1, LONG_ANSWER);
+  ws_connection_write(s->connection, body, LONG_ANSWER);
+  ws_connection_finish(s->connection);
+  free(body);
+}
+
+/* Plain HTTP: a long answer arrives whole at a peer that takes its time. */
+TEST(a_slow_download) {
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = never_answer;
+  events.on_body_end = answer_at_length;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  size_t total = 0;
+  uint64_t began = ws_clock_now(), end = began + 10000;
+  while (!r.ended && ws_clock_now() < end) {
+    /* As slow as makes it 1.3 seconds. */
+    size_t due = LONG_ANSWER / 1300 * (size_t)(ws_clock_now() - began);
+    ws_loop_turn(p.loop, 1);
+    if (total > due) continue;
+    ptrdiff_t got = ws_socket_read(r.fd, r.data, sizeof r.data);
+    if (got > 0) total += (size_t)got;
+    else if (got != WS_EAGAIN) r.ended = true;
+  }
+  CHECK_INT(total, LONG_ANSWER);
+  CHECK(ws_clock_now() - began > 1000);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* But one that takes nothing at all is not waited for. */
+TEST(a_download_nobody_takes) {
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = never_answer;
+  events.on_body_end = answer_at_length;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  PARTY_UNTIL_THAT(&p, p.count == 1 && p.sides[0].gones == 1);
+  PARTY_UNTIL_THAT(&p, p.hub.first == NULL);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+int main(void) {
+  RUN(a_request_nobody_answers);
+  RUN(a_refusal_whose_body_does_not_come);
+  RUN(a_refusal_is_told_soon);
+  RUN(paused_is_not_dead);
+  RUN(paused_with_input_at_hand);
+  RUN(a_long_message_is_no_silence);
+  RUN(an_answered_ping_is_no_idleness);
+  RUN(without_time_outs_no_pings);
+  RUN(a_peer_that_talks_on);
+  RUN(closing_while_paused);
+  RUN(a_server_that_does_not_end_tcp);
+  RUN(lingering_has_an_end);
+  RUN(a_slow_download);
+  RUN(a_download_nobody_takes);
+  return check_done();
+}
