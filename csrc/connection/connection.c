@@ -94,7 +94,6 @@ void ws_connection_linger(ws_connection *c) {
   }
   c->phase = WS_PHASE_LINGERING;
   c->finishing = true;
-  ws_buffer_deinit(&c->pending);
   ws_connection_schedule(c);
   ws_connection_flush(c);
 }
@@ -141,7 +140,7 @@ void ws_connection_fail(ws_connection *c, int status, const char *message) {
 
 /* The owner's last events. Afterwards it may let go at any time. */
 static void tell_end(ws_connection *c) {
-  c->told = true;
+  c->told = c->telling = true;
   c->state = WS_CLOSED;
   ws_loop_release(c->hub->loop);
   const ws_connection_events *events = c->events;
@@ -155,6 +154,8 @@ static void tell_end(ws_connection *c) {
       events->on_close(c->owner, c->code, c->reason, c->reason_len, c->clean);
   }
   tell_keeper(c);
+  c->telling = false;
+  if (!c->events && c->buried) free_all(c); /* let go of meanwhile */
 }
 
 static void attend(void *owner) {
@@ -172,6 +173,7 @@ static void attend(void *owner) {
 }
 
 void ws_connection_attend_later(ws_connection *c) {
+  if (c->told) return;
   ws_loop_post(c->hub->loop, &c->attend);
 }
 
@@ -239,7 +241,7 @@ static void drop(ws_connection *c) {
 void ws_connection_release(ws_connection *c) {
   c->events = NULL;
   if (c->buried) {
-    free_all(c);
+    if (!c->telling) free_all(c);
     return;
   }
   if (!c->told) drop(c);
@@ -311,6 +313,7 @@ void ws_connection_terminate(ws_connection *c) {
 void ws_connection_pause(ws_connection *c, unsigned reason, bool on) {
   c->paused = (uint8_t)(on ? c->paused | reason : c->paused & ~reason);
   if (c->phase != WS_PHASE_LIVE) return;
+  if (!c->paused) ws_connection_seen(c);
   ws_connection_rewatch(c);
   if (!c->paused && c->pending.len > 0) ws_connection_attend_later(c);
 }

@@ -45,6 +45,7 @@ struct ws_connection {
   uint64_t discarded; /* payload counted after closing began, or lost */
   uint64_t last_seen; /* loop time of the last bytes read */
   uint64_t ping_at;   /* loop time of the last automatic ping */
+  uint64_t open_until; /* loop time by which it has to be OPEN */
   double ping_sent;   /* its payload: when it was sent; 0: none */
   double latency;     /* -1: unknown */
   const char *stage;
@@ -67,7 +68,8 @@ struct ws_connection {
   bool waiting;     /* a request is to be answered */
   bool clean;
   bool ended;       /* how it ends is settled: the verdict will be told */
-  bool told;        /* and has been */
+  bool told;        /* and has been, or is just being */
+  bool telling;     /* the latter */
   bool finishing;   /* end TCP once everything is written */
   bool blocked;     /* the stream takes no more for now */
   bool hung_up;     /* reported while it may not read */

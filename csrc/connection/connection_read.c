@@ -8,6 +8,7 @@
 #include "bytes/status.h"
 #include "transport/socket.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Events handled in a row before others get their turn. */
@@ -237,6 +238,16 @@ static void read_some(ws_connection *c) {
 
 /* ----------------------------------------------------------- opening */
 
+/* The message says at which stage it stopped; a proxy's says so itself. */
+static void fail_stage(ws_connection *c, int status) {
+  char message[512];
+  const char *why = ws_stream_why(c->stream);
+  if (!why) why = ws_status_text(status);
+  bool staged = strncmp(why, "proxy: ", 7) == 0;
+  snprintf(message, sizeof message, "%s%s", staged ? "" : "tls: ", why);
+  ws_connection_fail(c, status, message);
+}
+
 static void secure(ws_connection *c) {
   int status = ws_stream_open(c->stream);
   if (status == WS_EAGAIN) {
@@ -244,8 +255,7 @@ static void secure(ws_connection *c) {
     return;
   }
   if (status != WS_OK) {
-    const char *why = ws_stream_why(c->stream);
-    ws_connection_fail(c, status, why);
+    fail_stage(c, status);
     return;
   }
   if (c->opened) c->opened(c->keeper);

@@ -38,11 +38,13 @@ static uint64_t ping_due(const ws_connection *c) {
   return due;
 }
 
-/* When silence means that the peer is dead, or never. */
+/* When silence means that the peer is dead, or never. Bytes that come are no
+ * silence: the pong may have to wait behind a long frame. */
 static uint64_t death_due(const ws_connection *c) {
   uint64_t due = NEVER;
+  uint64_t since = c->last_seen > c->ping_at ? c->last_seen : c->ping_at;
   if (c->config->ping_interval && c->awaiting_pong)
-    due = c->ping_at + ping_timeout(c);
+    due = since + ping_timeout(c);
   uint64_t idle = c->last_seen + c->config->idle_timeout;
   if (c->config->idle_timeout && idle < due) due = idle;
   return due;
@@ -73,6 +75,16 @@ static void schedule_closing(ws_connection *c) {
   start(c, timeout ? timeout : CLOSE_TIMEOUT);
 }
 
+/* Its own deadline is never later than that of the whole opening. */
+static void schedule_refusal(ws_connection *c) {
+  if (c->hurried) return;
+  c->hurried = true;
+  uint64_t now = ws_loop_now(c->hub->loop);
+  uint64_t left = c->open_until > now ? c->open_until - now : 0;
+  bool limited = c->config->open_timeout > 0 && left < REFUSAL_TIME;
+  start(c, limited ? left : REFUSAL_TIME);
+}
+
 void ws_connection_schedule(ws_connection *c) {
   if (c->phase == WS_PHASE_LINGERING) {
     start(c, LINGER_TIME);
@@ -84,8 +96,7 @@ void ws_connection_schedule(ws_connection *c) {
   } else if (c->state == WS_CLOSING) {
     schedule_closing(c);
   } else if (c->has_session && ws_session_refused(&c->session)) {
-    if (!c->hurried) start(c, REFUSAL_TIME);
-    c->hurried = true;
+    schedule_refusal(c);
   }
 }
 
@@ -95,6 +106,7 @@ void ws_connection_set_stage(ws_connection *c, const char *stage) {
 
 int ws_connection_start_deadline(ws_connection *c) {
   if (c->config->open_timeout == 0) return WS_OK;
+  c->open_until = ws_loop_now(c->hub->loop) + c->config->open_timeout;
   return ws_loop_start_timer(c->hub->loop, &c->timer,
                              c->config->open_timeout);
 }
@@ -137,7 +149,7 @@ static void send_ping(ws_connection *c) {
 
 static void keep_alive(ws_connection *c) {
   uint64_t now = ws_loop_now(c->hub->loop);
-  if (c->paused) c->last_seen = now; /* it is we who do not look */
+  if (c->paused) ws_connection_seen(c); /* it is we who do not look */
   if (now >= death_due(c) && !c->paused) {
     char message[96];
     snprintf(message, sizeof message, "no sign of life for %llu ms",

@@ -116,6 +116,9 @@ static bool write_all(ws_connection *c) {
     if (wrote == WS_EAGAIN) c->blocked = true;
     else if (wrote < 0) return write_failed(c, (int)wrote);
     else advance(c, (size_t)wrote);
+    /* An answer may take its time, as long as some of it is taken. */
+    if (wrote > 0 && c->phase == WS_PHASE_LINGERING && c->status == WS_OK)
+      ws_connection_schedule(c);
   }
   if (c->stream->below) { /* a filter may hold bytes back */
     int status = ws_stream_flush(c->stream);
@@ -152,7 +155,10 @@ bool ws_connection_flush(ws_connection *c) {
     bool hold = c->outbox.bytes > 0;
     ws_session_hold_pong(&c->session, hold, ws_connection_out(c));
     if (corked(c) > 0 && !write_all(c)) return false;
-    if (uncork(c) != WS_OK) return false;
+    if (uncork(c) != WS_OK) {
+      ws_connection_fail(c, WS_ENOMEM, NULL);
+      return false;
+    }
   }
   if (c->finishing && ws_connection_flushed(c)) finish(c);
   if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
