@@ -55,4 +55,196 @@ function helper.recorded(sock)
   return sock, log
 end
 
+--- What fn raises, with the position that luassert would cut off; fails when
+--- it raises nothing.
+function helper.raised(fn, ...)
+  local ok, message = pcall(fn, ...)
+  if ok then error("it raised nothing", 2) end
+  return message
+end
+
+-- ------------------------------------------------------------------ raw peers
+
+--- A TCP connection of LuaSocket's, driven beside the loop: what it has
+--- received and nobody took yet is `bytes`, `ended` says that the peer is gone.
+local Raw = {}
+Raw.__index = Raw
+
+local function raw_peer(tcp)
+  tcp:settimeout(0)
+  return setmetatable({ tcp = tcp, bytes = "", ended = false }, Raw)
+end
+
+--- Connects to 127.0.0.1; `bytes` are sent, if given.
+function helper.raw_client(port, bytes)
+  local tcp = assert(require "socket".tcp())
+  tcp:settimeout(2)
+  assert(tcp:connect("127.0.0.1", port))
+  local raw = raw_peer(tcp)
+  if bytes then raw:send(bytes) end
+  return raw
+end
+
+--- A raw server's listener on 127.0.0.1, its port, and a function that waits
+--- for the next client.
+function helper.raw_server()
+  local listener = assert(require "socket".bind("127.0.0.1", 0))
+  listener:settimeout(0)
+  local _, port = listener:getsockname()
+  return listener, tonumber(port), function()
+    return raw_peer(helper.wait_until(function() return (listener:accept()) end))
+  end
+end
+
+--- Sends all of it, or stops in silence when the peer is gone.
+function Raw:send(bytes)
+  local from = 1
+  helper.wait_until(function()
+    local last, why, partial = self.tcp:send(bytes, from)
+    from = (last or partial or from - 1) + 1
+    return from > #bytes or (not last and why ~= "timeout")
+  end)
+end
+
+function Raw:pump()
+  local data, why, partial = self.tcp:receive(65536)
+  self.bytes = self.bytes .. (data or partial or "")
+  if not data and why ~= "timeout" then self.ended = true end
+end
+
+--- Turns the loop, receiving, until condition(self) holds.
+function Raw:wait(condition, what)
+  return helper.wait_until(function()
+    self:pump()
+    return condition(self)
+  end, 5000, what)
+end
+
+--- Everything up to the end of the connection.
+function Raw:all()
+  self:wait(function() return self.ended end, "the end of the connection")
+  local bytes = self.bytes
+  self.bytes = ""
+  return bytes
+end
+
+--- Takes a response's head: its status and its headers, each name (in lower
+--- case) -> value, repeated ones joined by ", ".
+function Raw:head()
+  local last = self:wait(function()
+    return select(2, self.bytes:find("\r\n\r\n", 1, true)) or (self.ended and -1)
+  end, "a response")
+  assert(last > 0, "the connection ended without a response")
+  local head, headers = self.bytes:sub(1, last), {}
+  self.bytes = self.bytes:sub(last + 1)
+  for name, value in head:gmatch("\r\n([^:\r]+): ([^\r]*)") do
+    name = name:lower()
+    headers[name] = headers[name] and headers[name] .. ", " .. value or value
+  end
+  return tonumber(head:match("^HTTP/1%.1 (%d%d%d) ")), headers, head
+end
+
+--- The response to the end of the connection: status, headers, body.
+function Raw:response()
+  local status, headers = self:head()
+  return status, headers, self:all()
+end
+
+local function frame_size(bytes)
+  local length, head = bytes:byte(2), 2
+  if not length then return end
+  local masked = length >= 128
+  length = length % 128
+  if length >= 126 then
+    local bytes_of_length = length == 126 and 2 or 8
+    head, length = 2 + bytes_of_length, 0
+    if #bytes < head then return end
+    for i = 3, head do length = length * 256 + bytes:byte(i) end
+  end
+  if masked then head = head + 4 end
+  if #bytes >= head + length then return head, length, masked end
+end
+
+--- Takes one frame: opcode, payload, whether it is final, whether it is masked;
+--- nil when the connection ended instead.
+function Raw:frame()
+  local head, length, masked = 0, 0, false
+  self:wait(function()
+    head, length, masked = frame_size(self.bytes)
+    return head or self.ended
+  end, "a frame")
+  if not head then return nil end
+  local first, payload = self.bytes:byte(1), self.bytes:sub(head + 1, head + length)
+  self.bytes = self.bytes:sub(head + length + 1)
+  return first % 16, payload, first >= 128, masked
+end
+
+--- Ends our direction.
+function Raw:shutdown() self.tcp:shutdown("send") end
+
+--- Closes; with `reset` the peer gets a RST.
+function Raw:close(reset)
+  if reset then self.tcp:setoption("linger", { on = true, timeout = 0 }) end
+  self.tcp:close()
+end
+
+--- A client's handshake: `changes` replaces headers, or leaves them out when
+--- false; `more` is lines to add.
+function helper.handshake(changes, more, request_line)
+  local lines = { request_line or "GET / HTTP/1.1" }
+  local usual = {
+    { "Host", "127.0.0.1" }, { "Upgrade", "websocket" }, { "Connection", "Upgrade" },
+    { "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==" }, { "Sec-WebSocket-Version", "13" },
+  }
+  for _, header in ipairs(usual) do
+    local value = changes and changes[header[1]]
+    if value == nil then value = header[2] end
+    if value then lines[#lines + 1] = header[1] .. ": " .. value end
+  end
+  for name, value in pairs(changes or {}) do
+    local known = false
+    for _, header in ipairs(usual) do known = known or header[1] == name end
+    if value and not known then lines[#lines + 1] = name .. ": " .. value end
+  end
+  if more then lines[#lines + 1] = more end
+  return table.concat(lines, "\r\n") .. "\r\n\r\n"
+end
+
+local function sized(length)
+  if length < 126 then return string.char(length) end
+  if length < 65536 then
+    return string.char(126, math.floor(length / 256), length % 256)
+  end
+  local size = ""
+  for _ = 1, 8 do
+    size, length = string.char(length % 256) .. size, math.floor(length / 256)
+  end
+  return string.char(127) .. size
+end
+
+--- A frame as a client sends it; its key is 0, so that the payload stays
+--- readable. how: fin, masked (true), rsv (0) and length, to lie about it.
+function helper.frame(opcode, payload, how)
+  how = how or {}
+  payload = payload or ""
+  local size = sized(how.length or #payload)
+  local masked = how.masked ~= false
+  if masked then size = string.char(size:byte() + 128) .. size:sub(2) .. "\0\0\0\0" end
+  local first = (how.fin == false and 0 or 128) + (how.rsv or 0) * 16 + opcode
+  return string.char(first) .. size .. payload
+end
+
+--- A Close frame's payload.
+function helper.close_body(code, reason)
+  return string.char(math.floor(code / 256), code % 256) .. (reason or "")
+end
+
+--- A raw client whose handshake was accepted.
+function helper.raw_open(port, changes)
+  local raw = helper.raw_client(port, helper.handshake(changes))
+  local status = raw:head()
+  assert(status == 101, "the handshake was refused")
+  return raw
+end
+
 return helper

@@ -311,9 +311,10 @@ void ws_connection_terminate(ws_connection *c) {
 }
 
 void ws_connection_pause(ws_connection *c, unsigned reason, bool on) {
+  bool was = c->paused != 0;
   c->paused = (uint8_t)(on ? c->paused | reason : c->paused & ~reason);
   if (c->phase != WS_PHASE_LIVE) return;
-  if (!c->paused) ws_connection_seen(c);
+  if (was && !c->paused) ws_connection_seen(c);
   ws_connection_rewatch(c);
   if (!c->paused && c->pending.len > 0) ws_connection_attend_later(c);
 }

@@ -86,9 +86,19 @@ static void on_body_end(ws_connection *c) {
     ws_connection_refuse(c, 426, (ws_slice){NULL, 0}, NULL, 0);
 }
 
+/* While it opens, the message says at which stage it stopped. */
+static void fail_at(ws_connection *c, const char *stage, int status,
+                    const char *why) {
+  char message[512];
+  snprintf(message, sizeof message, "%s%s", stage,
+           why ? why : ws_status_text(status));
+  ws_connection_fail(c, status, message);
+}
+
 static void on_fail(ws_connection *c, const ws_event *event) {
+  bool opening = c->client && c->state == WS_CONNECTING;
   ws_connection_wrote(c);
-  ws_connection_fail(c, event->status, event->why);
+  fail_at(c, opening ? "http: " : "", event->status, event->why);
 }
 
 static void dispatch(ws_connection *c, const ws_event *event) {
@@ -182,7 +192,7 @@ static void on_end(ws_connection *c, int status) {
   memset(&event, 0, sizeof event);
   ws_session_end(&c->session, &event);
   if (event.type == WS_EVENT_FAIL && c->state == WS_CONNECTING) {
-    ws_connection_fail(c, event.status, event.why);
+    fail_at(c, "http: ", event.status, event.why);
     return;
   }
   if (c->write_failed != WS_OK) status = c->write_failed;
@@ -238,14 +248,11 @@ static void read_some(ws_connection *c) {
 
 /* ----------------------------------------------------------- opening */
 
-/* The message says at which stage it stopped; a proxy's says so itself. */
-static void fail_stage(ws_connection *c, int status) {
-  char message[512];
+/* A proxy's reason names its stage itself. */
+static void fail_securing(ws_connection *c, int status) {
   const char *why = ws_stream_why(c->stream);
-  if (!why) why = ws_status_text(status);
-  bool staged = strncmp(why, "proxy: ", 7) == 0;
-  snprintf(message, sizeof message, "%s%s", staged ? "" : "tls: ", why);
-  ws_connection_fail(c, status, message);
+  bool staged = why && strncmp(why, "proxy: ", 7) == 0;
+  fail_at(c, staged ? "" : "tls: ", status, why);
 }
 
 static void secure(ws_connection *c) {
@@ -255,7 +262,7 @@ static void secure(ws_connection *c) {
     return;
   }
   if (status != WS_OK) {
-    fail_stage(c, status);
+    fail_securing(c, status);
     return;
   }
   if (c->opened) c->opened(c->keeper);

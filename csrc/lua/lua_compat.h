@@ -16,45 +16,34 @@
 #endif
 
 #if LUA_VERSION_NUM < 504
-/* One user value, or none: a table in all of these (or nil). */
+#if LUA_VERSION_NUM == 501
+#define ws_get_values lua_getfenv
+#define ws_set_values lua_setfenv
+#else
+#define ws_get_values lua_getuservalue
+#define ws_set_values lua_setuservalue
+#endif
+/* One table, the user value or (5.1) the environment, holds the values. An
+ * object without any shares the caller's environment in 5.1. */
 static inline void *lua_newuserdatauv(lua_State *L, size_t size, int values) {
   void *data = lua_newuserdata(L, size);
-#if LUA_VERSION_NUM == 501
-  if (values) { /* otherwise it would share the caller's environment */
-    lua_newtable(L);
-    lua_setfenv(L, -2);
+  if (values > 0) {
+    lua_createtable(L, values, 0);
+    (void)ws_set_values(L, -2);
   }
-#else
-  (void)values;
-#endif
   return data;
 }
-#endif
-
-#if LUA_VERSION_NUM == 501
-/* The value lives at [1] of the environment table. */
 static inline int lua_getiuservalue(lua_State *L, int index, int n) {
-  lua_getfenv(L, index);
+  ws_get_values(L, index);
   lua_rawgeti(L, -1, n);
   lua_remove(L, -2);
   return lua_type(L, -1);
 }
 static inline int lua_setiuservalue(lua_State *L, int index, int n) {
-  lua_getfenv(L, index);
+  ws_get_values(L, index);
   lua_insert(L, -2);
   lua_rawseti(L, -2, n);
   lua_pop(L, 1);
-  return 1;
-}
-#elif LUA_VERSION_NUM < 504
-static inline int lua_getiuservalue(lua_State *L, int index, int n) {
-  (void)n;
-  lua_getuservalue(L, index);
-  return lua_type(L, -1);
-}
-static inline int lua_setiuservalue(lua_State *L, int index, int n) {
-  (void)n;
-  lua_setuservalue(L, index);
   return 1;
 }
 #endif

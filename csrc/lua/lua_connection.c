@@ -215,14 +215,20 @@ int ws_lua_publish(lua_State *L, ws_topics *topics,
 
 static int l_set_handlers(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
-  ws_handlers *handlers = ws_handlers_ref(ws_lua_check_handlers(L, 2));
-  ws_handlers_unref(link->handlers, L);
-  link->handlers = handlers;
+  ws_handlers *handlers = ws_handlers_use(L, 2);
+  ws_handlers *before = link->handlers;
+  if (before) link->handlers = handlers;
+  else ws_handlers_unuse(handlers, L); /* it is closed: for tag() only */
+  if (before) ws_handlers_unuse(before, L);
+  lua_settop(L, 2);
+  lua_setiuservalue(L, 1, 2);
   return 0;
 }
 
 static int l_tag(lua_State *L) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, ws_link_check(L, 1)->handlers->tag);
+  ws_link_check(L, 1);
+  lua_getiuservalue(L, 1, 2);
+  ws_handlers_push_tag(L, lua_gettop(L));
   return 1;
 }
 

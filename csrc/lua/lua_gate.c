@@ -5,13 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The bottom of the gate's stack: LuaJIT allocates for a C function, so both
- * are there before anything can go wrong. */
-#define AT_HANDLER 1
-#define AT_ENTER 2
-#define AT_REPORT 3
-#define AT_FAILURE 4 /* what the error handler raised; the first one */
-
 typedef struct passage {
   ws_gate_entry *entry;
   void *argument;
@@ -29,8 +22,7 @@ static int with_traceback(lua_State *L) {
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, 1);
   lua_rawseti(L, -2, 1);
-  const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : NULL;
-  ws_traceback(L, L, text);
+  ws_traceback(L, L, lua_tostring(L, 1)); /* a number, too, as its text */
   lua_rawseti(L, -2, 2);
   return 1;
 }
@@ -65,36 +57,48 @@ static int report(lua_State *L) {
   return 0;
 }
 
+/* What was raised is on the top of the stack, and is popped. */
 static void on_failure(ws_gate *gate) {
   lua_State *L = gate->L;
-  lua_pushvalue(L, AT_REPORT);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, gate->report);
   lua_pushlightuserdata(L, gate);
   lua_pushvalue(L, -3);
-  if (lua_pcall(L, 2, 0, 0) == LUA_OK) {
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+    /* The handler itself raised: kept for loop:turn to raise. */
+    if (!gate->failed) {
+      lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
+      lua_insert(L, -2);
+      lua_rawseti(L, -2, 1); /* has its slot: needs no memory */
+    }
+    gate->failed = true;
     lua_pop(L, 1);
-    return;
   }
-  /* The handler itself raised: kept for ws.run() to raise. */
-  if (gate->failed) lua_pop(L, 1);
-  else lua_replace(L, AT_FAILURE);
-  gate->failed = true;
   lua_pop(L, 1);
+}
+
+static int keep_function(lua_State *L, lua_CFunction function) {
+  lua_pushcfunction(L, function);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
 void ws_gate_init(ws_gate *gate, lua_State *L) {
   gate->on_error = LUA_NOREF;
   gate->failed = false;
+  gate->traceback = keep_function(L, with_traceback);
+  gate->enter = keep_function(L, enter);
+  gate->report = keep_function(L, report);
+  lua_createtable(L, 1, 0);
+  gate->failure = luaL_ref(L, LUA_REGISTRYINDEX);
   gate->L = lua_newthread(L);
   gate->thread = luaL_ref(L, LUA_REGISTRYINDEX);
-  lua_checkstack(gate->L, LUA_MINSTACK * 2);
-  lua_pushcfunction(gate->L, with_traceback);
-  lua_pushcfunction(gate->L, enter);
-  lua_pushcfunction(gate->L, report);
-  lua_pushnil(gate->L);
 }
 
 void ws_gate_deinit(ws_gate *gate, lua_State *L) {
   luaL_unref(L, LUA_REGISTRYINDEX, gate->on_error);
+  luaL_unref(L, LUA_REGISTRYINDEX, gate->traceback);
+  luaL_unref(L, LUA_REGISTRYINDEX, gate->enter);
+  luaL_unref(L, LUA_REGISTRYINDEX, gate->report);
+  luaL_unref(L, LUA_REGISTRYINDEX, gate->failure);
   luaL_unref(L, LUA_REGISTRYINDEX, gate->thread);
   gate->on_error = gate->thread = LUA_NOREF;
   gate->L = NULL;
@@ -103,19 +107,21 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L) {
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   lua_State *L = gate->L;
   passage p = {entry, argument};
-  lua_pushvalue(L, AT_ENTER);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, gate->traceback);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
   lua_pushlightuserdata(L, &p);
-  if (lua_pcall(L, 1, 0, AT_HANDLER) == LUA_OK) return true;
-  on_failure(gate);
-  return false;
+  bool good = lua_pcall(L, 1, 0, -3) == LUA_OK;
+  if (!good) on_failure(gate);
+  lua_pop(L, 1);
+  return good;
 }
 
 void ws_gate_rethrow(ws_gate *gate, lua_State *L) {
   if (!gate->failed) return;
   gate->failed = false;
-  lua_pushvalue(gate->L, AT_FAILURE);
-  lua_pushnil(gate->L);
-  lua_replace(gate->L, AT_FAILURE);
-  lua_xmove(gate->L, L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
+  lua_rawgeti(L, -1, 1);
+  lua_pushnil(L);
+  lua_rawseti(L, -3, 1);
   lua_error(L);
 }

@@ -9,10 +9,15 @@
 
 /* Where handlers run and what becomes of their errors. */
 typedef struct ws_gate {
-  lua_State *L;      /* a thread of its own: no coroutine's end matters */
-  int thread;        /* its anchor in the registry */
-  int on_error;      /* the user's handler, or LUA_NOREF */
-  bool failed;       /* that handler itself raised */
+  lua_State *L;  /* a thread of its own: no coroutine's end matters. Its stack
+                  * is empty between callbacks: like a coroutine that ended,
+                  * it cannot be resumed or broken by who gets hold of it */
+  int thread;    /* its anchor in the registry, as all that follow */
+  int traceback, enter, report; /* functions of gate.c, made beforehand:
+                                 * LuaJIT allocates for a C function */
+  int on_error;  /* the user's handler, or LUA_NOREF */
+  int failure;   /* a table: [1] what that handler raised, the first one */
+  bool failed;   /* it did */
 } ws_gate;
 
 /* Raises without memory. */

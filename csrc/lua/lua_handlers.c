@@ -2,64 +2,72 @@
 /* Sets of handler functions. */
 #include "lua/lua_handlers.h"
 
-#include "bytes/memory.h"
 #include "lua/lua_util.h"
 
 #define TYPE "ws.handlers"
+#define TAG (WS_HANDLER_COUNT + 1) /* in the user value, behind the functions */
 
 static const char *const names[WS_HANDLER_COUNT] = {
     "open", "message", "close", "error", "drain", "ping", "pong"};
 
-typedef struct box {
-  ws_handlers *handlers;
-} box;
-
+/* Its user value is the list of its functions (false for none) and its tag. */
 int ws_lua_handlers(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
-  box *b = ws_lua_object(L, TYPE, sizeof *b);
-  b->handlers = ws_memory_new(sizeof *b->handlers);
-  if (!b->handlers) return luaL_error(L, "not enough memory");
-  b->handlers->references = 1;
+  ws_handlers *handlers = ws_lua_object(L, TYPE, sizeof *handlers, 1);
   for (int i = 0; i < WS_HANDLER_COUNT; i++)
-    b->handlers->functions[i] = LUA_NOREF;
-  b->handlers->tag = LUA_NOREF;
+    handlers->functions[i] = LUA_NOREF;
+  lua_createtable(L, TAG, 0);
   for (int i = 0; i < WS_HANDLER_COUNT; i++) {
     lua_getfield(L, 1, names[i]);
-    b->handlers->functions[i] = ws_lua_ref_function(L, -1, names[i]);
-    lua_pop(L, 1);
+    if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
+      return ws_lua_raise(L, "TypeError", "'%s': a function expected, got %s",
+                          names[i], luaL_typename(L, -1));
+    if (lua_isnil(L, -1)) lua_pushboolean(L, 0);
+    lua_rawseti(L, 3, i + 1);
+    lua_settop(L, 3);
   }
   lua_getfield(L, 1, "tag");
-  b->handlers->tag = luaL_ref(L, LUA_REGISTRYINDEX);
+  lua_rawseti(L, 3, TAG);
+  lua_setiuservalue(L, 2, 1);
   return 1;
 }
 
-static int collect(lua_State *L) {
-  box *b = lua_touserdata(L, 1);
-  if (b->handlers) ws_handlers_unref(b->handlers, L);
-  b->handlers = NULL;
-  return 0;
+/* What an earlier call without memory has left is kept. */
+static void pin(lua_State *L, int index, ws_handlers *handlers) {
+  lua_getiuservalue(L, index, 1);
+  for (int i = 0; i < WS_HANDLER_COUNT; i++) {
+    lua_rawgeti(L, -1, i + 1);
+    if (lua_isfunction(L, -1) && handlers->functions[i] == LUA_NOREF)
+      handlers->functions[i] = luaL_ref(L, LUA_REGISTRYINDEX);
+    else
+      lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
 }
 
-ws_handlers *ws_lua_check_handlers(lua_State *L, int index) {
-  box *b = ws_lua_check(L, index, TYPE);
-  return b->handlers;
-}
-
-ws_handlers *ws_handlers_ref(ws_handlers *handlers) {
-  handlers->references++;
+ws_handlers *ws_handlers_use(lua_State *L, int index) {
+  ws_handlers *handlers = ws_lua_check(L, index, TYPE);
+  if (handlers->uses == 0) pin(L, index, handlers);
+  handlers->uses++;
   return handlers;
 }
 
-void ws_handlers_unref(ws_handlers *handlers, lua_State *L) {
-  if (--handlers->references > 0) return;
-  for (int i = 0; i < WS_HANDLER_COUNT; i++)
+void ws_handlers_unuse(ws_handlers *handlers, lua_State *L) {
+  if (--handlers->uses > 0) return;
+  for (int i = 0; i < WS_HANDLER_COUNT; i++) {
     luaL_unref(L, LUA_REGISTRYINDEX, handlers->functions[i]);
-  luaL_unref(L, LUA_REGISTRYINDEX, handlers->tag);
-  ws_memory_free(handlers);
+    handlers->functions[i] = LUA_NOREF;
+  }
+}
+
+void ws_handlers_push_tag(lua_State *L, int index) {
+  lua_getiuservalue(L, index, 1);
+  lua_rawgeti(L, -1, TAG);
+  lua_remove(L, -2);
 }
 
 void ws_lua_open_handlers(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ws_lua_type(L, TYPE, none, collect);
+  ws_lua_type(L, TYPE, none, NULL);
   lua_pop(L, 1);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A set of Lua functions that connections call, shared by many of them. */
+/* A set of Lua functions that connections call, shared by many of them. The
+ * collector sees what a set holds, so that a set whose functions know it, or
+ * know a connection that is closed, can go. Only what is in use is kept in the
+ * registry, where the functions are found fast. */
 #pragma once
 #include "lua/lua_compat.h"
 
@@ -14,20 +17,21 @@ typedef enum ws_handler {
   WS_HANDLER_COUNT
 } ws_handler;
 
-/* Counted: by its userdata and by each connection that uses it. */
+/* Lies in the set's userdata: whoever uses it must hold that, too. */
 typedef struct ws_handlers {
-  unsigned references;
-  int functions[WS_HANDLER_COUNT]; /* in the registry, LUA_NOREF for none */
-  int tag; /* whatever the set's maker wants to find again: conn:tag() */
+  unsigned uses; /* by servers and connections that live */
+  int functions[WS_HANDLER_COUNT]; /* while used, in the registry; LUA_NOREF
+                                    * for none */
 } ws_handlers;
 
 /* core.handlers{...} */
 int ws_lua_handlers(lua_State *L);
 
-/* The set at `index`, or raises TypeError. Not referenced. */
-ws_handlers *ws_lua_check_handlers(lua_State *L, int index);
+/* One more uses the set at `index`; raises TypeError for anything else. */
+ws_handlers *ws_handlers_use(lua_State *L, int index);
+void ws_handlers_unuse(ws_handlers *handlers, lua_State *L);
 
-ws_handlers *ws_handlers_ref(ws_handlers *handlers);
-void ws_handlers_unref(ws_handlers *handlers, lua_State *L);
+/* Pushes what the maker of the set at `index` wants to find again. */
+void ws_handlers_push_tag(lua_State *L, int index);
 
 void ws_lua_open_handlers(lua_State *L);

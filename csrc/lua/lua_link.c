@@ -13,22 +13,32 @@
 
 /* ------------------------------------------------------------- object */
 
-ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, ws_handlers *handlers) {
-  ws_link *link = ws_lua_object(L, TYPE, sizeof *link);
+/* After the last event nothing of Lua's is held any more: a handler that
+ * knows the connection would keep it alive for ever. */
+static void let_go(ws_link *link, lua_State *L) {
+  ws_handlers *handlers = link->handlers;
+  link->handlers = NULL;
+  ws_request_free(link, L);
+  if (handlers) ws_handlers_unuse(handlers, L);
+  ws_tie_drop(L, link->loop, &link->tie);
+}
+
+static void cut(ws_tie *tie, lua_State *L) { let_go(tie->owner, L); }
+
+ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, int handlers) {
+  lua_pushvalue(L, handlers);
+  ws_link *link = ws_lua_object(L, TYPE, sizeof *link, 2);
   link->magic = MAGIC;
-  link->self = LUA_NOREF;
   link->loop = loop;
-  link->handlers = ws_handlers_ref(handlers);
+  ws_tie_init(&link->tie, link, cut);
+  link->handlers = ws_handlers_use(L, lua_gettop(L) - 1);
+  lua_insert(L, -2);
+  lua_setiuservalue(L, -2, 2);
   return link;
 }
 
-void ws_link_anchor(lua_State *L, ws_link *link, int index) {
-  lua_pushvalue(L, index);
-  link->self = luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
 void ws_link_push(lua_State *L, const ws_link *link) {
-  lua_rawgeti(L, LUA_REGISTRYINDEX, link->self);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, link->tie.anchor);
 }
 
 ws_link *ws_link_check(lua_State *L, int index) {
@@ -43,7 +53,8 @@ ws_link *ws_link_check(lua_State *L, int index) {
 
 static int collect(lua_State *L) {
   ws_link *link = lua_touserdata(L, 1);
-  if (link->magic != MAGIC) return 0;
+  if (!link || lua_rawlen(L, 1) != sizeof *link || link->magic != MAGIC)
+    return 0;
   ws_connection *connection = link->connection;
   link->connection = NULL;
   if (connection) {
@@ -51,19 +62,11 @@ static int collect(lua_State *L) {
     ws_connection_close(connection, 1001, NULL, 0);
     ws_connection_release(connection);
   }
-  ws_request_free(link);
-  if (link->handlers) ws_handlers_unref(link->handlers, L);
-  link->handlers = NULL;
+  let_go(link, L);
   ws_memory_free(link->url);
   link->url = NULL;
   link->magic = 0;
   return 0;
-}
-
-static void unanchor(ws_link *link) {
-  int self = link->self;
-  link->self = LUA_NOREF;
-  luaL_unref(link->loop->gate.L, LUA_REGISTRYINDEX, self);
 }
 
 /* ------------------------------------------------------------- events */
@@ -142,7 +145,7 @@ static void on_drain(void *owner) {
 static void enter_open(lua_State *L, void *argument) {
   const telling *t = argument;
   ws_request_push_table(L, t->link); /* before the handler: it may be gone */
-  ws_request_free(t->link);
+  ws_request_free(t->link, L);
   if (!push_handler(L, t)) return;
   lua_pushvalue(L, 1);
   lua_call(L, 2, 0);
@@ -182,13 +185,13 @@ static void on_close(void *owner, unsigned code, const uint8_t *reason,
   telling t = {.handler = WS_HANDLER_CLOSE, .opcode = code, .data = reason,
                .len = len, .clean = clean};
   tell(link, enter_close, &t);
-  unanchor(link);
+  let_go(link, link->loop->gate.L);
 }
 
 static void on_gone(void *owner) {
   ws_link *link = owner;
   ws_request_gone(link);
-  unanchor(link);
+  let_go(link, link->loop->gate.L);
 }
 
 const ws_connection_events ws_link_events = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The Lua type ws.connection: the very object users hold. A link ties a
  * userdata to a connection of the core; while the connection lives the link
- * anchors the userdata, afterwards it belongs to the collector. */
+ * anchors the userdata, afterwards it belongs to the collector. User values of
+ * the object: [1] the state kept in Lua, [2] its set of handlers. */
 #pragma once
 #include "connection/connection.h"
 #include "lua/lua_handlers.h"
@@ -11,10 +12,10 @@ struct ws_lua_server;
 
 typedef struct ws_link {
   uint32_t magic;   /* proof against forged objects */
-  int self;         /* the anchor in the registry, or LUA_NOREF */
   ws_connection *connection; /* NULL before it is made */
   ws_lua_loop *loop;
-  ws_handlers *handlers;
+  ws_tie tie;
+  ws_handlers *handlers; /* used, until the last event: then NULL */
   struct ws_lua_server *server; /* NULL: a client's, or the server is gone */
   struct ws_lua_request *request; /* in lua_request.c, while one waits */
   char *url;        /* a client's; zero-terminated, own */
@@ -23,12 +24,9 @@ typedef struct ws_link {
 
 extern const ws_connection_events ws_link_events;
 
-/* Pushes a new object with its handlers referenced; not anchored, without a
- * connection. */
-ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, ws_handlers *handlers);
-
-/* Anchors the object at `index`, from now on held by its connection. */
-void ws_link_anchor(lua_State *L, ws_link *link, int index);
+/* Pushes a new object that uses the handlers at `handlers`; not tied, without
+ * a connection. */
+ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, int handlers);
 
 /* Pushes the object of a living link. */
 void ws_link_push(lua_State *L, const ws_link *link);

@@ -10,6 +10,37 @@
 
 #define TYPE "ws.loop"
 
+/* --------------------------------------------------------------- ties */
+
+void ws_tie_init(ws_tie *tie, void *owner,
+                 void (*cut)(ws_tie *tie, lua_State *L)) {
+  tie->next = tie->previous = NULL;
+  tie->cut = cut;
+  tie->owner = owner;
+  tie->anchor = LUA_NOREF;
+}
+
+void ws_tie_make(lua_State *L, ws_lua_loop *loop, ws_tie *tie, int index) {
+  lua_pushvalue(L, index);
+  tie->anchor = luaL_ref(L, LUA_REGISTRYINDEX);
+  tie->next = loop->ties;
+  if (tie->next) tie->next->previous = tie;
+  loop->ties = tie;
+}
+
+void ws_tie_drop(lua_State *L, ws_lua_loop *loop, ws_tie *tie) {
+  int anchor = tie->anchor;
+  if (anchor == LUA_NOREF) return;
+  if (tie->previous) tie->previous->next = tie->next;
+  else loop->ties = tie->next;
+  if (tie->next) tie->next->previous = tie->previous;
+  tie->next = tie->previous = NULL;
+  tie->anchor = LUA_NOREF;
+  luaL_unref(L, LUA_REGISTRYINDEX, anchor);
+}
+
+/* --------------------------------------------------------------- life */
+
 ws_lua_loop *ws_lua_check_loop(lua_State *L, int index) {
   ws_lua_loop *self = ws_lua_check(L, index, TYPE);
   if (!self->loop) luaL_error(L, "the loop is closed");
@@ -28,15 +59,15 @@ static void say_goodbye(ws_lua_loop *self) {
 static void shut(ws_lua_loop *self, lua_State *L) {
   if (!self->loop || ws_loop_turning(self->loop)) return;
   say_goodbye(self);
-  ws_lua_stop_timers(self, L);
   ws_hub_deinit(&self->hub);
+  while (self->ties) self->ties->cut(self->ties, L);
   ws_loop_free(self->loop);
   self->loop = NULL;
   ws_gate_deinit(&self->gate, L);
 }
 
 static int l_collect(lua_State *L) {
-  shut(lua_touserdata(L, 1), L);
+  shut(ws_lua_check(L, 1, TYPE), L);
   return 0;
 }
 
@@ -112,7 +143,7 @@ int ws_lua_new_loop(lua_State *L) {
   const ws_poller_kind *kind = name ? find_poller(name) : NULL;
   if (name && !kind)
     return ws_lua_failure(L, WS_EUNSUPPORTED, "no such poller here");
-  ws_lua_loop *self = ws_lua_object(L, TYPE, sizeof *self);
+  ws_lua_loop *self = ws_lua_object(L, TYPE, sizeof *self, 0);
   ws_gate_init(&self->gate, L);
   ws_loop *loop = NULL;
   int status = ws_loop_new(kind, &loop);

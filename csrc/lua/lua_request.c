@@ -26,15 +26,18 @@ static void set_slice(lua_State *L, const char *name, ws_slice value) {
 /* Pushes the name in lower case. */
 static void push_name(lua_State *L, ws_slice name) {
   char lower[128];
-  if (name.len > sizeof lower) {
-    ws_lua_push_slice(L, name);
-    return;
+  luaL_Buffer text;
+  luaL_buffinit(L, &text);
+  for (size_t done = 0; done < name.len; done += sizeof lower) {
+    size_t len = name.len - done;
+    if (len > sizeof lower) len = sizeof lower;
+    for (size_t i = 0; i < len; i++) {
+      char c = name.data[done + i];
+      lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
+    }
+    luaL_addlstring(&text, lower, len);
   }
-  for (size_t i = 0; i < name.len; i++) {
-    char c = name.data[i];
-    lower[i] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
-  }
-  lua_pushlstring(L, lower, name.len);
+  luaL_pushresult(&text);
 }
 
 /* Repeated headers are one list (RFC 9110 section 5.3), cookies apart. */
@@ -129,8 +132,8 @@ static void enter_judge(lua_State *L, void *argument) {
   ws_request_push_table(L, link);
   ws_lua_request *request = link->request;
   if (request->plain) {
-    lua_pushlstring(L, (const char *)request->body.data, request->body.len);
-    lua_setfield(L, -2, "body");
+    ws_slice body = {(const char *)request->body.data, request->body.len};
+    set_slice(L, "body", body);
     ws_buffer_deinit(&request->body);
   }
   lua_call(L, 2, 0);
@@ -219,7 +222,6 @@ void ws_request_gone(ws_link *link) {
   bool known = link->request && link->server;
   if (known && link->server->http_closed != LUA_NOREF)
     ws_gate_enter(&link->loop->gate, enter_gone, link);
-  ws_request_free(link);
 }
 
 void ws_request_push_table(lua_State *L, const ws_link *link) {
@@ -229,12 +231,11 @@ void ws_request_push_table(lua_State *L, const ws_link *link) {
     lua_pushnil(L);
 }
 
-void ws_request_free(ws_link *link) {
+void ws_request_free(ws_link *link, lua_State *L) {
   ws_lua_request *request = link->request;
   link->request = NULL;
   if (!request) return;
-  if (link->loop->gate.L)
-    luaL_unref(link->loop->gate.L, LUA_REGISTRYINDEX, request->table);
+  luaL_unref(L, LUA_REGISTRYINDEX, request->table);
   ws_buffer_deinit(&request->body);
   ws_memory_free(request);
 }
@@ -271,16 +272,24 @@ int ws_lua_refuse(lua_State *L) {
   return answered(L, status, "a header may not stand in the response");
 }
 
+/* On anything but a plain request raw bytes would break into the frames. */
+static bool is_plain(const ws_link *link) {
+  return link->request && link->request->plain;
+}
+
 int ws_lua_write_raw(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   ws_slice data = ws_lua_slice(L, 2);
-  int status = ws_connection_write(link->connection, data.data, data.len);
+  int status = WS_ECONNABORTED;
+  if (is_plain(link))
+    status = ws_connection_write(link->connection, data.data, data.len);
   if (status != WS_OK) return ws_lua_failure(L, status, NULL);
   lua_pushboolean(L, ws_connection_writable(link->connection));
   return 1;
 }
 
 int ws_lua_finish_raw(lua_State *L) {
-  ws_connection_finish(ws_link_check(L, 1)->connection);
+  ws_link *link = ws_link_check(L, 1);
+  if (is_plain(link)) ws_connection_finish(link->connection);
   return 0;
 }

@@ -20,7 +20,7 @@ void ws_request_push_table(lua_State *L, const ws_link *link);
 void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade);
 
 /* Forgets the request. */
-void ws_request_free(ws_link *link);
+void ws_request_free(ws_link *link, lua_State *L);
 
 /* conn:accept(protocol, headers), conn:refuse(status, body, headers),
  * conn:writeRaw(bytes), conn:finishRaw() */

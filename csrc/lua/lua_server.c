@@ -12,8 +12,28 @@
 #define TYPE "ws.server"
 
 static ws_lua_server *check(lua_State *L) {
-  return ws_lua_check(L, 1, TYPE);
+  ws_lua_server *self = ws_lua_check(L, 1, TYPE);
+  if (!self->server) luaL_error(L, "the server is gone");
+  return self;
 }
+
+static void forget(lua_State *L, int *function) {
+  luaL_unref(L, LUA_REGISTRYINDEX, *function);
+  *function = LUA_NOREF;
+}
+
+/* After the last event nothing of Lua's is held any more: a handler that
+ * knows the server would keep it alive for ever. */
+static void let_go(ws_lua_server *self, lua_State *L) {
+  forget(L, &self->judge);
+  forget(L, &self->http_closed);
+  forget(L, &self->closed);
+  if (self->handlers) ws_handlers_unuse(self->handlers, L);
+  self->handlers = NULL;
+  ws_tie_drop(L, self->loop, &self->tie);
+}
+
+static void cut(ws_tie *tie, lua_State *L) { let_go(tie->owner, L); }
 
 /* ------------------------------------------------------------- events */
 
@@ -26,8 +46,10 @@ typedef struct coming {
 static void enter_accept(lua_State *L, void *argument) {
   coming *in = argument;
   ws_lua_server *server = in->server;
-  ws_link *link = ws_link_new(L, server->loop, server->handlers);
-  ws_link_anchor(L, link, -1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, server->tie.anchor);
+  lua_getiuservalue(L, -1, 1);
+  ws_link *link = ws_link_new(L, server->loop, lua_gettop(L));
+  ws_tie_make(L, server->loop, &link->tie, lua_gettop(L));
   link->of_server = true;
   link->server = server;
   link->connection = in->connection;
@@ -50,9 +72,7 @@ static void on_closed(void *owner) {
   ws_lua_server *server = owner;
   if (server->closed != LUA_NOREF)
     ws_gate_enter(&server->loop->gate, enter_closed, server);
-  int self = server->self;
-  server->self = LUA_NOREF;
-  luaL_unref(server->loop->gate.L, LUA_REGISTRYINDEX, self);
+  let_go(server, server->loop->gate.L);
 }
 
 static const ws_server_events server_events = {on_accept, on_closed};
@@ -70,9 +90,12 @@ static void fill_options(lua_State *L, ws_server_options *options) {
   options->reuse_port = ws_lua_field_bool(L, 2, "reusePort", false);
 }
 
+/* The server is at [3]. */
 static void take_functions(lua_State *L, ws_lua_server *server) {
   lua_getfield(L, 2, "handlers");
-  server->handlers = ws_handlers_ref(ws_lua_check_handlers(L, -1));
+  server->handlers = ws_handlers_use(L, 4);
+  lua_pushvalue(L, 4);
+  lua_setiuservalue(L, 3, 1);
   lua_getfield(L, 2, "judge");
   server->judge = ws_lua_ref_function(L, -1, "judge");
   lua_getfield(L, 2, "httpClosed");
@@ -89,9 +112,10 @@ int ws_lua_listen(lua_State *L) {
   lua_settop(L, 2);
   ws_server_options options = {0};
   fill_options(L, &options);
-  ws_lua_server *self = ws_lua_object(L, TYPE, sizeof *self);
+  ws_lua_server *self = ws_lua_object(L, TYPE, sizeof *self, 1);
+  ws_tie_init(&self->tie, self, cut);
   self->loop = loop;
-  self->self = self->judge = self->http_closed = self->closed = LUA_NOREF;
+  self->judge = self->http_closed = self->closed = LUA_NOREF;
   take_functions(L, self);
   ws_connection_config *config = ws_lua_server_config(L, 2, &loop->hub);
   char why[256];
@@ -100,8 +124,7 @@ int ws_lua_listen(lua_State *L) {
                                 sizeof why);
   ws_connection_config_unref(config);
   if (status != WS_OK) return ws_lua_failure(L, status, why);
-  lua_pushvalue(L, 3);
-  self->self = luaL_ref(L, LUA_REGISTRYINDEX);
+  ws_tie_make(L, loop, &self->tie, 3);
   return 1;
 }
 
@@ -163,17 +186,13 @@ static void disown(const ws_lua_server *self) {
 }
 
 static int l_collect(lua_State *L) {
-  ws_lua_server *self = lua_touserdata(L, 1);
+  ws_lua_server *self = ws_lua_check(L, 1, TYPE);
   if (self->server) {
     disown(self);
     ws_server_release(self->server);
   }
   self->server = NULL;
-  luaL_unref(L, LUA_REGISTRYINDEX, self->judge);
-  luaL_unref(L, LUA_REGISTRYINDEX, self->http_closed);
-  luaL_unref(L, LUA_REGISTRYINDEX, self->closed);
-  if (self->handlers) ws_handlers_unref(self->handlers, L);
-  self->handlers = NULL;
+  let_go(self, L);
   return 0;
 }
 

@@ -7,8 +7,8 @@
 typedef struct ws_lua_server {
   ws_server *server;  /* NULL before it listens */
   ws_lua_loop *loop;
-  ws_handlers *handlers;
-  int self;           /* the anchor while it is not closed */
+  ws_tie tie;         /* until it is closed and all are gone */
+  ws_handlers *handlers; /* used until then; the set is the user value */
   int judge;          /* functions in the registry, or LUA_NOREF */
   int http_closed;
   int closed;

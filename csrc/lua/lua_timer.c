@@ -14,37 +14,28 @@ typedef struct ws_lua_timer {
   ws_timer timer;
   ws_task task; /* for a posted function */
   ws_lua_loop *loop;
-  struct ws_lua_timer *next, *previous;
+  ws_tie tie;   /* while it runs */
   uint64_t ms;
-  int function;
-  int self;     /* its own anchor, LUA_NOREF when it does not run */
+  int function; /* in the registry while it runs */
   bool repeats;
 } ws_lua_timer;
 
-static bool runs(const ws_lua_timer *t) { return t->self != LUA_NOREF; }
-
-static void unlink_timer(ws_lua_timer *t) {
-  if (t->previous) t->previous->next = t->next;
-  else t->loop->timers = t->next;
-  if (t->next) t->next->previous = t->previous;
-  t->next = t->previous = NULL;
-}
-
 static void stop(ws_lua_timer *t, lua_State *L) {
-  if (!runs(t)) return;
-  unlink_timer(t);
+  if (t->tie.anchor == LUA_NOREF) return;
   ws_loop_stop_timer(t->loop->loop, &t->timer);
   ws_loop_cancel(t->loop->loop, &t->task);
   ws_loop_release(t->loop->loop);
   luaL_unref(L, LUA_REGISTRYINDEX, t->function);
-  luaL_unref(L, LUA_REGISTRYINDEX, t->self);
-  t->function = t->self = LUA_NOREF;
+  t->function = LUA_NOREF;
+  ws_tie_drop(L, t->loop, &t->tie);
 }
+
+static void cut(ws_tie *tie, lua_State *L) { stop(tie->owner, L); }
 
 /* The function is fetched before the timer lets go of it. */
 static void call(lua_State *L, void *argument) {
   ws_lua_timer *t = argument;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, t->self); /* `t` lives through the call */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, t->tie.anchor); /* `t` lives through the call */
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->function);
   if (!t->repeats) stop(t, L);
   lua_call(L, 0, 0);
@@ -60,22 +51,19 @@ static void fire(void *owner) {
 static ws_lua_timer *new_timer(lua_State *L, int function) {
   ws_lua_loop *loop = ws_lua_check_loop(L, 1);
   luaL_checktype(L, function, LUA_TFUNCTION);
-  ws_lua_timer *t = ws_lua_object(L, TYPE, sizeof *t);
+  ws_lua_timer *t = ws_lua_object(L, TYPE, sizeof *t, 0);
+  ws_tie_init(&t->tie, t, cut);
   t->loop = loop;
-  t->function = t->self = LUA_NOREF;
   t->timer.fire = t->task.run = fire;
   t->timer.owner = t->task.owner = t;
   t->function = ws_lua_ref_function(L, function, "timer");
-  lua_pushvalue(L, -1);
-  t->self = luaL_ref(L, LUA_REGISTRYINDEX);
-  t->next = loop->timers;
-  if (t->next) t->next->previous = t;
-  loop->timers = t;
+  ws_tie_make(L, loop, &t->tie, -1);
   ws_loop_hold(loop->loop);
   return t;
 }
 
 int ws_lua_new_timer(lua_State *L) {
+  ws_lua_check_loop(L, 1);
   lua_Number ms = luaL_checknumber(L, 2);
   ws_lua_timer *t = new_timer(L, 4);
   t->ms = ms > 0 ? (ms < 1e15 ? (uint64_t)ms : (uint64_t)1e15) : 0;
@@ -93,10 +81,6 @@ int ws_lua_post(lua_State *L) {
   return 1;
 }
 
-void ws_lua_stop_timers(ws_lua_loop *loop, lua_State *L) {
-  while (loop->timers) stop(loop->timers, L);
-}
-
 static int l_stop(lua_State *L) {
   stop(ws_lua_check(L, 1, TYPE), L);
   return 0;
@@ -104,8 +88,7 @@ static int l_stop(lua_State *L) {
 
 static int l_collect(lua_State *L) {
   /* One that runs is anchored: this is the end of the state. */
-  ws_lua_timer *t = lua_touserdata(L, 1);
-  if (t->self != 0) stop(t, L);
+  stop(ws_lua_check(L, 1, TYPE), L);
   return 0;
 }
 

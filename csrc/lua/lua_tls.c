@@ -13,11 +13,12 @@ typedef struct box {
 
 ws_tls *ws_lua_check_tls(lua_State *L, int index) {
   box *b = ws_lua_check(L, index, TYPE);
+  if (!b->tls) luaL_error(L, "the TLS context is gone");
   return b->tls;
 }
 
 ws_tls *ws_lua_field_tls(lua_State *L, int table) {
-  lua_getfield(L, table, "tls");
+  ws_lua_field(L, table, "tls");
   ws_tls *tls = lua_isnil(L, -1) ? NULL : ws_lua_check_tls(L, -1);
   lua_pop(L, 1);
   return tls;
@@ -37,7 +38,7 @@ int ws_lua_new_tls(lua_State *L) {
   options.ciphers = ws_lua_field_slice(L, 1, "ciphers");
   options.min_version = ws_lua_field_slice(L, 1, "minVersion");
   options.pins = ws_lua_field_list(L, 1, "pins", &options.pin_count);
-  box *b = ws_lua_object(L, TYPE, sizeof *b);
+  box *b = ws_lua_object(L, TYPE, sizeof *b, 0);
   char why[512] = "";
   int status = ws_tls_new(&options, &b->tls, why, sizeof why);
   if (status != WS_OK)
@@ -55,7 +56,7 @@ static int l_add_name(lua_State *L) {
 }
 
 static int l_collect(lua_State *L) {
-  box *b = lua_touserdata(L, 1);
+  box *b = ws_lua_check(L, 1, TYPE);
   ws_tls_unref(b->tls);
   b->tls = NULL;
   return 0;

@@ -15,14 +15,16 @@ void ws_lua_type(lua_State *L, const char *name, const luaL_Reg *methods,
   lua_newtable(L);
   ws_setfuncs(L, methods);
   lua_setfield(L, -2, "__index");
-  lua_pushcfunction(L, gc);
-  lua_setfield(L, -2, "__gc");
+  if (gc) {
+    lua_pushcfunction(L, gc);
+    lua_setfield(L, -2, "__gc");
+  }
   lua_pushboolean(L, 0);
   lua_setfield(L, -2, "__metatable");
 }
 
-void *ws_lua_object(lua_State *L, const char *name, size_t size) {
-  void *object = lua_newuserdatauv(L, size, 1);
+void *ws_lua_object(lua_State *L, const char *name, size_t size, int values) {
+  void *object = lua_newuserdatauv(L, size, values);
   memset(object, 0, size);
   luaL_getmetatable(L, name);
   lua_setmetatable(L, -2);
@@ -75,9 +77,15 @@ static int wrong_field(lua_State *L, const char *name, const char *expected) {
                       name, expected, luaL_typename(L, -1));
 }
 
+void ws_lua_field(lua_State *L, int table, const char *name) {
+  table = lua_absindex(L, table);
+  lua_pushstring(L, name);
+  lua_rawget(L, table);
+}
+
 ws_slice ws_lua_field_slice(lua_State *L, int table, const char *name) {
   ws_slice slice = {NULL, 0};
-  lua_getfield(L, table, name);
+  ws_lua_field(L, table, name);
   if (lua_type(L, -1) == LUA_TSTRING)
     slice.data = lua_tolstring(L, -1, &slice.len);
   else if (!lua_isnil(L, -1))
@@ -88,7 +96,7 @@ ws_slice ws_lua_field_slice(lua_State *L, int table, const char *name) {
 
 uint64_t ws_lua_field_size(lua_State *L, int table, const char *name,
                            uint64_t otherwise) {
-  lua_getfield(L, table, name);
+  ws_lua_field(L, table, name);
   if (!lua_isnil(L, -1)) {
     if (!ws_is_integral(L, -1, 0, 9007199254740992.0))
       wrong_field(L, name, "a whole number, not negative");
@@ -100,7 +108,7 @@ uint64_t ws_lua_field_size(lua_State *L, int table, const char *name,
 
 bool ws_lua_field_bool(lua_State *L, int table, const char *name,
                        bool otherwise) {
-  lua_getfield(L, table, name);
+  ws_lua_field(L, table, name);
   if (lua_isboolean(L, -1)) otherwise = lua_toboolean(L, -1);
   else if (!lua_isnil(L, -1)) wrong_field(L, name, "a boolean");
   lua_pop(L, 1);
@@ -120,7 +128,7 @@ static ws_slice list_item(lua_State *L, int list, size_t n) {
 
 const ws_slice *ws_lua_field_list(lua_State *L, int table, const char *name,
                                   size_t *count) {
-  lua_getfield(L, table, name);
+  ws_lua_field(L, table, name);
   *count = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
   if (!lua_istable(L, -1) && !lua_isnil(L, -1))
     wrong_field(L, name, "a list of strings");
@@ -148,9 +156,10 @@ const ws_header *ws_lua_headers(lua_State *L, int index, size_t *count) {
 
 unsigned ws_lua_opcode(lua_State *L, int index) {
   if (lua_isnoneornil(L, index)) return WS_TEXT;
-  const char *name = lua_tostring(L, index);
-  if (name && strcmp(name, "text") == 0) return WS_TEXT;
-  if (name && strcmp(name, "binary") == 0) return WS_BINARY;
+  size_t len = 0;
+  const char *name = lua_tolstring(L, index, &len);
+  if (len == 4 && memcmp(name, "text", len) == 0) return WS_TEXT;
+  if (len == 6 && memcmp(name, "binary", len) == 0) return WS_BINARY;
   ws_lua_raise(L, "TypeError", "\"text\" or \"binary\" expected, got %s",
                name ? name : luaL_typename(L, index));
   return 0;

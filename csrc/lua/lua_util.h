@@ -12,13 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Makes the metatable of a type with its methods and __gc, and leaves it on
- * the stack. `name` is "ws.loop" and so on; __index is the method table. */
+/* Makes the metatable of a type with its methods and __gc (NULL: none), and
+ * leaves it on the stack. `name` is "ws.loop" and so on; __index is the method
+ * table. */
 void ws_lua_type(lua_State *L, const char *name, const luaL_Reg *methods,
                  lua_CFunction gc);
 
-/* Pushes a zeroed object of the type. */
-void *ws_lua_object(lua_State *L, const char *name, size_t size);
+/* Pushes a zeroed object of the type with so many user values, all nil. */
+void *ws_lua_object(lua_State *L, const char *name, size_t size, int values);
 
 /* The object at `index`, or raises "TypeError: ...". */
 void *ws_lua_check(lua_State *L, int index, const char *name);
@@ -34,9 +35,12 @@ int ws_lua_failure(lua_State *L, int status, const char *message);
  * TypeError for anything else. */
 ws_slice ws_lua_slice(lua_State *L, int index);
 
-/* Fields of the table at `table`; a missing field gives the default. Wrong
- * types raise TypeError naming the field. Strings stay anchored in the
- * table. */
+/* Pushes a field of the table at `table` without its metamethods: what those
+ * compute would be anchored nowhere. */
+void ws_lua_field(lua_State *L, int table, const char *name);
+
+/* The same as a value; a missing field gives the default. Wrong types raise
+ * TypeError naming the field. Strings stay anchored in the table. */
 ws_slice ws_lua_field_slice(lua_State *L, int table, const char *name);
 uint64_t ws_lua_field_size(lua_State *L, int table, const char *name,
                            uint64_t otherwise);

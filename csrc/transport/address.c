@@ -7,14 +7,16 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
 _Static_assert(sizeof(struct sockaddr_un) <= 128, "a path fits");
 _Static_assert(sizeof(struct sockaddr_in6) <= 128, "an address fits");
+_Static_assert(sizeof((struct sockaddr_un *)0)->sun_path < WS_ADDRESS_TEXT,
+               "a path's text fits");
 
 static void store(ws_address *address, const void *from, size_t len) {
   memset(address, 0, sizeof *address);
@@ -32,15 +34,22 @@ static bool parse_v4(ws_address *address, const char *text, uint16_t port) {
   return true;
 }
 
+static bool parse_digits(const char *digits, uint32_t *number) {
+  uint64_t value = 0;
+  if (*digits == '\0') return false;
+  for (; *digits != '\0'; digits++) {
+    if (*digits < '0' || *digits > '9') return false;
+    value = value * 10 + (uint64_t)(*digits - '0');
+    if (value > UINT32_MAX) return false;
+  }
+  *number = (uint32_t)value;
+  return true;
+}
+
 /* A zone is an interface's name or number, RFC 4007 section 11. */
 static bool parse_zone(const char *zone, uint32_t *index) {
   *index = if_nametoindex(zone);
-  if (*index != 0) return true;
-  char *end;
-  unsigned long number = strtoul(zone, &end, 10);
-  if (end == zone || *end != '\0' || number > UINT32_MAX) return false;
-  *index = (uint32_t)number;
-  return true;
+  return *index != 0 || parse_digits(zone, index);
 }
 
 static bool parse_v6(ws_address *address, char *text, uint16_t port) {
@@ -107,6 +116,17 @@ static void text_v6(const ws_address *address, char *text) {
            (unsigned)in.sin6_scope_id);
 }
 
+/* The system may count a NUL behind a path that fills its place: the length
+ * of somebody else's address can be more than the struct has. */
+static void text_path(const ws_address *address, char *text) {
+  const size_t before = offsetof(struct sockaddr_un, sun_path);
+  const size_t most = sizeof((struct sockaddr_un *)0)->sun_path;
+  size_t len = address->len > before ? address->len - before : 0;
+  if (len > most) len = most;
+  snprintf(text, WS_ADDRESS_TEXT, "%.*s", (int)len,
+           (const char *)address->sockaddr.bytes + before);
+}
+
 void ws_address_text(const ws_address *address, char text[WS_ADDRESS_TEXT]) {
   text[0] = '\0';
   int family = family_of(address);
@@ -117,9 +137,6 @@ void ws_address_text(const ws_address *address, char text[WS_ADDRESS_TEXT]) {
     memcpy(&in, address->sockaddr.bytes, sizeof in);
     inet_ntop(AF_INET, &in.sin_addr, text, INET_ADDRSTRLEN);
   } else if (family == AF_UNIX) {
-    struct sockaddr_un un;
-    memset(&un, 0, sizeof un);
-    memcpy(&un, address->sockaddr.bytes, address->len);
-    snprintf(text, WS_ADDRESS_TEXT, "%.107s", un.sun_path);
+    text_path(address, text);
   }
 }

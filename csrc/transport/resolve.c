@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 
 #define THREADS_MOST 8
-#define NAME_MOST 253
+#define NAME_MOST 253 /* RFC 1035 section 2.3.4, as text, without a last dot */
 
 typedef struct question {
   struct question *next;
@@ -25,7 +25,7 @@ typedef struct question {
   int family;
   uint16_t port;
   ws_lookup *lookup; /* where the answer goes */
-  char host[NAME_MOST + 1];
+  char host[NAME_MOST + 2]; /* a last dot and NUL */
 } question;
 
 /* One answered or to be answered, with the handle it is known by. */
@@ -105,14 +105,28 @@ static int ask(const question *q, int flags, struct addrinfo **list) {
   return getaddrinfo(q->host, port, &hints, list);
 }
 
+/* For this one ::1 is wanted though no IPv6 address but ::1 is configured. */
+static bool is_localhost(const char *host) {
+  ws_slice name = ws_slice_of(host);
+  if (name.len > 0 && name.data[name.len - 1] == '.') name.len--;
+  return ws_slice_equal_nocase(name, ws_slice_of("localhost"));
+}
+
+static int status_of(int result) {
+  if (result == EAI_MEMORY) return WS_ENOMEM;
+  return result == EAI_SYSTEM ? WS_ESYSTEM : WS_ENOTFOUND;
+}
+
 static void resolve(const question *q, ws_lookup *lookup) {
   struct addrinfo *list = NULL;
+  int flags = is_localhost(q->host) ? 0 : AI_ADDRCONFIG;
+  int result = ask(q, flags, &list);
   /* A host with nothing but loopback has no "configured" family. */
-  int result = ask(q, AI_ADDRCONFIG, &list);
-  if (result != 0 && result != EAI_AGAIN && result != EAI_MEMORY)
+  if (flags != 0 && result != 0 && result != EAI_AGAIN &&
+      result != EAI_MEMORY)
     result = ask(q, 0, &list);
   if (result != 0) {
-    lookup->status = result == EAI_MEMORY ? WS_ENOMEM : WS_ENOTFOUND;
+    lookup->status = status_of(result);
     lookup->why = gai_strerror(result);
     return;
   }
@@ -217,6 +231,13 @@ ws_fd ws_resolver_fd(const ws_resolver *resolver) {
   return resolver->desk->wake[0];
 }
 
+/* A name that cannot be one is answered without asking. */
+static bool is_name(ws_slice host) {
+  size_t len = host.len;
+  if (len > 0 && host.data[len - 1] == '.') len--;
+  return len > 0 && len <= NAME_MOST && !memchr(host.data, 0, host.len);
+}
+
 static question *write_question(ws_slice host, uint16_t port, int family,
                                 void *owner, uint64_t handle) {
   question *q = ws_memory_new(sizeof *q);
@@ -231,28 +252,20 @@ static question *write_question(ws_slice host, uint16_t port, int family,
   q->lookup = &a->lookup;
   q->port = port;
   q->family = family;
-  size_t len = host.len < NAME_MOST ? host.len : NAME_MOST;
-  memcpy(q->host, host.data, len);
+  if (is_name(host)) /* else it stays empty */
+    memcpy(q->host, host.data, host.len);
   return q;
-}
-
-/* A name that cannot be one is answered without asking. */
-static bool is_name(ws_slice host) {
-  size_t len = host.len;
-  if (len > 0 && host.data[len - 1] == '.') len--;
-  return len > 0 && host.len <= NAME_MOST && !memchr(host.data, 0, host.len);
 }
 
 int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
                       int family, void *owner, uint64_t *handle) {
   desk *d = resolver->desk;
   *handle = ++resolver->handles;
-  bool name = is_name(host);
   question *q = write_question(host, port, family, owner, *handle);
   if (!q) return WS_ENOMEM;
   int status = WS_OK;
   pthread_mutex_lock(&d->lock);
-  if (name) {
+  if (q->host[0] != '\0') {
     q->next = NULL;
     *d->last = q;
     question **place = d->last;

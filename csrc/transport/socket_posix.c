@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #ifndef MSG_NOSIGNAL
@@ -31,6 +30,7 @@ static int switch_on(ws_fd fd, int level, int option, bool on) {
   return ws_system_error(errno);
 }
 
+#ifndef SOCK_CLOEXEC
 /* Non-blocking, closed on exec, silent. */
 static int prepare(ws_fd fd) {
   int flags = fcntl(fd, F_GETFL);
@@ -43,6 +43,7 @@ static int prepare(ws_fd fd) {
   return WS_OK;
 #endif
 }
+#endif
 
 static int open_socket(int family, ws_fd *fd) {
 #ifdef SOCK_CLOEXEC
@@ -91,17 +92,19 @@ int ws_socket_connected(ws_fd fd) {
   return WS_OK;
 }
 
-/* A path nobody answers on any more may be taken over. */
+/* A path nobody answers on any more may be taken over. Only "refused" says so:
+ * a server whose queue is full answers EAGAIN. */
 static bool is_stale(const ws_address *address) {
-  struct sockaddr_un un;
+  char path[WS_ADDRESS_TEXT];
   struct stat info;
-  memset(&un, 0, sizeof un);
-  memcpy(&un, address->sockaddr.bytes, address->len);
-  if (stat(un.sun_path, &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
   ws_fd fd;
-  int status = ws_socket_connect(address, &fd);
-  if (fd != WS_FD_NONE) close(fd);
-  return status == WS_ECONNREFUSED;
+  ws_address_text(address, path);
+  if (stat(path, &info) != 0 || !S_ISSOCK(info.st_mode)) return false;
+  if (open_socket(AF_UNIX, &fd) != WS_OK) return false;
+  bool refused = connect(fd, sockaddr_of(address), address->len) != 0 &&
+                 errno == ECONNREFUSED;
+  close(fd);
+  return refused;
 }
 
 static int bind_to(ws_fd fd, const ws_address *address) {
@@ -226,6 +229,11 @@ bool ws_socket_peer(ws_fd fd, ws_address *address) {
 }
 
 int ws_socket_pair(ws_fd pair[2]) {
+#ifdef SOCK_CLOEXEC
+  const int type = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  if (socketpair(AF_UNIX, type, 0, pair) == 0) return WS_OK;
+  return ws_system_error(errno);
+#else
   if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) != 0)
     return ws_system_error(errno);
   int status = prepare(pair[0]);
@@ -234,14 +242,14 @@ int ws_socket_pair(ws_fd pair[2]) {
   close(pair[0]);
   close(pair[1]);
   return status;
+#endif
 }
 
 void ws_socket_unlink(const ws_address *address) {
   if (address->len == 0 || ws_address_family(address) != 0) return;
-  struct sockaddr_un un;
-  memset(&un, 0, sizeof un);
-  memcpy(&un, address->sockaddr.bytes, address->len);
-  if (un.sun_path[0]) unlink(un.sun_path);
+  char path[WS_ADDRESS_TEXT];
+  ws_address_text(address, path);
+  if (path[0] != '\0') unlink(path);
 }
 
 ws_fd ws_socket_spare(void) {

@@ -7,10 +7,14 @@
 #include "bytes/status.h"
 #include "check.h"
 
+#include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
 
 /* A name server of our own: it answers "n<number>" with 127.0.0.<number>,
  * holds back names that begin with "wait" until the gate opens, and counts how
@@ -20,11 +24,19 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool gate_open;
 static int asking, most_asking;
 static atomic_int answered;
+static char last_host[300]; /* what was asked last */
+static int last_family;
+static bool signals_reach_it;
 
 static void answer(const char *host, uint16_t port, int family,
                    ws_lookup *lookup) {
-  (void)family;
+  sigset_t blocked;
+  pthread_sigmask(SIG_SETMASK, NULL, &blocked);
   pthread_mutex_lock(&lock);
+  snprintf(last_host, sizeof last_host, "%s", host);
+  last_family = family;
+  if (!sigismember(&blocked, SIGALRM) || !sigismember(&blocked, SIGINT))
+    signals_reach_it = true;
   if (++asking > most_asking) most_asking = asking;
   pthread_cond_broadcast(&changed);
   while (strncmp(host, "wait", 4) == 0 && !gate_open)
@@ -48,8 +60,14 @@ static void set_gate(bool open) {
 }
 
 static void wait_until_asking(int count) {
+  struct timespec end;
+  clock_gettime(CLOCK_REALTIME, &end);
+  end.tv_sec += 5;
   pthread_mutex_lock(&lock);
-  while (asking < count) pthread_cond_wait(&changed, &lock);
+  while (asking < count &&
+         pthread_cond_timedwait(&changed, &lock, &end) == 0)
+    continue;
+  CHECK_INT(asking, count);
   pthread_mutex_unlock(&lock);
 }
 
@@ -95,6 +113,79 @@ TEST(the_system_knows_localhost) {
   ws_resolver_free(resolver);
 }
 
+static bool holds(const ws_lookup *lookup, const struct addrinfo *info) {
+  for (size_t i = 0; i < lookup->count; i++)
+    if (lookup->addresses[i].len == info->ai_addrlen &&
+        memcmp(lookup->addresses[i].sockaddr.bytes, info->ai_addr,
+               info->ai_addrlen) == 0)
+      return true;
+  return false;
+}
+
+/* Also ::1, on a host whose only IPv6 address it is: a server may listen on
+ * that one. */
+TEST(localhost_is_all_that_the_system_says) {
+  static const char *const names[] = {"localhost", "LocalHost"};
+  ws_resolver *resolver = ws_resolver_new();
+  for (size_t i = 0; i < 2; i++) {
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+    CHECK_INT(getaddrinfo(names[i], "80", &hints, &list), 0);
+    ask(resolver, names[i], NULL);
+    ws_lookup *lookup = next(resolver);
+    CHECK(lookup && lookup->status == WS_OK);
+    for (struct addrinfo *one = list; one && lookup; one = one->ai_next)
+      CHECK(holds(lookup, one));
+    ws_lookup_free(lookup);
+    freeaddrinfo(list);
+  }
+  ws_resolver_free(resolver);
+}
+
+static ws_lookup *look_up(ws_resolver *resolver, const char *host,
+                          int family) {
+  uint64_t handle;
+  CHECK_INT(ws_resolver_start(resolver, ws_slice_of(host), 8080, family, NULL,
+                              &handle),
+            WS_OK);
+  return next(resolver);
+}
+
+TEST(literals_are_answered_too) {
+  static const struct {
+    const char *host;
+    int family;
+    bool good;
+  } cases[] = {{"127.0.0.1", 0, true},  {"127.0.0.1", 4, true},
+               {"127.0.0.1", 6, false}, {"::1", 0, true},
+               {"::1", 6, true},        {"::1", 4, false}};
+  ws_resolver *resolver = ws_resolver_new();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ws_lookup *lookup = look_up(resolver, cases[i].host, cases[i].family);
+    char text[WS_ADDRESS_TEXT] = "";
+    CHECK_INT(lookup->status, cases[i].good ? WS_OK : WS_ENOTFOUND);
+    CHECK_INT(lookup->count, cases[i].good);
+    if (lookup->count) ws_address_text(&lookup->addresses[0], text);
+    CHECK(strcmp(text, cases[i].good ? cases[i].host : "") == 0);
+    CHECK(cases[i].good || lookup->why != NULL);
+    if (lookup->count)
+      CHECK_INT(ws_address_port(&lookup->addresses[0]), 8080);
+    ws_lookup_free(lookup);
+  }
+  ws_resolver_free(resolver);
+}
+
+/* RFC 6761 section 6.4: no name server knows it, and none need be asked. */
+TEST(a_name_that_cannot_be) {
+  ws_resolver *resolver = ws_resolver_new();
+  ws_lookup *lookup = look_up(resolver, "name.invalid", 0);
+  CHECK(lookup && (lookup->status == WS_ENOTFOUND ||
+                   lookup->status == WS_ESYSTEM));
+  CHECK(lookup && lookup->count == 0);
+  CHECK(lookup && lookup->why && *lookup->why);
+  ws_lookup_free(lookup);
+  ws_resolver_free(resolver);
+}
+
 TEST(one_family_only) {
   ws_resolver *resolver = ws_resolver_new();
   uint64_t handle;
@@ -111,21 +202,117 @@ TEST(what_cannot_be_a_name_is_not_asked_for) {
   char longer[260];
   memset(longer, 'a', sizeof longer);
   const ws_slice hosts[] = {
-      {"", 0}, {".", 1}, {"a\0b", 3}, {longer, sizeof longer}};
+      {NULL, 0},     {"", 0},        {".", 1},
+      {"a\0b", 3},   {"localhost", 10}, {longer, 254},
+      {longer, 255}, {longer, sizeof longer}};
   ws_resolver *resolver = ws_resolver_new();
   uint64_t handle;
+  ws_resolver_replace(answer); /* would say yes to some */
+  atomic_store(&answered, 0);
   for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
     ws_resolver_start(resolver, hosts[i], 1, 0, NULL, &handle);
     ws_lookup *lookup = next(resolver);
     CHECK(lookup && lookup->status == WS_ENOTFOUND);
+    CHECK(lookup && lookup->why && lookup->count == 0);
     ws_lookup_free(lookup);
   }
+  CHECK_INT(atomic_load(&answered), 0);
+  ws_resolver_replace(NULL);
   ws_resolver_free(resolver);
 }
 
-TEST(many_at_once_each_gets_its_own) {
+/* RFC 1035 section 2.3.4: 253 bytes as text, the root's dot not counted. */
+TEST(the_longest_names_are_asked_for_whole) {
+  static const size_t lengths[] = {1, 252, 253, 254};
   ws_resolver_replace(answer);
   ws_resolver *resolver = ws_resolver_new();
+  for (size_t i = 0; i < 4; i++) {
+    char name[256] = {0};
+    size_t len = lengths[i];
+    char *inside = (char *)check_guarded(len); /* no NUL follows */
+    memset(name, 'n', len);
+    if (len == 254) name[253] = '.';
+    memcpy(inside, name, len);
+    uint64_t handle;
+    CHECK_INT(ws_resolver_start(resolver, (ws_slice){inside, len}, 1, 6, NULL,
+                                &handle),
+              WS_OK);
+    ws_lookup *lookup = next(resolver);
+    CHECK(lookup && !lookup->why); /* it was asked for */
+    CHECK(strcmp(last_host, name) == 0);
+    CHECK_INT(last_family, 6);
+    ws_lookup_free(lookup);
+  }
+  ws_resolver_free(resolver);
+  CHECK(all_given_back());
+}
+
+static bool is_readable(ws_resolver *resolver, int ms) {
+  struct pollfd p = {ws_resolver_fd(resolver), POLLIN, 0};
+  return poll(&p, 1, ms) == 1;
+}
+
+/* Readable until the last answer is taken, then not: a loop that watches it
+ * neither misses one nor spins. */
+TEST(the_descriptor_tells) {
+  ws_resolver *resolver = ws_resolver_new();
+  CHECK(!is_readable(resolver, 0));
+  CHECK(ws_resolver_next(resolver) == NULL);
+  for (int round = 0; round < 3; round++) {
+    int before = atomic_load(&answered);
+    for (int i = 0; i < 5; i++) ask(resolver, "n1", NULL);
+    for (int i = 0; i < 5; i++) {
+      CHECK(is_readable(resolver, 5000));
+      ws_lookup_free(next(resolver));
+    }
+    CHECK_INT(atomic_load(&answered), before + 5);
+    CHECK(ws_resolver_next(resolver) == NULL);
+    CHECK(!is_readable(resolver, 0));
+  }
+  ws_resolver_cancel(resolver, ask(resolver, "n1", NULL));
+  CHECK(is_readable(resolver, 5000)); /* for nothing, once */
+  CHECK(ws_resolver_next(resolver) == NULL);
+  CHECK(!is_readable(resolver, 0));
+  ws_resolver_free(resolver);
+  CHECK(all_given_back());
+}
+
+/* A signal is for the program's own threads. */
+TEST(signals_do_not_reach_the_threads) {
+  ws_resolver *resolver = ws_resolver_new();
+  sigset_t before, after;
+  pthread_sigmask(SIG_SETMASK, NULL, &before);
+  ask(resolver, "n1", NULL);
+  ws_lookup_free(next(resolver));
+  pthread_sigmask(SIG_SETMASK, NULL, &after);
+  CHECK(!signals_reach_it);
+  for (int one = 1; one < 32; one++)
+    CHECK_INT(sigismember(&after, one), sigismember(&before, one));
+  ws_resolver_free(resolver);
+  CHECK(all_given_back());
+}
+
+TEST(eight_ask_at_once_more_wait) {
+  ws_resolver *resolver = ws_resolver_new();
+  set_gate(false);
+  most_asking = 0;
+  for (int i = 0; i < 30; i++) ask(resolver, "wait1", NULL);
+  wait_until_asking(8);
+  CHECK(ws_resolver_next(resolver) == NULL);
+  set_gate(true);
+  for (int i = 0; i < 30; i++) {
+    ws_lookup *lookup = next(resolver);
+    CHECK(lookup && lookup->status == WS_OK);
+    ws_lookup_free(lookup);
+  }
+  CHECK_INT(most_asking, 8);
+  ws_resolver_free(resolver);
+  CHECK(all_given_back());
+}
+
+TEST(many_at_once_each_gets_its_own) {
+  ws_resolver *resolver = ws_resolver_new();
+  most_asking = 0;
   static int owners[200];
   char name[16];
   for (int i = 0; i < 200; i++) {
@@ -212,6 +399,94 @@ TEST(going_away_waits_for_nobody) {
   CHECK(all_given_back());
 }
 
+/* Some are being asked for, some wait, some are answered but not taken. */
+TEST(going_away_in_the_middle_of_all) {
+  set_gate(false);
+  ws_resolver *resolver = ws_resolver_new();
+  ask(resolver, "n1", NULL);
+  CHECK(is_readable(resolver, 5000));
+  for (int i = 0; i < 20; i++) ask(resolver, "wait1", NULL);
+  wait_until_asking(8);
+  int before = atomic_load(&answered);
+  ws_resolver_free(resolver);
+  set_gate(true);
+  CHECK(all_given_back());
+  CHECK_INT(atomic_load(&answered), before + 8); /* no thread took another */
+}
+
+TEST(many_that_come_and_go) {
+  set_gate(true);
+  for (int i = 0; i < 100; i++) {
+    ws_resolver *resolver = ws_resolver_new();
+    CHECK(resolver != NULL);
+    if (!resolver) break;
+    ask(resolver, "n1", NULL);
+    uint64_t second = ask(resolver, "n2", NULL);
+    if (i % 3 == 0) ws_resolver_cancel(resolver, second);
+    if (i % 2 == 0) ws_lookup_free(next(resolver));
+    ws_resolver_free(resolver);
+  }
+  CHECK(all_given_back());
+}
+
+/* An answer is whoever's who took it. */
+TEST(an_answer_outlives_its_resolver) {
+  ws_resolver *resolver = ws_resolver_new();
+  uint64_t handle = ask(resolver, "n7", NULL);
+  ws_lookup *lookup = next(resolver);
+  ws_resolver_cancel(resolver, handle); /* too late */
+  ws_resolver_free(resolver);
+  char text[WS_ADDRESS_TEXT];
+  ws_address_text(&lookup->addresses[0], text);
+  CHECK(strcmp(text, "127.0.0.7") == 0);
+  ws_lookup_free(lookup);
+  CHECK(all_given_back());
+}
+
+#ifdef __GLIBC__
+/* Stacks as large as this are not to be had. */
+static void set_threads(bool possible, size_t usual) {
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes,
+                            possible ? usual : (size_t)1 << 46);
+  CHECK_INT(pthread_setattr_default_np(&attributes), 0);
+  pthread_attr_destroy(&attributes);
+}
+
+TEST(without_threads) {
+  size_t usual, live = ws_memory_live();
+  pthread_attr_t attributes;
+  pthread_getattr_default_np(&attributes);
+  pthread_attr_getstacksize(&attributes, &usual);
+  pthread_attr_destroy(&attributes);
+  ws_resolver *resolver = ws_resolver_new();
+  uint64_t handle;
+  set_threads(false, usual);
+  for (int i = 0; i < 2; i++)
+    CHECK_INT(ws_resolver_start(resolver, ws_slice_of("n1"), 1, 0, NULL,
+                                &handle),
+              WS_ESYSTEM);
+  set_threads(true, usual);
+  set_gate(false);
+  ask(resolver, "wait1", NULL);
+  wait_until_asking(1);
+  set_threads(false, usual);
+  ask(resolver, "n1", NULL); /* the one that there is gets to it */
+  set_threads(true, usual);
+  set_gate(true);
+  for (int i = 0; i < 2; i++) {
+    ws_lookup *lookup = next(resolver);
+    CHECK(lookup && lookup->status == WS_OK);
+    ws_lookup_free(lookup);
+  }
+  CHECK(ws_resolver_next(resolver) == NULL); /* the failed left nothing */
+  ws_resolver_free(resolver);
+  CHECK(all_given_back());
+  CHECK_INT(ws_memory_live(), live);
+}
+#endif
+
 TEST(without_memory) {
   size_t live = ws_memory_live();
   for (uint64_t n = 1; n <= 2; n++) {
@@ -233,12 +508,25 @@ TEST(without_memory) {
 
 int main(void) {
   RUN(the_system_knows_localhost);
+  RUN(localhost_is_all_that_the_system_says);
+  RUN(literals_are_answered_too);
+  RUN(a_name_that_cannot_be);
   RUN(one_family_only);
   RUN(what_cannot_be_a_name_is_not_asked_for);
+  RUN(the_longest_names_are_asked_for_whole); /* from here on ours answers */
+  RUN(the_descriptor_tells);
+  RUN(signals_do_not_reach_the_threads);
+  RUN(eight_ask_at_once_more_wait);
   RUN(many_at_once_each_gets_its_own);
   RUN(a_slow_name_holds_up_no_other);
   RUN(cancelled_in_every_state);
   RUN(going_away_waits_for_nobody);
+  RUN(going_away_in_the_middle_of_all);
+  RUN(many_that_come_and_go);
+  RUN(an_answer_outlives_its_resolver);
+#ifdef __GLIBC__
+  RUN(without_threads);
+#endif
   RUN(without_memory);
   return check_done();
 }

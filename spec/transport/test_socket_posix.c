@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's sockets: what every call says in each of its cases. */
+/* The system's sockets: what every call says in each of its cases. Those with
+ * a path are in test_socket_unix.c. */
 #include "bytes/status.h"
 #include "check.h"
 #include "transport/socket.h"
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/time.h>
 
 static bool wait_for(ws_fd fd, short events) {
   struct pollfd p = {fd, events, 0};
@@ -85,14 +88,22 @@ TEST(talks_over_ipv6) { talk_over("::1", 6); }
 
 TEST(does_not_block_and_is_not_inherited) {
   ws_fd pair[2], more[2];
+  ws_address where;
   tcp_pair("127.0.0.1", pair);
   CHECK_INT(ws_socket_pair(more), WS_OK);
-  ws_fd all[] = {pair[0], pair[1], more[0], more[1]};
-  for (size_t i = 0; i < 4; i++) {
+  ws_fd listener = listener_on("127.0.0.1", &where);
+  ws_fd all[] = {pair[0], pair[1], more[0], more[1], listener};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     CHECK(fcntl(all[i], F_GETFL) & O_NONBLOCK);
     CHECK(fcntl(all[i], F_GETFD) & FD_CLOEXEC);
     ws_socket_close(all[i]);
   }
+}
+
+TEST(the_spare_is_not_inherited) {
+  ws_fd spare = ws_socket_spare();
+  CHECK(fcntl(spare, F_GETFD) & FD_CLOEXEC);
+  ws_socket_close(spare);
 }
 
 TEST(gathers) {
@@ -107,6 +118,44 @@ TEST(gathers) {
   char data[100];
   CHECK_INT(ws_socket_read(pair[1], data, sizeof data), WS_SOCKET_GATHER);
   CHECK(data[0] == 'a' && data[1] == 'b' && data[63] == 'b');
+  ws_socket_close(pair[0]);
+  ws_socket_close(pair[1]);
+}
+
+/* More than fits is taken in part, and what was taken arrives in order. */
+TEST(a_short_write) {
+  enum { SIZE = 16 << 20 };
+  ws_fd pair[2];
+  tcp_pair("127.0.0.1", pair);
+  uint8_t *data = malloc(SIZE), *got = malloc(SIZE);
+  for (size_t i = 0; i < SIZE; i++) data[i] = (uint8_t)(i * 7 >> 3);
+  ws_slice slices[] = {{(char *)data, 3}, {NULL, 0},
+                       {(char *)data + 3, SIZE - 3}};
+  ptrdiff_t wrote = ws_socket_write(pair[0], slices, 3);
+  CHECK(wrote > 3 && wrote < SIZE);
+  size_t have = 0;
+  while (have < (size_t)wrote && wait_for(pair[1], POLLIN)) {
+    ptrdiff_t len = ws_socket_read(pair[1], got + have, SIZE - have);
+    if (len <= 0) break;
+    have += (size_t)len;
+  }
+  CHECK_INT(have, wrote);
+  CHECK(memcmp(data, got, have) == 0);
+  CHECK_INT(ws_socket_read(pair[1], got, 1), WS_EAGAIN);
+  free(data);
+  free(got);
+  ws_socket_close(pair[0]);
+  ws_socket_close(pair[1]);
+}
+
+TEST(writing_nothing) {
+  ws_fd pair[2];
+  ws_slice empty[2] = {{NULL, 0}, {"", 0}};
+  char byte;
+  CHECK_INT(ws_socket_pair(pair), WS_OK);
+  for (size_t count = 0; count <= 2; count++)
+    CHECK_INT(ws_socket_write(pair[0], empty, count), 0);
+  CHECK_INT(ws_socket_read(pair[1], &byte, 1), WS_EAGAIN);
   ws_socket_close(pair[0]);
   ws_socket_close(pair[1]);
 }
@@ -130,8 +179,104 @@ TEST(a_broken_pipe_is_a_status) {
   signal(SIGPIPE, SIG_DFL);
   CHECK_INT(ws_socket_pair(pair), WS_OK);
   ws_socket_close(pair[1]);
+  ws_slice two[] = {{"x", 1}, {"y", 1}};
   CHECK_INT(write_text(pair[0], "x"), WS_EPIPE);
+  CHECK_INT(ws_socket_write(pair[0], two, 2), WS_EPIPE);
   ws_socket_close(pair[0]);
+  tcp_pair("127.0.0.1", pair);
+  ws_socket_shutdown(pair[0]);
+  CHECK_INT(write_text(pair[0], "x"), WS_EPIPE);
+  CHECK_INT(ws_socket_write(pair[0], two, 2), WS_EPIPE);
+  ws_socket_close(pair[0]);
+  ws_socket_close(pair[1]);
+}
+
+/* Signals that meet a call that waits: the first does nothing, the second
+ * brings what is waited for. The descriptors are made blocking for it. */
+static struct {
+  ws_fd fd;
+  const ws_address *where; /* to connect to, or NULL */
+  bool drain;              /* read all there is, or write a byte */
+  int signals;
+} visitor;
+
+static void visit(int signal_number) {
+  (void)signal_number;
+  char data[4096];
+  if (++visitor.signals < 2) return;
+  if (visitor.where) {
+    if (visitor.signals == 2)
+      (void)!connect(visitor.fd, (const void *)visitor.where->sockaddr.bytes,
+                     visitor.where->len);
+  } else if (visitor.drain) {
+    while (read(visitor.fd, data, sizeof data) > 0) continue;
+  } else {
+    (void)!write(visitor.fd, "v", 1);
+  }
+}
+
+static void set_blocking(ws_fd fd) {
+  CHECK_INT(fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK), 0);
+}
+
+static void start_visits(ws_fd fd, const ws_address *where, bool drain) {
+  struct sigaction action = {.sa_handler = visit}; /* no SA_RESTART */
+  struct itimerval every = {{0, 5000}, {0, 5000}};
+  visitor.fd = fd;
+  visitor.where = where;
+  visitor.drain = drain;
+  visitor.signals = 0;
+  sigaction(SIGALRM, &action, NULL);
+  setitimer(ITIMER_REAL, &every, NULL);
+}
+
+static void stop_visits(void) {
+  struct itimerval never = {{0, 0}, {0, 0}};
+  setitimer(ITIMER_REAL, &never, NULL);
+  CHECK(visitor.signals >= 2);
+  signal(SIGALRM, SIG_DFL);
+}
+
+TEST(an_interrupted_read_goes_on) {
+  ws_fd pair[2];
+  char byte = 0;
+  CHECK_INT(ws_socket_pair(pair), WS_OK);
+  set_blocking(pair[0]);
+  start_visits(pair[1], NULL, false);
+  CHECK_INT(ws_socket_read(pair[0], &byte, 1), 1);
+  stop_visits();
+  CHECK_INT(byte, 'v');
+  ws_socket_close(pair[0]);
+  ws_socket_close(pair[1]);
+}
+
+TEST(an_interrupted_write_goes_on) {
+  ws_slice two[] = {{"x", 1}, {"y", 1}};
+  for (size_t count = 1; count <= 2; count++) {
+    ws_fd pair[2];
+    CHECK_INT(ws_socket_pair(pair), WS_OK);
+    while (ws_socket_write(pair[0], two, 1) > 0) continue;
+    set_blocking(pair[0]);
+    start_visits(pair[1], NULL, true);
+    CHECK_INT(ws_socket_write(pair[0], two, count), count);
+    stop_visits();
+    ws_socket_close(pair[0]);
+    ws_socket_close(pair[1]);
+  }
+}
+
+TEST(an_interrupted_accept_goes_on) {
+  ws_address where, peer;
+  ws_fd listener = listener_on("127.0.0.1", &where), fd;
+  ws_fd client = socket(AF_INET, SOCK_STREAM, 0);
+  set_blocking(listener);
+  start_visits(client, &where, false);
+  CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
+  stop_visits();
+  CHECK_INT(ws_address_family(&peer), 4);
+  ws_socket_close(fd);
+  ws_socket_close(client);
+  ws_socket_close(listener);
 }
 
 TEST(a_reset_is_a_status) {
@@ -156,6 +301,67 @@ TEST(a_refused_connection) {
     ws_socket_close(fd);
   }
   CHECK_INT(status, WS_ECONNREFUSED);
+}
+
+/* A socket that was never told to connect, or whose answer is not there yet,
+ * is neither connected nor failed. */
+TEST(not_yet_connected) {
+  ws_address address;
+  ws_fd fd = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK_INT(ws_socket_connected(fd), WS_EAGAIN);
+  CHECK(!ws_socket_peer(fd, &address));
+  CHECK_INT(ws_address_port(&address), 0);
+  ws_socket_close(fd);
+  CHECK(!ws_socket_local(fd, &address)); /* no descriptor at all */
+  CHECK(!ws_socket_peer(fd, &address));
+  CHECK(ws_socket_connected(fd) < 0);
+}
+
+/* TCP meets itself when the port it was given is the one it calls. */
+TEST(connected_to_itself_is_refused) {
+  ws_address where = literal("127.0.0.1", 0);
+  ws_fd fd = socket(AF_INET, SOCK_STREAM, 0);
+  CHECK_INT(bind(fd, (void *)where.sockaddr.bytes, where.len), 0);
+  CHECK(ws_socket_local(fd, &where));
+  CHECK_INT(connect(fd, (void *)where.sockaddr.bytes, where.len), 0);
+  CHECK_INT(ws_socket_connected(fd), WS_ECONNREFUSED);
+  ws_socket_close(fd);
+}
+
+/* The descriptor that would be given out next. */
+static ws_fd next_descriptor(void) {
+  ws_fd fd = dup(STDERR_FILENO);
+  ws_socket_close(fd);
+  return fd;
+}
+
+TEST(what_fails_leaves_no_descriptor) {
+  ws_address used, nowhere = literal("192.0.2.1", 0), nothing, peer;
+  ws_fd listener = listener_on("127.0.0.1", &used);
+  memset(&nothing, 0, sizeof nothing);
+  ws_listen_options options = {0};
+  ws_fd before = next_descriptor(), fd = 99;
+  CHECK_INT(ws_socket_listen(&used, &options, &fd), WS_EADDRINUSE);
+  CHECK_INT(fd, WS_FD_NONE);
+  fd = 99;
+  CHECK_INT(ws_socket_listen(&nowhere, &options, &fd), WS_EADDRNOTAVAIL);
+  CHECK_INT(fd, WS_FD_NONE);
+  fd = 99;
+  CHECK(ws_socket_listen(&nothing, &options, &fd) < WS_EAGAIN);
+  CHECK_INT(fd, WS_FD_NONE);
+  fd = 99;
+  CHECK(ws_socket_connect(&nothing, &fd) < WS_EAGAIN);
+  CHECK_INT(fd, WS_FD_NONE);
+  fd = 99; /* a port of 0 is nobody's */
+  nowhere = literal("127.0.0.1", 0);
+  int status = ws_socket_connect(&nowhere, &fd);
+  if (status == WS_EAGAIN) ws_socket_close(fd);
+  else CHECK_INT(fd, WS_FD_NONE);
+  fd = 99;
+  CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_EAGAIN);
+  CHECK_INT(fd, WS_FD_NONE);
+  CHECK_INT(next_descriptor(), before);
+  ws_socket_close(listener);
 }
 
 TEST(a_port_in_use) {
@@ -198,8 +404,19 @@ TEST(no_descriptors_left) {
   few = before;
   few.rlim_cur = (rlim_t)spare + 1; /* all below are taken */
   setrlimit(RLIMIT_NOFILE, &few);
+  ws_listen_options options = {0};
+  ws_address any = literal("127.0.0.1", 0);
+  ws_fd pair[2];
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_EMFILE);
+  CHECK_INT(fd, WS_FD_NONE);
+  CHECK_INT(ws_socket_connect(&where, &fd), WS_EMFILE);
+  CHECK_INT(fd, WS_FD_NONE);
+  CHECK_INT(ws_socket_listen(&any, &options, &fd), WS_EMFILE);
+  CHECK_INT(fd, WS_FD_NONE);
+  CHECK_INT(ws_socket_pair(pair), WS_EMFILE);
+  CHECK_INT(ws_socket_spare(), WS_FD_NONE);
   ws_socket_close(spare);
+  CHECK_INT(ws_socket_pair(pair), WS_EMFILE); /* one is not two */
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
   setrlimit(RLIMIT_NOFILE, &before);
   ws_socket_close(fd);
@@ -207,78 +424,58 @@ TEST(no_descriptors_left) {
   ws_socket_close(listener);
 }
 
+static int option_of(ws_fd fd, int level, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  getsockopt(fd, level, option, &value, &size);
+  return value;
+}
+
 TEST(options_are_set) {
   ws_fd pair[2];
   tcp_pair("127.0.0.1", pair);
-  CHECK_INT(ws_socket_set_no_delay(pair[0], true), WS_OK);
-  CHECK_INT(ws_socket_set_no_delay(pair[0], false), WS_OK);
-  CHECK_INT(ws_socket_set_keep_alive(pair[0], true), WS_OK);
-  int on = 0;
-  socklen_t size = sizeof on;
-  getsockopt(pair[0], SOL_SOCKET, SO_KEEPALIVE, &on, &size);
-  CHECK_INT(on, 1);
+  for (int on = 1; on >= 0; on--) {
+    CHECK_INT(ws_socket_set_no_delay(pair[0], on), WS_OK);
+    CHECK_INT(option_of(pair[0], IPPROTO_TCP, TCP_NODELAY), on);
+    CHECK_INT(ws_socket_set_keep_alive(pair[0], on), WS_OK);
+    CHECK_INT(option_of(pair[0], SOL_SOCKET, SO_KEEPALIVE), on);
+  }
   ws_socket_close(pair[0]);
   ws_socket_close(pair[1]);
+  CHECK(ws_socket_set_no_delay(pair[0], true) < 0);
 }
 
-TEST(unix_sockets) {
-  char folder[] = "/tmp/ws-socket-XXXXXX", path[64];
-  CHECK(mkdtemp(folder) != NULL);
-  snprintf(path, sizeof path, "%s/s", folder);
-  ws_address where, peer;
-  ws_listen_options options = {0};
-  ws_fd listener, again, fd;
-  CHECK_INT(ws_address_unix(&where, ws_slice_of(path)), WS_OK);
-  ws_fd none;
-  CHECK_INT(ws_socket_connect(&where, &none), WS_ENOENT);
-  CHECK_INT(ws_socket_listen(&where, &options, &listener), WS_OK);
-  ws_fd client = connect_to(&where);
-  CHECK(wait_for(listener, POLLIN));
-  CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
-  /* One that is served is not taken over, one that is left is. */
-  CHECK_INT(ws_socket_listen(&where, &options, &again), WS_EADDRINUSE);
-  ws_socket_close(listener);
-  CHECK_INT(ws_socket_listen(&where, &options, &again), WS_OK);
-  ws_socket_unlink(&where);
-  struct stat info;
-  CHECK(stat(path, &info) != 0);
-  ws_socket_close(again);
-  ws_socket_close(fd);
-  ws_socket_close(client);
-  rmdir(folder);
-}
-
-/* What is not a socket is nobody's to remove. */
-TEST(a_file_in_the_way_stays) {
-  char path[] = "/tmp/ws-file-XXXXXX";
-  int file = mkstemp(path);
-  CHECK(file >= 0);
-  close(file);
+/* So that one port can be listened on in both families, each by its own. */
+TEST(ipv6_is_ipv6_only) {
   ws_address where;
-  ws_listen_options options = {0};
-  ws_fd fd;
-  CHECK_INT(ws_address_unix(&where, ws_slice_of(path)), WS_OK);
-  CHECK_INT(ws_socket_listen(&where, &options, &fd), WS_EADDRINUSE);
-  struct stat info;
-  CHECK_INT(stat(path, &info), 0);
-  unlink(path);
+  ws_fd listener = listener_on("::1", &where);
+  CHECK_INT(option_of(listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+  ws_socket_close(listener);
 }
 
 int main(void) {
   RUN(talks_over_ipv4);
   RUN(talks_over_ipv6);
   RUN(does_not_block_and_is_not_inherited);
+  RUN(the_spare_is_not_inherited);
   RUN(gathers);
+  RUN(a_short_write);
+  RUN(writing_nothing);
   RUN(a_full_socket_says_again);
   RUN(a_broken_pipe_is_a_status);
+  RUN(an_interrupted_read_goes_on);
+  RUN(an_interrupted_write_goes_on);
+  RUN(an_interrupted_accept_goes_on);
   RUN(a_reset_is_a_status);
   RUN(a_refused_connection);
+  RUN(not_yet_connected);
+  RUN(connected_to_itself_is_refused);
+  RUN(what_fails_leaves_no_descriptor);
   RUN(a_port_in_use);
   RUN(a_port_shared_on_purpose);
   RUN(nobody_waits);
   RUN(no_descriptors_left);
   RUN(options_are_set);
-  RUN(unix_sockets);
-  RUN(a_file_in_the_way_stays);
+  RUN(ipv6_is_ipv6_only);
   return check_done();
 }
