@@ -60,7 +60,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: c-test-programs all env test check c-test lua-test layers lint asan rules headers \
+.PHONY: c-test-programs luas all env test check c-test lua-test layers lint asan rules headers \
   exports examples demo chat install clean help
 
 all: $(core)  ## build in place, under build/
@@ -95,7 +95,7 @@ $(build)/spec/%: spec/%.c spec/check.h $(build)/libcore.a
 
 c-test-programs: $(c_test_programs)
 
-tally := $(LUA) spec/tools/tally.lua
+tally := lua5.4 spec/tools/tally.lua
 run_env = eval "$$($(MAKE) -s --no-print-directory env)"; $(sanitized)
 asan_lib = $(shell $(CC) -print-file-name=libasan.so)
 sanitized = $(if $(SANITIZE),export LD_PRELOAD=$(asan_lib) \
@@ -113,13 +113,13 @@ examples: all build/certs/done  ## run every example
 	@$(run_env) $(tally) $(LUA) spec/tools/examples.lua
 
 layers:  ## floors, circles, sizes, a test for each file
-	@$(tally) $(LUA) spec/layers.lua
+	@$(tally) lua5.4 spec/layers.lua
 
 lint:
 	luacheck -q lua spec examples rockspec/*.rockspec
 
 rules:  ## which rules of the standards have a test, and which have none
-	@$(LUA) spec/tools/rules.lua
+	@lua5.4 spec/tools/rules.lua
 
 build/certs/done: spec/certs.sh
 	sh spec/certs.sh build/certs >build/certs.log 2>&1 || { cat build/certs.log; exit 1; }
@@ -139,11 +139,18 @@ test:  ## install what is missing, build, run all tests
 	@export WS_TALLY=$(CURDIR)/build/tally; ok=0; \
 	  for part in layers c-test lua-test examples; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
-	  done; $(LUA) spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
+	  done; lua5.4 spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
 
 asan:  ## the C and Lua tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs
 	@$(MAKE) --no-print-directory SANITIZE=1 c-test lua-test
+
+luas:  ## the Lua tests on every other Lua: 5.1, 5.2, 5.3, LuaJIT
+	@sh spec/tools/install.sh luas
+	@ok=0; for lua in lua5.1 lua5.2 lua5.3 luajit; do echo "-- $$lua"; \
+	  $(MAKE) --no-print-directory -j$(jobs) LUA=$$lua all && \
+	  $(MAKE) --no-print-directory LUA=$$lua ONLY="spec/lua spec/ws" lua-test \
+	    || ok=1; done; exit $$ok
 
 check: lint layers headers exports asan rules  ## the long checks
 

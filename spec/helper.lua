@@ -63,6 +63,16 @@ function helper.raised(fn, ...)
   return message
 end
 
+--- Runs the chunk in an interpreter of its own: its exit status and output.
+function helper.child(chunk)
+  return require "spec.lua.turning".child(chunk)
+end
+
+--- Waits until nothing is due any more: what earlier specs left is over.
+function helper.settle()
+  helper.wait_until(function() return ws.nextTimeout() == nil end, 5000, "the last timer")
+end
+
 -- ------------------------------------------------------------------ raw peers
 
 --- A TCP connection of LuaSocket's, driven beside the loop: what it has

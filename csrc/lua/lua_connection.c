@@ -117,7 +117,7 @@ static int l_pong(lua_State *L) { return control(L, WS_PONG, "pong"); }
 
 static int l_raw_close(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
-  unsigned code = (unsigned)luaL_optinteger(L, 2, 0);
+  unsigned code = ws_lua_code(L, 2, 0);
   ws_slice reason = {"", 0};
   if (!lua_isnoneornil(L, 3)) reason = ws_lua_slice(L, 3);
   ws_connection_close(link->connection, code, reason.data, reason.len);

@@ -262,14 +262,15 @@ int ws_lua_accept(lua_State *L) {
 
 int ws_lua_refuse(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
-  unsigned code = (unsigned)luaL_checkinteger(L, 2);
+  unsigned code = ws_lua_code(L, 2, 0);
   ws_slice body = {NULL, 0};
   if (!lua_isnoneornil(L, 3)) body = ws_lua_slice(L, 3);
   size_t count;
   const ws_header *headers = ws_lua_headers(L, 4, &count);
   int status =
       ws_connection_refuse(link->connection, code, body, headers, count);
-  return answered(L, status, "a header may not stand in the response");
+  return answered(L, status, "the status is not one of 200 to 999, or a "
+                             "header may not stand in the response");
 }
 
 /* On anything but a plain request raw bytes would break into the frames. */

@@ -83,7 +83,7 @@ static void fill_options(lua_State *L, ws_server_options *options) {
   options->host = ws_lua_field_slice(L, 2, "host");
   options->port = (uint16_t)ws_lua_field_size(L, 2, "port", 0);
   options->path = ws_lua_field_slice(L, 2, "path");
-  options->tls = ws_lua_field_tls(L, 2);
+  options->tls = ws_lua_field_tls(L, 2, true);
   options->max_connections =
       (size_t)ws_lua_field_size(L, 2, "maxConnections", 0);
   options->backlog = (int)ws_lua_field_size(L, 2, "backlog", 0);
@@ -167,12 +167,12 @@ static int l_publish(lua_State *L) {
 
 static int l_close(lua_State *L) {
   ws_lua_server *self = check(L);
-  ws_server_close(self->server, (unsigned)luaL_optinteger(L, 2, 1001));
+  ws_server_close(self->server, ws_lua_code(L, 2, 1001));
   return 0;
 }
 
 static int l_set_tls(lua_State *L) {
-  ws_server_set_tls(check(L)->server, ws_lua_check_tls(L, 2));
+  ws_server_set_tls(check(L)->server, ws_lua_check_tls(L, 2, true));
   return 0;
 }
 

@@ -77,6 +77,9 @@ int ws_lua_new_session(lua_State *L) {
   lua_getfield(L, 1, "role");
   const char *role = lua_tostring(L, -1);
   bool client = role && strcmp(role, "client") == 0;
+  if (!role || (!client && strcmp(role, "server") != 0))
+    return ws_lua_raise(L, "TypeError",
+                        "role: \"client\" or \"server\" expected");
   ws_session_config *config = &self->config;
   config->limits.max_payload =
       ws_lua_field_size(L, 1, "maxPayload", client ? 67108864 : 1048576);
@@ -221,18 +224,21 @@ static int l_send(lua_State *L) {
 static int l_control(lua_State *L) {
   ws_lua_session *self = check(L);
   const char *name = luaL_checkstring(L, 2);
+  bool pong = strcmp(name, "pong") == 0;
+  if (!pong && strcmp(name, "ping") != 0)
+    return ws_lua_raise(L, "TypeError", "\"ping\" or \"pong\" expected");
   ws_slice data = {"", 0};
   if (!lua_isnoneornil(L, 3)) data = ws_lua_slice(L, 3);
   if (data.len > WS_CONTROL_MAX)
     return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes", name);
-  unsigned opcode = strcmp(name, "pong") == 0 ? WS_PONG : WS_PING;
+  unsigned opcode = pong ? WS_PONG : WS_PING;
   return succeed(L, ws_session_control(&self->session, opcode, data.data,
                                        data.len, &self->out));
 }
 
 static int l_close(lua_State *L) {
   ws_lua_session *self = check(L);
-  unsigned code = (unsigned)luaL_optinteger(L, 2, 0);
+  unsigned code = ws_lua_code(L, 2, 0);
   ws_slice reason = {"", 0};
   if (!lua_isnoneornil(L, 3)) reason = ws_lua_slice(L, 3);
   if (reason.len > WS_CONTROL_MAX - 2)
@@ -255,7 +261,7 @@ static int l_accept(lua_State *L) {
 
 static int l_refuse(lua_State *L) {
   ws_lua_session *self = check(L);
-  unsigned status = (unsigned)luaL_checkinteger(L, 2);
+  unsigned status = ws_lua_code(L, 2, 0);
   ws_slice body = {NULL, 0};
   if (!lua_isnoneornil(L, 3)) body = ws_lua_slice(L, 3);
   size_t count;

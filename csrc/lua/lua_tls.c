@@ -9,17 +9,21 @@
 
 typedef struct box {
   ws_tls *tls;
+  bool server;
 } box;
 
-ws_tls *ws_lua_check_tls(lua_State *L, int index) {
+ws_tls *ws_lua_check_tls(lua_State *L, int index, bool server) {
   box *b = ws_lua_check(L, index, TYPE);
   if (!b->tls) luaL_error(L, "the TLS context is gone");
+  if (b->server != server)
+    ws_lua_raise(L, "TypeError", "a %s's TLS context expected",
+                 server ? "server" : "client");
   return b->tls;
 }
 
-ws_tls *ws_lua_field_tls(lua_State *L, int table) {
+ws_tls *ws_lua_field_tls(lua_State *L, int table, bool server) {
   ws_lua_field(L, table, "tls");
-  ws_tls *tls = lua_isnil(L, -1) ? NULL : ws_lua_check_tls(L, -1);
+  ws_tls *tls = lua_isnil(L, -1) ? NULL : ws_lua_check_tls(L, -1, server);
   lua_pop(L, 1);
   return tls;
 }
@@ -39,6 +43,7 @@ int ws_lua_new_tls(lua_State *L) {
   options.min_version = ws_lua_field_slice(L, 1, "minVersion");
   options.pins = ws_lua_field_list(L, 1, "pins", &options.pin_count);
   box *b = ws_lua_object(L, TYPE, sizeof *b, 0);
+  b->server = options.server;
   char why[512] = "";
   int status = ws_tls_new(&options, &b->tls, why, sizeof why);
   if (status != WS_OK)
@@ -47,9 +52,9 @@ int ws_lua_new_tls(lua_State *L) {
 }
 
 static int l_add_name(lua_State *L) {
-  ws_tls *tls = ws_lua_check_tls(L, 1);
+  ws_tls *tls = ws_lua_check_tls(L, 1, true);
   ws_slice name = ws_lua_slice(L, 2);
-  int status = ws_tls_add_name(tls, name, ws_lua_check_tls(L, 3));
+  int status = ws_tls_add_name(tls, name, ws_lua_check_tls(L, 3, true));
   if (status != WS_OK) return ws_lua_failure(L, status, NULL);
   lua_pushboolean(L, 1);
   return 1;

@@ -4,13 +4,16 @@
 #include "lua/lua_compat.h"
 #include "transport/stream_tls.h"
 
+#include <stdbool.h>
+
 /* core.tls{...}: the context, or nil, message, code. */
 int ws_lua_new_tls(lua_State *L);
 
-/* The context at `index`, or raises. Borrowed. */
-ws_tls *ws_lua_check_tls(lua_State *L, int index);
+/* The context at `index`, or raises, also when it is one for the other side:
+ * with that a handshake would wait for ever. Borrowed. */
+ws_tls *ws_lua_check_tls(lua_State *L, int index, bool server);
 
 /* The context in the field "tls" of a table, or NULL. Borrowed. */
-ws_tls *ws_lua_field_tls(lua_State *L, int table);
+ws_tls *ws_lua_field_tls(lua_State *L, int table, bool server);
 
 void ws_lua_open_tls(lua_State *L);

@@ -165,6 +165,12 @@ unsigned ws_lua_opcode(lua_State *L, int index) {
   return 0;
 }
 
+unsigned ws_lua_code(lua_State *L, int index, unsigned otherwise) {
+  if (lua_isnoneornil(L, index)) return otherwise;
+  lua_Integer code = luaL_checkinteger(L, index);
+  return code >= 0 && code <= 0xffff ? (unsigned)code : 1;
+}
+
 void ws_lua_push_slice(lua_State *L, ws_slice slice) {
   lua_pushlstring(L, slice.data ? slice.data : "", slice.len);
 }

@@ -59,6 +59,11 @@ const ws_header *ws_lua_headers(lua_State *L, int index, size_t *count);
 /* "text" or "binary" (nil: text) as an opcode; raises TypeError. */
 unsigned ws_lua_opcode(lua_State *L, int index);
 
+/* The status of a response or the code of a Close; 1, which is neither, for
+ * numbers far out; `otherwise` when it is missing; raises for what is no whole
+ * number. */
+unsigned ws_lua_code(lua_State *L, int index, unsigned otherwise);
+
 void ws_lua_push_slice(lua_State *L, ws_slice slice);
 
 /* luaL_ref of the value at `index`, LUA_NOREF for nil; raises TypeError unless

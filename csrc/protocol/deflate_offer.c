@@ -66,15 +66,20 @@ static bool take_bits(const ws_extension_param *param, uint8_t *bits) {
   return true;
 }
 
+/* Compared as browsers do: with regard to case. */
+static bool is(ws_slice name, const char *word) {
+  return ws_slice_equal(name, ws_slice_of(word));
+}
+
 static bool take_param(const ws_extension_param *param, element *found) {
   ws_slice name = param->name;
-  if (ws_slice_equal_nocase(name, ws_slice_of(SERVER_NO_CONTEXT)))
+  if (is(name, SERVER_NO_CONTEXT))
     return take_flag(param, &found->server_no_context);
-  if (ws_slice_equal_nocase(name, ws_slice_of(CLIENT_NO_CONTEXT)))
+  if (is(name, CLIENT_NO_CONTEXT))
     return take_flag(param, &found->client_no_context);
-  if (ws_slice_equal_nocase(name, ws_slice_of(SERVER_BITS)))
+  if (is(name, SERVER_BITS))
     return found->server_bits == 0 && take_bits(param, &found->server_bits);
-  if (!ws_slice_equal_nocase(name, ws_slice_of(CLIENT_BITS))) return false;
+  if (!is(name, CLIENT_BITS)) return false;
   if (found->has_client_bits) return false;
   found->has_client_bits = true;
   return !param->has_value || take_bits(param, &found->client_bits);
@@ -137,7 +142,7 @@ const char *ws_deflate_judge(const ws_deflate_options *options,
   if (answer.len == 0) return NULL;
   ws_extension_start(&reader, answer, false);
   if (ws_extension_next(&reader, &name) <= 0 || !options->enabled ||
-      !ws_slice_equal_nocase(name, ws_slice_of(NAME)))
+      !is(name, NAME))
     return "the server chose an extension that was not offered";
   if (!read_element(&reader, &found))
     return "the server chose permessage-deflate with a bad parameter";
@@ -192,7 +197,7 @@ static size_t choose_in(const ws_deflate_options *options, ws_slice value,
   element offer;
   ws_extension_start(&reader, value, true);
   while (ws_extension_next(&reader, &name) > 0) {
-    if (!ws_slice_equal_nocase(name, ws_slice_of(NAME))) continue;
+    if (!is(name, NAME)) continue;
     if (read_element(&reader, &offer))
       return answer_offer(options, &offer, agreed, into);
   }

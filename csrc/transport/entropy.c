@@ -74,6 +74,7 @@ static int refill(unsigned now) {
 
 int ws_entropy(void *data, size_t len) {
   if (atomic_load_explicit(&failing, memory_order_relaxed)) return WS_ERANDOM;
+  if (len == 0) return WS_OK;
   if (len > BLOCK / 4) return draw(data, len);
   unsigned now = atomic_load_explicit(&generation, memory_order_relaxed);
   if (ahead.generation != now || ahead.used + len > BLOCK) {

@@ -38,6 +38,7 @@ static ptrdiff_t fault_write(ws_stream *stream, const ws_slice *slices,
   if (++fault->writes == fault->plan.fail_write) return fault->plan.status;
   size_t most = fault->plan.write_most;
   if (!most || count == 0) return ws_stream_write(stream->below, slices, count);
+  for (; count > 1 && slices->len == 0; count--) slices++;
   ws_slice first = slices[0];
   if (first.len > most) first.len = most;
   return ws_stream_write(stream->below, &first, 1);

@@ -31,6 +31,10 @@ end
 --- Starts fn(...) in a coroutine of the loop; it runs at once until its first
 --- wait. Its error is reported; on_error(err), if given, comes after.
 function waiting.task(fn, on_error, ...)
+  if type(fn) ~= "function" then -- it has a __call
+    local callable = fn
+    fn = function(...) return callable(...) end
+  end
   local thread = coroutine.create(fn)
   tasks[thread] = on_error or true
   resume(thread, ...)
@@ -118,7 +122,7 @@ function methods:receive(ms)
   if data then return data, opcode end
   if box.closed then return inbox.ending(box) end
   if self.readyState == 3 then return nil, "closed", 1006, "" end
-  return wait(function(wake)
+  local first, second, code, reason = wait(function(wake)
     local timer
     local function waiter(...)
       loop.clear(timer)
@@ -132,6 +136,8 @@ function methods:receive(ms)
       end, ms)
     end
   end, "receive")
+  if second == "closed" then return first, second, code, reason end
+  return first, second -- no tail call: errors name the caller's line
 end
 
 --- Iterates over messages until the connection is closed:

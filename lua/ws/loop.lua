@@ -14,13 +14,19 @@ local error_handler    -- ws.onerror
 local failure          -- what the error handler itself raised, boxed
 local stopping = false
 
+-- The core takes functions only.
+local function tell_core()
+  local handler = error_handler
+  current:onError(handler and function(message, traceback) handler(message, traceback) end)
+end
+
 --- The core's loop.
 function loop.get()
   if not current then
     local made, message = core.loop(os.getenv("WS_POLLER"))
     if not made then error("cannot make a loop: " .. message, 2) end
     current = made
-    current:onError(error_handler)
+    tell_core()
   end
   return current
 end
@@ -51,9 +57,7 @@ function loop.set_error_handler(handler, level)
       (level or 1) + 1)
   end
   error_handler = handler
-  if current then
-    current:onError(handler and function(message, traceback) handler(message, traceback) end)
-  end
+  if current then tell_core() end
 end
 
 --- One turn, waiting at most `ms` milliseconds (nil: until something happens).
@@ -132,13 +136,15 @@ end
 --- Calls fn(...) once after `ms` milliseconds (HTML, "Timers").
 ---@return integer id for ws.clearTimeout
 function loop.set_timeout(fn, ms, ...)
-  return start(fn, ms, false, "setTimeout", ...)
+  local id = start(fn, ms, false, "setTimeout", ...)
+  return id -- no tail call: errors name the caller's line
 end
 
 --- Calls fn(...) every `ms` milliseconds.
 ---@return integer id for ws.clearInterval
 function loop.set_interval(fn, ms, ...)
-  return start(fn, ms, true, "setInterval", ...)
+  local id = start(fn, ms, true, "setInterval", ...)
+  return id
 end
 
 --- Stops a timer of either kind. An unknown id is fine.

@@ -170,7 +170,7 @@ local function config_of(checked)
   config.httpClosed = checked.request and http_closed
   local raw = {}
   for _, name in ipairs(raw_names) do raw[name] = checked[name] end
-  config.handlers = websocket.adopt(raw)
+  config.handlers = websocket.adopt(raw, checked.highWaterMark)
   return config
 end
 

@@ -85,6 +85,8 @@ local listening = {
     dispatch(sock, "ErrorEvent", { type = "error", message = message, code = code })
   end,
   close = function(sock, code, reason, clean)
+    local state = sock:state()
+    if state then state.ended = { code = code, reason = reason } end
     guarded_raw(sock, "close", code, reason, clean)
     inbox.closed(sock, code, reason)
     dispatch(sock, "CloseEvent",
@@ -112,9 +114,10 @@ end
 
 --- The core's handlers for sockets with these raw handlers {open, message,
 --- close, error, drain, ping, pong}: they are called with no event table, until
---- a socket gets listeners or is used with receive.
-function websocket.adopt(raw)
-  local tag = { raw = raw }
+--- a socket gets listeners or is used with receive, which then holds messages
+--- up to `high_water` bytes.
+function websocket.adopt(raw, high_water)
+  local tag = { raw = raw, high_water = high_water }
   tag.direct = handlers_with(raw, tag)
   return tag.direct
 end
@@ -136,7 +139,10 @@ end
 --- The inbox of a socket, made on first use: from then on messages wait in it.
 function websocket.use_inbox(sock)
   local state = listen(sock)
-  if not state.inbox then state.inbox = inbox.new(sock) end
+  if not state.inbox then
+    state.inbox = inbox.new(sock, state.high_water or sock:tag().high_water)
+    state.inbox.closed = state.ended
+  end
   return state.inbox
 end
 
@@ -221,9 +227,12 @@ function websocket.construct(level, url, protocols, given)
   local config, raw = client_config(given, parsed, level)
   config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href
-  config.handlers = raw and websocket.adopt(raw) or plain.listening
+  config.handlers = raw and websocket.adopt(raw, config.highWaterMark) or plain.listening
   local sock = loop.get():connect(config)
-  if not raw then state_of(sock).listens = true end
+  if not raw then
+    local state = state_of(sock)
+    state.listens, state.high_water = true, config.highWaterMark
+  end
   return sock
 end
 

@@ -90,6 +90,31 @@ static inline void raw_end(raw *r) {
   r->fd = WS_FD_NONE;
 }
 
+/* A raw client's masked frame with the key 0, which changes nothing. */
+static inline size_t raw_put(uint8_t *into, unsigned first,
+                             const char *text, size_t len) {
+  into[0] = (uint8_t)first;
+  size_t n = 2;
+  if (len < 126) {
+    into[1] = (uint8_t)(0x80 | len);
+  } else {
+    into[1] = 0x80 | 126;
+    into[2] = (uint8_t)(len >> 8);
+    into[3] = (uint8_t)len;
+    n = 4;
+  }
+  memset(into + n, 0, 4);
+  memcpy(into + n + 4, text, len);
+  return n + 4 + len;
+}
+
+static inline void raw_frame(party *p, raw *r, unsigned first,
+                             const char *text) {
+  uint8_t bytes[1000];
+  size_t len = raw_put(bytes, first, text, strlen(text));
+  CHECK(raw_write(p, r, bytes, len));
+}
+
 /* ------------------------------------------------------------ serving */
 
 /* A server that is nothing but a socket. */

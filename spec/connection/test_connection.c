@@ -12,30 +12,6 @@ static void closed_with(side *s, unsigned code, bool clean) {
   CHECK_INT(s->clean, clean);
 }
 
-/* A raw client's masked frame with the key 0, which changes nothing. */
-static size_t frame(uint8_t *into, unsigned first, const char *text,
-                    size_t len) {
-  into[0] = (uint8_t)first;
-  size_t n = 2;
-  if (len < 126) {
-    into[1] = (uint8_t)(0x80 | len);
-  } else {
-    into[1] = 0x80 | 126;
-    into[2] = (uint8_t)(len >> 8);
-    into[3] = (uint8_t)len;
-    n = 4;
-  }
-  memset(into + n, 0, 4);
-  memcpy(into + n + 4, text, len);
-  return n + 4 + len;
-}
-
-static void raw_frame(party *p, raw *r, unsigned first, const char *text) {
-  uint8_t bytes[1000];
-  size_t len = frame(bytes, first, text, strlen(text));
-  CHECK(raw_write(p, r, bytes, len));
-}
-
 /* ----------------------------------------------------------- messages */
 
 TEST(echoes_of_all_lengths) {
@@ -68,9 +44,9 @@ TEST(one_byte_at_a_time) {
   party_listen(&p);
   raw r = raw_open(&p);
   uint8_t bytes[100];
-  size_t len = frame(bytes, 0x01, "Hel", 3);
-  len += frame(bytes + len, 0x89, "ping", 4);
-  len += frame(bytes + len, 0x80, "lo", 2);
+  size_t len = raw_put(bytes, 0x01, "Hel", 3);
+  len += raw_put(bytes + len, 0x89, "ping", 4);
+  len += raw_put(bytes + len, 0x80, "lo", 2);
   for (size_t i = 0; i < len; i++) CHECK(raw_write(&p, &r, &bytes[i], 1));
   raw_read(&p, &r, 13);
   CHECK_BYTES(r.data, r.len, "\x8a\x04ping\x81\x05Hello");
@@ -85,7 +61,7 @@ TEST(many_in_one_read) {
   raw r = raw_open(&p);
   uint8_t bytes[20000];
   size_t len = 0;
-  for (int i = 0; i < 2000; i++) len += frame(bytes + len, 0x82, "abc", 3);
+  for (int i = 0; i < 2000; i++) len += raw_put(bytes + len, 0x82, "abc", 3);
   CHECK(raw_write(&p, &r, bytes, len));
   raw_read(&p, &r, 2000 * 5);
   CHECK_INT(r.len, 2000 * 5);
@@ -328,7 +304,7 @@ TEST(pausing_in_the_middle_of_a_read) {
   side *s = party_other(&p);
   uint8_t bytes[200];
   size_t len = 0;
-  for (int i = 0; i < 9; i++) len += frame(bytes + len, 0x81, "m", 1);
+  for (int i = 0; i < 9; i++) len += raw_put(bytes + len, 0x81, "m", 1);
   CHECK(raw_write(&p, &r, bytes, len));
   for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
   CHECK_INT(s->messages, 3);

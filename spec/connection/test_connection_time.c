@@ -109,21 +109,21 @@ TEST(paused_with_input_at_hand) {
 TEST(a_long_message_is_no_silence) {
   party p;
   party_begin(&p);
-  p.server_config->ping_interval = 40;
-  p.server_config->ping_timeout = 120;
+  p.server_config->ping_interval = 20;
+  p.server_config->ping_timeout = 80;
   p.echo = false;
   party_listen(&p);
   raw r = raw_open(&p);
   side *s = party_other(&p);
-  CHECK(raw_write(&p, &r, "\x82\xd0\0\0\0\0", 6));
-  for (int i = 0; i < 80; i++) { /* 80 bytes in 400 ms or more */
+  CHECK(raw_write(&p, &r, "\x82\xb0\0\0\0\0", 6));
+  for (int i = 0; i < 48; i++) { /* in 240 ms or more */
     uint64_t next = ws_clock_now() + 5;
     raw_write(&p, &r, "x", 1);
     while (ws_clock_now() < next) ws_loop_turn(p.loop, 2);
   }
   PARTY_UNTIL(&p, s->messages, 1);
   CHECK_INT(s->errors, 0);
-  CHECK_INT(s->last_len, 80);
+  CHECK_INT(s->last_len, 48);
   PARTY_UNTIL(&p, s->closes, 1); /* then it is silent */
   CHECK_INT(s->status, WS_ETIMEDOUT);
   raw_end(&r);

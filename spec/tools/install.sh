@@ -1,19 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what building ("build") or testing ("test") needs, on Debian and
-# its kin; elsewhere it says what to install. Does nothing when all is there.
+# Installs what building ("build"), testing ("test") or testing with the other
+# Luas ("luas") needs, on Debian and its kin; elsewhere it says what to
+# install. Does nothing when all is there.
 set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
 test="lua-busted lua-check lua-socket luarocks nodejs npm python3
-python3-websockets tinyproxy microsocks nginx libnginx-mod-http-lua lua-nginx-websocket chromium
-chromium-driver libasan8 libubsan1"
+python3-websockets tinyproxy microsocks nginx libnginx-mod-http-lua
+lua-nginx-websocket chromium libasan8 libubsan1"
+luas="lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit
+libluajit-5.1-dev"
 
 case "${1:-}" in
   build) wanted=$build ;;
   test) wanted="$build $test" ;;
-  *) echo "usage: install.sh build|test" >&2; exit 2 ;;
+  luas) wanted="$build $test $luas" ;;
+  *) echo "usage: install.sh build|test|luas" >&2; exit 2 ;;
 esac
 
 # A tool that is there counts, wherever it came from.

@@ -445,14 +445,6 @@ TEST(options_are_set) {
   CHECK(ws_socket_set_no_delay(pair[0], true) < 0);
 }
 
-/* So that one port can be listened on in both families, each by its own. */
-TEST(ipv6_is_ipv6_only) {
-  ws_address where;
-  ws_fd listener = listener_on("::1", &where);
-  CHECK_INT(option_of(listener, IPPROTO_IPV6, IPV6_V6ONLY), 1);
-  ws_socket_close(listener);
-}
-
 int main(void) {
   RUN(talks_over_ipv4);
   RUN(talks_over_ipv6);
@@ -476,6 +468,5 @@ int main(void) {
   RUN(nobody_waits);
   RUN(no_descriptors_left);
   RUN(options_are_set);
-  RUN(ipv6_is_ipv6_only);
   return check_done();
 }

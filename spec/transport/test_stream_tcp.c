@@ -8,6 +8,8 @@
 #include "transport/socket.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
 
 static bool wait_for(ws_fd fd, short events) {
   struct pollfd p = {fd, events, 0};
@@ -82,6 +84,99 @@ TEST(a_refused_one_fails_to_open) {
   CHECK_INT(status, WS_ECONNREFUSED);
 }
 
+/* Under way, as it says itself, until somebody listens to what came of it. */
+TEST(not_open_yet) {
+  ws_fd fd = socket(AF_INET, SOCK_STREAM, 0);
+  ws_stream *stream = ws_stream_tcp_new(fd, 1);
+  for (int i = 0; i < 3; i++) {
+    CHECK_INT(ws_stream_open(stream), WS_EAGAIN);
+    CHECK_INT(ws_stream_wants(stream), WS_WRITABLE);
+  }
+  ws_stream_free(stream);
+}
+
+static void make_pair(ws_stream *pair[2]) {
+  ws_address where, peer;
+  ws_fd listener = listen_here(&where), fd = WS_FD_NONE;
+  pair[0] = start(&where);
+  CHECK_INT(open_stream(pair[0]), WS_OK);
+  CHECK(wait_for(listener, POLLIN));
+  CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
+  pair[1] = ws_stream_tcp_new(fd, 0);
+  CHECK_INT(ws_stream_open(pair[1]), WS_OK); /* nothing is under way */
+  CHECK_INT(ws_stream_wants(pair[1]), 0);
+  ws_socket_close(listener);
+}
+
+/* It takes what fits, says "again", and goes on once there is room. */
+TEST(a_full_one_says_again) {
+  ws_stream *pair[2];
+  static uint8_t block[1 << 16];
+  ws_slice slice = {(const char *)block, sizeof block};
+  size_t wrote = 0, have = 0;
+  ptrdiff_t len = 0;
+  make_pair(pair);
+  while ((len = ws_stream_write(pair[0], &slice, 1)) > 0) wrote += (size_t)len;
+  CHECK_INT(len, WS_EAGAIN);
+  CHECK_INT(ws_stream_flush(pair[0]), WS_OK); /* nothing is held back */
+  CHECK_INT(ws_stream_wants(pair[0]), 0);
+  while (have < wrote && wait_for(ws_stream_fd(pair[1]), POLLIN)) {
+    len = ws_stream_read(pair[1], block, sizeof block);
+    if (len <= 0) break;
+    have += (size_t)len;
+  }
+  CHECK_INT(have, wrote);
+  CHECK_INT(ws_stream_read(pair[1], block, sizeof block), WS_EAGAIN);
+  CHECK(wait_for(ws_stream_fd(pair[0]), POLLOUT));
+  CHECK(ws_stream_write(pair[0], &slice, 1) > 0);
+  ws_stream_free(pair[0]);
+  ws_stream_free(pair[1]);
+}
+
+/* The end in order is EOF, any other is a failure; none ends the program. */
+TEST(a_reset_is_no_end) {
+  ws_stream *pair[2];
+  ws_slice slice = {"x", 1};
+  uint8_t data[4];
+  signal(SIGPIPE, SIG_DFL);
+  make_pair(pair);
+  ws_socket_reset_on_close(ws_stream_fd(pair[1]));
+  ws_stream_free(pair[1]);
+  CHECK(wait_for(ws_stream_fd(pair[0]), POLLIN));
+  CHECK_INT(ws_stream_read(pair[0], data, sizeof data), WS_ECONNRESET);
+  CHECK_INT(ws_stream_write(pair[0], &slice, 1), WS_EPIPE);
+  CHECK(ws_stream_why(pair[0]) == NULL);
+  CHECK_INT(ws_stream_close(pair[0]), WS_OK); /* closing what is closed */
+  ws_stream_free(pair[0]);
+}
+
+TEST(closing_twice) {
+  ws_stream *pair[2];
+  ws_slice slice = {"x", 1};
+  uint8_t data[4];
+  make_pair(pair);
+  CHECK_INT(ws_stream_close(pair[0]), WS_OK);
+  CHECK_INT(ws_stream_close(pair[0]), WS_OK);
+  CHECK_INT(ws_stream_write(pair[0], &slice, 1), WS_EPIPE);
+  CHECK(wait_for(ws_stream_fd(pair[1]), POLLIN));
+  CHECK_INT(ws_stream_read(pair[1], data, sizeof data), WS_EOF);
+  CHECK_INT(ws_stream_read(pair[1], data, sizeof data), WS_EOF);
+  ws_stream_free(pair[0]);
+  ws_stream_free(pair[1]);
+}
+
+TEST(without_memory_the_descriptor_stays) {
+  ws_fd pair[2];
+  ws_slice slice = {"x", 1};
+  CHECK_INT(ws_socket_pair(pair), WS_OK);
+  ws_memory_fail(1, 0);
+  CHECK(ws_stream_tcp_new(pair[0], 0) == NULL);
+  ws_memory_fail(0, 0);
+  CHECK_INT(ws_socket_write(pair[0], &slice, 1), 1);
+  ws_socket_close(pair[0]);
+  ws_socket_close(pair[1]);
+}
+
 TEST(freeing_closes_the_descriptor) {
   ws_fd pair[2];
   uint8_t data[1];
@@ -90,11 +185,17 @@ TEST(freeing_closes_the_descriptor) {
   CHECK_INT(ws_socket_read(pair[1], data, 1), WS_EOF);
   ws_stream_free(NULL);
   ws_socket_close(pair[1]);
+  CHECK_INT(ws_memory_live(), 0); /* in all that went before */
 }
 
 int main(void) {
   RUN(opens_talks_and_ends);
   RUN(a_refused_one_fails_to_open);
+  RUN(not_open_yet);
+  RUN(a_full_one_says_again);
+  RUN(a_reset_is_no_end);
+  RUN(closing_twice);
+  RUN(without_memory_the_descriptor_stays);
   RUN(freeing_closes_the_descriptor);
   return check_done();
 }

@@ -13,15 +13,33 @@ TEST(waiting_is_no_failure) {
   CHECK_INT(ws_system_error(EINPROGRESS), WS_EAGAIN);
 }
 
+/* The word a program compares is the system's own. */
 TEST(names_that_users_see) {
-  CHECK_INT(ws_system_error(ECONNREFUSED), WS_ECONNREFUSED);
-  CHECK_INT(ws_system_error(ECONNRESET), WS_ECONNRESET);
-  CHECK_INT(ws_system_error(EHOSTUNREACH), WS_EHOSTUNREACH);
-  CHECK_INT(ws_system_error(ENETUNREACH), WS_ENETUNREACH);
-  CHECK_INT(ws_system_error(ETIMEDOUT), WS_ETIMEDOUT);
-  CHECK_INT(ws_system_error(EADDRINUSE), WS_EADDRINUSE);
-  CHECK_INT(ws_system_error(EADDRNOTAVAIL), WS_EADDRNOTAVAIL);
-  CHECK_INT(ws_system_error(ENOENT), WS_ENOENT);
+  static const struct {
+    int error;
+    int status;
+    const char *name;
+  } cases[] = {
+      {ECONNREFUSED, WS_ECONNREFUSED, "ECONNREFUSED"},
+      {ECONNRESET, WS_ECONNRESET, "ECONNRESET"},
+      {ECONNABORTED, WS_ECONNABORTED, "ECONNABORTED"},
+      {EPIPE, WS_EPIPE, "EPIPE"},
+      {EHOSTUNREACH, WS_EHOSTUNREACH, "EHOSTUNREACH"},
+      {ENETUNREACH, WS_ENETUNREACH, "ENETUNREACH"},
+      {ETIMEDOUT, WS_ETIMEDOUT, "ETIMEDOUT"},
+      {EADDRINUSE, WS_EADDRINUSE, "EADDRINUSE"},
+      {EADDRNOTAVAIL, WS_EADDRNOTAVAIL, "EADDRNOTAVAIL"},
+      {EACCES, WS_EACCES, "EACCES"},
+      {EMFILE, WS_EMFILE, "EMFILE"},
+      {ENOBUFS, WS_ENOBUFS, "ENOBUFS"},
+      {ENOMEM, WS_ENOMEM, "ENOMEM"},
+      {ENOENT, WS_ENOENT, "ENOENT"},
+      {EINVAL, WS_EINVAL, "EINVAL"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    CHECK_INT(ws_system_error(cases[i].error), cases[i].status);
+    CHECK(strcmp(ws_status_name(cases[i].status), cases[i].name) == 0);
+  }
 }
 
 TEST(kin_are_one) {
@@ -29,17 +47,26 @@ TEST(kin_are_one) {
   CHECK_INT(ws_system_error(ENFILE), ws_system_error(EMFILE));
   CHECK_INT(ws_system_error(EAFNOSUPPORT), WS_ENETUNREACH);
   CHECK_INT(ws_system_error(ENOTCONN), WS_ECONNRESET);
+  CHECK_INT(ws_system_error(EHOSTDOWN), WS_EHOSTUNREACH);
+  CHECK_INT(ws_system_error(ENETDOWN), WS_ENETUNREACH);
+  CHECK_INT(ws_system_error(EPROTO), WS_ECONNABORTED); /* of accept(2) */
 }
 
 TEST(anything_else) {
   CHECK_INT(ws_system_error(EXDEV), WS_ESYSTEM);
+  CHECK_INT(ws_system_error(EBADF), WS_ESYSTEM);
+  CHECK_INT(ws_system_error(0), WS_ESYSTEM); /* asked for a failure */
   CHECK_INT(ws_system_error(-1), WS_ESYSTEM);
   CHECK_INT(ws_system_error(1 << 20), WS_ESYSTEM);
 }
 
+/* Nor the end of a stream, nor a word that is of no status. */
 TEST(never_good) {
-  for (int error = 1; error < 200; error++)
-    CHECK(ws_system_error(error) < WS_OK);
+  for (int error = 1; error < 200; error++) {
+    int status = ws_system_error(error);
+    CHECK(status < WS_OK && status != WS_EOF);
+    CHECK(strcmp(ws_status_name(status), "EUNKNOWN") != 0);
+  }
 }
 
 int main(void) {

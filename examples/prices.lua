@@ -1,0 +1,54 @@
+-- SPDX-License-Identifier: MIT
+-- A changing price, sent to everyone who asked for it.
+--   lua prices.lua [PORT] [TICKS]       With TICKS it ends after so many.
+-- A client names what it wants to follow: "gold" or "tea".
+
+local ws = require "ws"
+
+local port, ticks = tonumber(arg[1]) or 8080, tonumber(arg[2])
+local prices = { gold = 2000, tea = 12 }
+
+local server = assert(ws.serve {
+  port = port,
+  message = function(sock, name)
+    if not prices[name] then return sock:close(4000, "no such price") end
+    sock:subscribe(name)
+    sock:send(("%s %.2f"):format(name, prices[name]))
+  end,
+})
+print(("prices on ws://127.0.0.1:%d/"):format(server.port))
+
+local function change()
+  for name, price in pairs(prices) do
+    prices[name] = price * (0.99 + math.random() / 50)
+    -- Framed once, however many follow it.
+    server:publish(name, ("%s %.2f"):format(name, prices[name]))
+  end
+end
+
+local tick
+tick = ws.setInterval(function()
+  change()
+  if not ticks then return end
+  ticks = ticks - 1
+  if ticks > 0 then return end
+  ws.clearInterval(tick)
+  server:close()
+end, 250)
+
+-- Three who follow, here in the same process; anywhere else it is the same.
+local got = 0
+local function follower(who, name)
+  local sock = assert(ws.connect(("ws://127.0.0.1:%d/"):format(server.port)))
+  sock:send(name)
+  for price in sock:messages() do
+    print(who, price)
+    got = got + 1
+  end
+end
+ws.spawn(follower, "Ann", "gold")
+ws.spawn(follower, "Ben", "gold")
+ws.spawn(follower, "Cid", "tea")
+
+ws.run()
+os.exit(got >= 6)

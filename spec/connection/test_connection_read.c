@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: MIT */
+/* What comes in: in pieces, in floods, too much, ending half-way; one error
+ * at most, then one close, and what came before them is delivered. */
+#include "connection/raw.h"
+#include "transport/stream_fault.h"
+#include "transport/stream_tcp.h"
+
+static void ended(side *s, int status, unsigned code, bool clean) {
+  PARTY_UNTIL(s->party, s->closes, 1);
+  CHECK_INT(s->closes, 1);
+  CHECK_INT(s->errors, status != WS_OK);
+  CHECK_INT(s->status, status);
+  CHECK_INT(s->code, code);
+  CHECK_INT(s->clean, clean);
+}
+
+/* -------------------------------------------------------------- limits */
+
+/* S158: as long as allowed is allowed; one more is 1009, from the header. */
+TEST(as_long_as_allowed) {
+  static const struct {
+    const char *bytes;
+    size_t len;
+    bool good;
+  } cases[] = {
+      {"\x82\x85\0\0\0\0abcde", 11, true},
+      {"\x82\x86\0\0\0\0", 6, false}, /* no payload byte is needed */
+      {"\x02\x83\0\0\0\0abc\x80\x82\0\0\0\0de", 17, true},
+      {"\x02\x83\0\0\0\0abc\x80\x83\0\0\0\0", 15, false},
+      {"\x89\x86\0\0\0\0abcdef", 12, true}, /* a ping is no message */
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    party p;
+    party_begin(&p);
+    p.server_config->session.limits.max_payload = 5;
+    party_listen(&p);
+    raw r = raw_open(&p);
+    side *s = party_other(&p);
+    CHECK(raw_write(&p, &r, cases[i].bytes, cases[i].len));
+    if (cases[i].good) {
+      PARTY_UNTIL_THAT(&p, s->messages + s->pings == 1);
+      CHECK_INT(s->errors, 0);
+    } else {
+      ended(s, WS_ETOOBIG, 1006, false);
+      raw_read_to_end(&p, &r);
+      CHECK_BYTES(r.data, r.len, "\x88\x02\x03\xf1");
+      CHECK_INT(s->messages, 0);
+    }
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+#define FLOOD 30000
+
+/* However many frames one read brings, others get their turn. */
+TEST(a_flood_of_tiny_frames) {
+  static uint8_t flood[FLOOD * 6];
+  party p;
+  party_begin(&p);
+  p.echo = false;
+  party_listen(&p);
+  side *calm = party_open(&p), *calm_other = party_other(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  for (size_t i = 0; i < FLOOD; i++) raw_put(flood + i * 6, 0x82, "", 0);
+  ws_slice rest = {(const char *)flood, sizeof flood};
+  party_send(calm, "me too");
+  uint64_t end = ws_clock_now() + 5000;
+  unsigned most = 0, before_calm = 0;
+  while (s->messages < FLOOD && ws_clock_now() < end) {
+    ptrdiff_t wrote = rest.len ? ws_socket_write(r.fd, &rest, 1) : 0;
+    if (wrote > 0) rest.data += wrote, rest.len -= (size_t)wrote;
+    unsigned before = s->messages;
+    ws_loop_turn(p.loop, 5);
+    if (s->messages - before > most) most = s->messages - before;
+    if (calm_other->messages == 0) before_calm = s->messages;
+  }
+  CHECK_INT(s->messages, FLOOD); /* none is lost */
+  CHECK(most > 0 && most <= 2500);
+  CHECK(before_calm <= 5000);
+  CHECK_INT(s->errors, 0);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* --------------------------------------------------------------- endings */
+
+/* S95: what was whole before the end is delivered; then the end. R35 */
+TEST(messages_before_the_end) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  uint8_t bytes[100];
+  size_t len = raw_put(bytes, 0x81, "one", 3);
+  len += raw_put(bytes + len, 0x81, "two", 3);
+  len += raw_put(bytes + len, 0x01, "not whole", 9);
+  ws_slice all = {(const char *)bytes, len};
+  CHECK_INT(ws_socket_write(r.fd, &all, 1), (ptrdiff_t)len);
+  ws_socket_shutdown(r.fd);
+  ended(s, WS_ECONNRESET, 1006, false);
+  CHECK_INT(s->messages, 2);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A peer that ends its direction right behind its Close still gets ours. */
+TEST(half_closed_behind_its_close) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  uint8_t bytes[100];
+  size_t len = raw_put(bytes, 0x81, "last", 4);
+  len += raw_put(bytes + len, 0x88, "\x03\xe8", 2);
+  ws_slice all = {(const char *)bytes, len};
+  CHECK_INT(ws_socket_write(r.fd, &all, 1), (ptrdiff_t)len);
+  ws_socket_shutdown(r.fd);
+  ended(s, WS_OK, 1000, true);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "\x81\x04last\x88\x02\x03\xe8");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* S139: what follows a Close is not looked at. */
+TEST(noise_behind_a_close) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  uint8_t bytes[100];
+  size_t len = raw_put(bytes, 0x88, "\x0f\xa0", 2);
+  len += raw_put(bytes + len, 0x81, "too late", 8);
+  memset(bytes + len, 0xff, 20);
+  CHECK(raw_write(&p, &r, bytes, len + 20));
+  ended(s, WS_OK, 4000, true);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "\x88\x02\x0f\xa0");
+  CHECK_INT(s->messages, 0);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(a_reset) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  ws_socket_reset_on_close(r.fd);
+  raw_end(&r);
+  ended(s, WS_ECONNRESET, 1006, false);
+  for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(s->errors + s->closes, 2); /* and that was all */
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* While nobody may read, a peer that is gone makes no noise; then it is
+ * noticed. */
+TEST(gone_while_paused) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, true);
+  ws_socket_reset_on_close(r.fd);
+  raw_end(&r);
+  int turns = 0;
+  uint64_t end = ws_clock_now() + 100;
+  for (; ws_clock_now() < end; turns++) ws_loop_turn(p.loop, 20);
+  CHECK(turns < 50);
+  CHECK_INT(s->errors + s->closes, 0);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, false);
+  ended(s, WS_ECONNRESET, 1006, false);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* ----------------------------------------------- requests that wait */
+
+static side *asked;
+static void keep_waiting(void *owner, const ws_http_head *head,
+                         const ws_handshake_verdict *verdict) {
+  (void)head, (void)verdict;
+  asked = owner;
+}
+
+static void accept_it(void) {
+  CHECK_INT(ws_connection_accept(asked->connection, (ws_slice){NULL, 0}, NULL,
+                                 0),
+            WS_OK);
+}
+
+/* R21: frames that came with the request are the first frames. */
+TEST(frames_before_the_answer) {
+  ws_connection_events events = side_events;
+  for (int late = 0; late <= 1; late++) {
+    party p;
+    uint8_t bytes[400];
+    party_begin(&p);
+    events.on_request = late ? keep_waiting : NULL;
+    p.served = &events;
+    party_listen(&p);
+    raw r = raw_connect(party_port(&p));
+    size_t len = strlen(RAW_REQUEST);
+    memcpy(bytes, RAW_REQUEST, len);
+    len += raw_put(bytes + len, 0x81, "early", 5);
+    asked = NULL;
+    CHECK(raw_write(&p, &r, bytes, len));
+    if (late) {
+      PARTY_UNTIL_THAT(&p, asked != NULL);
+      raw_frame(&p, &r, 0x81, "later");
+      CHECK_INT(p.sides[0].messages + p.sides[0].opens, 0);
+      accept_it();
+      CHECK_INT(p.sides[0].opens, 0); /* not inside the call */
+    }
+    PARTY_UNTIL(&p, p.sides[0].messages, late ? 2 : 1);
+    CHECK_INT(p.sides[0].opens, 1);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+/* Someone who sends and sends before there is an answer is held back, and
+ * loses nothing. */
+TEST(much_before_the_answer) {
+  static uint8_t frames[65 * 1000 * 10];
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = keep_waiting;
+  p.served = &events;
+  p.echo = false;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  asked = NULL;
+  raw_say(&p, &r, RAW_REQUEST);
+  PARTY_UNTIL_THAT(&p, asked != NULL);
+  size_t len = 0, taken = 0;
+  static char text[64000];
+  for (int i = 0; i < 10; i++) len += raw_put(frames + len, 0x82, text, 64000);
+  for (int rounds = 0; rounds < 100; rounds++) {
+    ws_slice rest = {(const char *)frames + taken, len - taken};
+    ptrdiff_t wrote = rest.len ? ws_socket_write(r.fd, &rest, 1) : 0;
+    if (wrote > 0) taken += (size_t)wrote;
+    ws_loop_turn(p.loop, 0);
+  }
+  accept_it();
+  ws_slice rest = {(const char *)frames + taken, len - taken};
+  CHECK(raw_write(&p, &r, rest.data, rest.len));
+  PARTY_UNTIL(&p, asked->messages, 10);
+  CHECK_INT(asked->bytes, 640000);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* The client gives up before its answer: nothing opens, and answering does
+ * no harm. */
+TEST(gone_before_the_answer) {
+  ws_connection_events events = side_events;
+  for (int reset = 0; reset <= 1; reset++) {
+    party p;
+    party_begin(&p);
+    events.on_request = keep_waiting;
+    p.served = &events;
+    party_listen(&p);
+    raw r = raw_connect(party_port(&p));
+    asked = NULL;
+    raw_say(&p, &r, RAW_REQUEST);
+    PARTY_UNTIL_THAT(&p, asked != NULL);
+    if (reset) ws_socket_reset_on_close(r.fd);
+    raw_end(&r);
+    PARTY_UNTIL(&p, asked->gones, 1);
+    CHECK_INT(asked->opens + asked->errors + asked->closes, 0);
+    ws_slice none = {NULL, 0};
+    CHECK_INT(ws_connection_accept(asked->connection, none, NULL, 0),
+              WS_ECONNABORTED);
+    CHECK_INT(ws_connection_refuse(asked->connection, 403, none, NULL, 0),
+              WS_ECONNABORTED);
+    ws_connection_finish(asked->connection);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+/* ------------------------------------------------------ any stream at all */
+
+/* A server's connection on a faulty stream; the other end is raw. */
+static side *on_faulty(party *p, raw *r, const ws_fault_plan *plan) {
+  ws_fd ends[2];
+  side *s = party_side(p, false);
+  CHECK_INT(ws_socket_pair(ends), WS_OK);
+  *r = (raw){.fd = ends[0]};
+  s->connection = ws_connection_new(&p->hub, p->server_config, &side_events,
+                                    s);
+  ws_stream *tcp = ws_stream_tcp_new(ends[1], 0);
+  ws_stream *faulty = ws_stream_fault_new(tcp, plan);
+  CHECK_INT(ws_connection_attach(s->connection, faulty, NULL), WS_OK);
+  return s;
+}
+
+/* The handshake, a fragmented message with a ping inside, a long one, a
+ * Close; the answers to all of it. */
+static size_t conversation(uint8_t *into) {
+  static char text[3000];
+  size_t len = strlen(RAW_REQUEST);
+  memset(text, 'a', sizeof text);
+  memcpy(into, RAW_REQUEST, len);
+  len += raw_put(into + len, 0x01, "Hel", 3);
+  len += raw_put(into + len, 0x89, "?", 1);
+  len += raw_put(into + len, 0x80, "lo", 2);
+  len += raw_put(into + len, 0x82, text, sizeof text);
+  len += raw_put(into + len, 0x88, "\x03\xe8", 2);
+  return len;
+}
+
+/* S159: short reads, short writes, calls to come again change nothing. */
+TEST(through_any_stream) {
+  static const ws_fault_plan plans[] = {
+      {.read_most = 1},   {.read_most = 7},
+      {.write_most = 1},  {.read_most = 3, .write_most = 2},
+      {.again_every = 2}, {.read_most = 100, .write_most = 100,
+                           .again_every = 3},
+  };
+  uint8_t bytes[8000];
+  char answer[70000];
+  size_t answer_len = 0;
+  for (size_t i = 0; i < sizeof plans / sizeof *plans; i++) {
+    party p;
+    raw r;
+    party_begin(&p);
+    side *s = on_faulty(&p, &r, &plans[i]);
+    CHECK(raw_write(&p, &r, bytes, conversation(bytes)));
+    raw_read_to_end(&p, &r);
+    ended(s, WS_OK, 1000, true);
+    CHECK_INT(s->messages, 2);
+    CHECK(raw_has(&r, "\r\n\r\n\x8a\x01?\x81\x05Hello\x82\x7e"));
+    if (i == 0) {
+      memcpy(answer, r.data, r.len);
+      answer_len = r.len;
+    }
+    CHECK(r.len == answer_len && memcmp(r.data, answer, r.len) == 0);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+/* Reads until nobody has anything to say any more. */
+static void raw_read_all(party *p, raw *r) {
+  for (int idle = 0; idle < 2 && !r->ended;) {
+    int served = ws_loop_turn(p->loop, 5);
+    ptrdiff_t got =
+        ws_socket_read(r->fd, r->data + r->len, sizeof r->data - r->len);
+    if (got > 0) r->len += (size_t)got;
+    else if (got != WS_EAGAIN) r->ended = true;
+    idle = served == 0 && got < 0 ? idle + 1 : 0;
+  }
+}
+
+/* Every read and every write fails once: one error, one close, or a clean
+ * end when only the very last was hit. */
+TEST(every_call_fails_once) {
+  static const int statuses[] = {WS_ECONNRESET, WS_EPIPE, WS_ESYSTEM};
+  uint8_t bytes[8000];
+  unsigned failures = 0;
+  for (size_t n = 0; n < 2 * 3 * 12; n++) {
+    ws_fault_plan plan = {.read_most = 600, .write_most = 400,
+                          .status = statuses[n % 3]};
+    if (n / 3 % 2) plan.fail_read = n / 6 + 1;
+    else plan.fail_write = n / 6 + 1;
+    party p;
+    raw r;
+    party_begin(&p);
+    side *s = on_faulty(&p, &r, &plan);
+    raw_write(&p, &r, bytes, conversation(bytes));
+    raw_read_all(&p, &r);
+    raw_end(&r);
+    PARTY_UNTIL_THAT(&p, s->closes + s->gones == 1);
+    CHECK(s->opens == 1 || s->closes == 0);
+    CHECK(s->errors <= 1);
+    CHECK(s->gones == 1 || s->clean == (s->errors == 0));
+    if (s->errors) failures++;
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+  CHECK(failures > 10);
+}
+
+int main(void) {
+  RUN(as_long_as_allowed);
+  RUN(a_flood_of_tiny_frames);
+  RUN(messages_before_the_end);
+  RUN(half_closed_behind_its_close);
+  RUN(noise_behind_a_close);
+  RUN(a_reset);
+  RUN(gone_while_paused);
+  RUN(frames_before_the_answer);
+  RUN(much_before_the_answer);
+  RUN(gone_before_the_answer);
+  RUN(through_any_stream);
+  RUN(every_call_fails_once);
+  return check_done();
+}

@@ -1,0 +1,147 @@
+-- SPDX-License-Identifier: MIT
+-- Objects and connections: who holds whom, and what handlers may do.
+
+local core = require "ws.core"
+local turning = require "spec.lua.turning"
+
+local events = { "open", "message", "close", "error", "drain", "ping", "pong" }
+
+local other_handlers = core.handlers {}
+
+local actions = {
+  close = function(conn) conn:rawClose(1000, "why") end,
+  terminate = function(conn) conn:terminate() end,
+  send = function(conn) if conn.readyState > 0 then conn:send "more" end end,
+  ping = function(conn) if conn.readyState > 0 then conn:ping() end end,
+  pause = function(conn)
+    conn:pause()
+    conn:resume()
+  end,
+  handlers = function(conn) conn:setHandlers(other_handlers) end,
+  collect = function() collectgarbage() collectgarbage() end,
+  raise = function() error "on purpose" end,
+  connect = function(_, party)
+    if party.started then return end
+    party.started = true
+    party.loop:connect { url = party.url, handlers = core.handlers {
+      open = function(sock) sock:terminate() end,
+    } }
+  end,
+  server = function(_, party) party.server:close(1001) end,
+  post = function(_, party) party.loop:post(function() end) end,
+  publish = function(_, party) party.server:publish("t", "to all") end,
+}
+
+-- A conversation in which every event comes to both sides.
+local function converse(party, act)
+  local conn, log = party.client(act, { highWaterMark = 10, lowWaterMark = 5 })
+  for i = 1, 12 do
+    if conn.readyState == 1 then
+      conn:send(("x"):rep(50))
+      conn:ping "p"
+      if i == 9 then conn:rawClose(1000) end
+    end
+    party.loop:turn(1)
+  end
+  if conn.readyState < 3 then conn:terminate() end
+  party.wait(function() return conn.readyState == 3 end)
+  return log
+end
+
+describe("a handler may do anything:", function()
+  for _, event in ipairs(events) do
+    it(event, function()
+      for name, action in pairs(actions) do
+        local party
+        local function act(conn)
+          if not party.calm then action(conn, party) end
+        end
+        local told = {}
+        party = turning.party {
+          handlers = turning.recording {
+            open = function(conn)
+              conn:subscribe "t"
+              if event == "open" then act(conn) end
+            end,
+            message = function(conn, data, opcode)
+              conn:send(data, opcode)
+              if event == "message" then act(conn) end
+            end,
+            [event ~= "open" and event ~= "message" and event or "none"] = act,
+          },
+        }
+        party.loop:onError(function(message) told[#told + 1] = message end)
+        local log = converse(party, { [event] = act })
+        assert.is_true((log.close or 0) <= 1, name)
+        if name ~= "raise" then assert.same({}, told, name) end
+        if name ~= "server" then party.prove() end
+        party.finish()
+      end
+    end)
+  end
+
+  it("and nothing is left behind", function()
+    collectgarbage() collectgarbage()
+    local before = core.live()
+    for _ = 1, 3 do
+      local party = turning.party()
+      converse(party)
+      party.finish()
+    end
+    collectgarbage() collectgarbage()
+    assert.is_true(core.live() <= before, ("%d blocks, %d before"):format(core.live(), before))
+  end)
+end)
+
+describe("an object", function()
+  it("is held by its connection while that lives, then collected", function()
+    local party = turning.party()
+    local weak = setmetatable({}, { __mode = "k" })
+    do
+      local conn = party.client()
+      weak[conn] = true
+    end
+    collectgarbage() collectgarbage()
+    local conn = next(weak)
+    assert.is_userdata(conn)
+    conn:terminate()
+    party.wait(function() return conn.readyState == 3 end)
+    party.loop:turn(0)
+    conn = nil -- luacheck: ignore 311
+    collectgarbage() collectgarbage()
+    assert.is_nil(next(weak))
+    party.finish()
+  end)
+
+  it("fails in order at every allocation, and gives all back", function()
+    collectgarbage() collectgarbage()
+    local before = core.live()
+    local failures = 0
+    for n = 1, 60 do
+      local ok = pcall(function()
+        local party = turning.party()
+        party.loop:onError(function() end)
+        core.failAllocation(n)
+        local handlers, log = turning.recording()
+        local conn = party.loop:connect { url = party.url, handlers = handlers }
+        for _ = 1, 25 do
+          party.loop:turn(1)
+          if log.open and not log.sent then
+            log.sent = true
+            conn:send(("x"):rep(40000), "binary")
+          end
+        end
+        core.failAllocation(0)
+        conn:terminate()
+        party.wait(function() return conn.readyState == 3 end)
+        if (log.error or 0) > 0 then failures = failures + 1 end
+        party.finish()
+      end)
+      core.failAllocation(0)
+      if not ok then failures = failures + 1 end
+      collectgarbage() collectgarbage()
+      assert.is_true(core.live() <= before, "left behind after " .. n)
+    end
+    assert.is_true(failures > 5)
+  end)
+end)

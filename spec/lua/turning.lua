@@ -1,0 +1,261 @@
+-- SPDX-License-Identifier: MIT
+-- For the specs of ws.core: turning a loop until something holds, an echoing
+-- server, proof that a loop still serves and that nothing was left behind.
+-- Not for the specs of `ws`: those have spec/helper.lua.
+
+local core = require "ws.core"
+
+local turning = {}
+
+turning.unpack = table.unpack or unpack -- luacheck: ignore 113 143
+
+--- Turns the loop until condition() gives something, which is returned; fails
+--- after `ms` (5000).
+function turning.wait(loop, condition, what, ms)
+  local deadline = core.now() + (ms or 5000)
+  local value = condition()
+  while not value do
+    if core.now() > deadline then
+      error("waited in vain for " .. (what or "a condition"), 2)
+    end
+    loop:turn(20)
+    value = condition()
+  end
+  return value
+end
+
+--- Turns the loop until nothing holds it any more.
+function turning.finish(loop)
+  turning.wait(loop, function() return not loop:alive() end, "the end of all", 8000)
+  loop:turn(0)
+end
+
+--- Blocks alive after a full collection.
+function turning.live()
+  collectgarbage() collectgarbage() collectgarbage()
+  return core.live()
+end
+
+--- Blocks alive once every connection of the loop (its servers stay) is gone
+--- and collected.
+function turning.settled(loop)
+  local deadline = core.now() + 200
+  local least = turning.live()
+  local same = 0
+  while same < 10 and core.now() < deadline do
+    loop:turn(5)
+    local now = turning.live()
+    same = now == least and same + 1 or 0
+    least = now
+  end
+  return least
+end
+
+--- A loop that reports errors into the list `loop_errors`.
+function turning.loop()
+  local loop = assert(core.loop(os.getenv("WS_POLLER")))
+  local errors = {}
+  loop:onError(function(message, traceback)
+    errors[#errors + 1] = { message = message, traceback = traceback }
+  end)
+  return loop, errors
+end
+
+local function echo(conn, data, opcode) conn:send(data, opcode) end
+
+local event_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
+
+--- Handlers that write a log, and the log: log[i] is {name, arguments...},
+--- log[name] how many of that name, log.last(name) the last one's arguments.
+--- `more` holds functions that are called after.
+function turning.recording(more)
+  local log, last, functions = {}, {}, {}
+  for _, name in ipairs(event_names) do
+    functions[name] = function(conn, ...)
+      log[#log + 1] = { name, ... }
+      log[name] = (log[name] or 0) + 1
+      last[name] = { n = select("#", ...), ... }
+      if more and more[name] then return more[name](conn, ...) end
+    end
+  end
+  function log.last(name) return turning.unpack(last[name], 1, last[name].n) end
+  return core.handlers(functions), log
+end
+
+--- A server that echoes on 127.0.0.1; `more` replaces options.
+function turning.server(loop, more)
+  local options = { host = "127.0.0.1", port = 0 }
+  for name, value in pairs(more or {}) do options[name] = value end
+  options.handlers = options.handlers or core.handlers { message = echo }
+  local server = assert(loop:listen(options))
+  local scheme = options.tls and "wss" or "ws"
+  return server, ("%s://127.0.0.1:%d/"):format(scheme, server:port())
+end
+
+--- A client with these functions as handlers; `more` adds options.
+function turning.client(loop, url, functions, more)
+  local options = { url = url, handlers = core.handlers(functions or {}) }
+  for name, value in pairs(more or {}) do options[name] = value end
+  return loop:connect(options)
+end
+
+--- A fresh client connects, is echoed, and closes cleanly.
+function turning.prove(loop, url, options)
+  local got, closed
+  turning.client(loop, url, {
+    open = function(conn) conn:send("proof") end,
+    message = function(conn, data) got = data conn:rawClose(1000) end,
+    close = function(_, code, _, clean) closed = clean and code end,
+    error = function(_, message) error(message, 0) end,
+  }, options)
+  turning.wait(loop, function() return closed end, "the proof's echo")
+  assert(got == "proof", "the echo is wrong")
+end
+
+--- A loop with an echoing server (whose log it has unless `options` brings
+--- handlers), and what is done with both again and again.
+function turning.party(options)
+  local party = {}
+  party.loop, party.errors = turning.loop()
+  local handlers
+  handlers, party.log = turning.recording { message = echo }
+  local more = { handlers = handlers }
+  for name, value in pairs(options or {}) do more[name] = value end
+  party.server, party.url = turning.server(party.loop, more)
+
+  function party.wait(condition, what) return turning.wait(party.loop, condition, what) end
+
+  --- An open client and its log; `functions` are called after logging.
+  function party.client(functions, its)
+    local its_handlers, log = turning.recording(functions)
+    local given = { url = party.url, handlers = its_handlers }
+    for name, value in pairs(its or {}) do given[name] = value end
+    local conn = party.loop:connect(given)
+    party.wait(function() return log.open or log.close end, "a client to open")
+    return conn, log
+  end
+
+  --- What the specs do is off (`calm`) while a fresh client is served.
+  function party.prove(its)
+    party.calm = true
+    turning.prove(party.loop, party.url, its)
+    party.calm = false
+  end
+
+  function party.finish() party.loop:close() end
+
+  return party
+end
+
+--- What fn raises; fails when it does not.
+function turning.raised(fn, ...)
+  local ok, message = pcall(fn, ...)
+  if ok then error("nothing was raised", 2) end
+  return message
+end
+
+--- A bare TCP connection to a server of the loop: raw.send(bytes),
+--- raw.bytes (all that came), raw.ended, raw.wait(condition).
+function turning.raw(loop, server)
+  local raw = { bytes = "" }
+  local tcp = assert(require "socket".connect("127.0.0.1", server:port()))
+  tcp:settimeout(0)
+
+  local function read()
+    local data, why, rest = tcp:receive(65536)
+    raw.bytes = raw.bytes .. (data or rest or "")
+    raw.ended = raw.ended or why == "closed"
+  end
+
+  function raw.send(bytes) assert(tcp:send(bytes)) end
+
+  function raw.wait(condition, what)
+    return turning.wait(loop, function()
+      read()
+      loop:turn(1)
+      return condition()
+    end, what)
+  end
+
+  --- All that came, once the other side has ended.
+  function raw.all() return raw.wait(function() return raw.ended and raw.bytes end, "the end") end
+
+  function raw.close() tcp:close() end
+
+  function raw.reset()
+    tcp:setoption("linger", { on = true, timeout = 0 })
+    tcp:close()
+  end
+
+  return raw
+end
+
+--- An upgrade request; `more` are header lines, each with its line end.
+function turning.upgrade(path, more)
+  return ("GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+    .. "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    .. "Sec-WebSocket-Version: 13\r\n%s\r\n"):format(path or "/", more or "")
+end
+
+-- -------------------------------------------------------- other processes
+
+--- The interpreter that runs the specs.
+function turning.interpreter()
+  local given = rawget(_G, "arg") or {}
+  local n = 0
+  while given[n - 1] do n = n - 1 end
+  if n < 0 and not given[n]:find("busted", 1, true) then return given[n] end
+  return os.getenv("LUA") or "lua5.4"
+end
+
+local function quoted(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+--- Runs the chunk in a process of its own: its exit status and its output.
+function turning.child(chunk)
+  local path = os.tmpname()
+  local command = ("%s -e %s >%s 2>&1"):format(turning.interpreter(), quoted(chunk),
+    quoted(path))
+  local ok, kind, code = os.execute(command)
+  if type(ok) == "number" then code = ok > 255 and math.floor(ok / 256) or ok
+  elseif kind == "signal" then code = 128 + code end
+  local file = assert(io.open(path, "rb"))
+  local output = file:read("*a")
+  file:close()
+  os.remove(path)
+  return code, output
+end
+
+-- ----------------------------------------------------------- wrong arguments
+
+--- Values that methods must survive: huge, odd, empty and of all types.
+turning.odd_values = {
+  "", "a\0b", "\255\254", ("x"):rep(70000), 0, -1, 1.5, 0 / 0, 1 / 0, -1 / 0,
+  2 ^ 53, 2 ^ 63, -2 ^ 63, 1e308, true, false, {}, print, coroutine.create(print),
+  io.stdout,
+}
+
+--- Calls fn(...) with every odd value in every position after `self`; true
+--- when no call did anything but return or raise a string.
+function turning.survives(fn, self, positions)
+  for position = 1, positions or 3 do
+    for i = 0, #turning.odd_values do
+      local arguments = { self, nil, nil, nil, nil }
+      for before = 1, position - 1 do arguments[before + 1] = "text" end
+      arguments[position + 1] = turning.odd_values[i]
+      local ok, message = pcall(fn, turning.unpack(arguments, 1, position + 1))
+      if not ok and type(message) ~= "string" then return false, message end
+    end
+  end
+  return true
+end
+
+--- Everything that is no object of the type asked for.
+function turning.wrong_selves(...)
+  local list = { "text", 5, true, {}, print, coroutine.create(print), io.stdout, ... }
+  list[0] = nil
+  return list
+end
+
+return turning

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""A server on Python's websockets that obeys; prints its ports: plain, TLS."""
+
+import asyncio
+import ssl
+
+import websockets
+from python_obey import obey
+
+control = None
+
+
+async def report(text):
+    await control.send(text)
+
+
+async def serve_one(ws, path):
+    global control
+    if path == "/control":
+        control = ws
+        await ws.wait_closed()
+    else:
+        await obey(ws, report)
+
+
+async def serve(tls):
+    server = await websockets.serve(
+        serve_one, "127.0.0.1", 0, ssl=tls, subprotocols=["chat.v1"], max_size=None
+    )
+    return server.sockets[0].getsockname()[1]
+
+
+async def main():
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain("build/certs/server.pem", "build/certs/leaf.key")
+    print(await serve(None), await serve(tls), flush=True)
+    await asyncio.Future()
+
+
+asyncio.run(main())

@@ -1,0 +1,359 @@
+-- SPDX-License-Identifier: MIT
+-- Plain HTTP on a server's port: what `request` is given, and every form of
+-- response, read by a raw client. RFC 9112.
+
+local ws = require "ws"
+local helper = require "spec.helper"
+
+local raised, wait_until = helper.raised, helper.wait_until
+
+describe("plain HTTP", function()
+  local server, raws, reports, handler
+
+  -- A server whose requests go to the function `handler`.
+  local function serve(options)
+    local all = { port = 0, request = function(...) return handler(...) end }
+    for name, value in pairs(options or {}) do all[name] = value end
+    server = assert(ws.serve(all))
+  end
+
+  local function ask(line, headers, body)
+    local raw = helper.raw_client(server.port, ("%s\r\nHost: 127.0.0.1\r\n%s\r\n%s"):format(
+      line or "GET / HTTP/1.1", headers or "", body or ""))
+    raws[#raws + 1] = raw
+    return raw
+  end
+
+  before_each(function()
+    raws, reports = {}, {}
+    ws.onerror = function(message) reports[#reports + 1] = message end
+  end)
+
+  after_each(function()
+    ws.onerror = nil
+    for _, raw in ipairs(raws) do raw:close() end
+    server:close()
+    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+  end)
+
+  it("is 426 without `request`, as a whole response", function()
+    server = assert(ws.serve { port = 0 })
+    for _, line in ipairs { "GET / HTTP/1.1", "POST /x HTTP/1.1", "GET / HTTP/1.0" } do
+      local status, headers, body = ask(line):response()
+      assert.equal(426, status)
+      assert.equal("websocket", headers.upgrade)
+      assert.matches("Upgrade", headers.connection)
+      assert.matches("close", headers.connection)
+      assert.equal(tostring(#body), headers["content-length"])
+    end
+  end)
+
+  it("gives the request: method, path, query, headers, address, body", function()
+    local got
+    handler = function(request, response) got = request response:finish() end
+    serve()
+    assert.equal(200, (ask("POST /a%20b?c=d&e HTTP/1.1",
+      "X-A: 1\r\nx-a: 2\r\nCookie: c=1\r\nCookie: d=2\r\nOrigin: http://o\r\nContent-Length: 5\r\n",
+      "he\0lo"):response()))
+    assert.equal("POST", got.method)
+    assert.equal("/a%20b", got.path)
+    assert.equal("c=d&e", got.query)
+    assert.equal("1, 2", got.headers["x-a"])
+    assert.equal("c=1; d=2", got.headers.cookie)
+    assert.equal("http://o", got.origin)
+    assert.equal("127.0.0.1", got.remoteAddress)
+    assert.equal("he\0lo", got.body)
+    assert.same({}, got.protocols)
+    ask():response()
+    assert.is_nil(got.query)
+    assert.equal("", got.body)
+  end)
+
+  it("reads a body in chunks, and one that comes slowly", function()
+    local got
+    handler = function(request, response) got = request.body response:finish() end
+    serve()
+    ask("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n",
+      "5;ext=1\r\nhello\r\n1\r\n \r\n5\r\nworld\r\n0\r\nTrailer: x\r\n\r\n"):response()
+    assert.equal("hello world", got)
+    local raw = ask("PUT / HTTP/1.1", "Content-Length: 3\r\nExpect: 100-continue\r\n")
+    local status = raw:head()
+    assert.equal(100, status)
+    for letter in ("abc"):gmatch(".") do
+      raw:send(letter)
+      helper.turn_for(5)
+    end
+    assert.equal(200, (raw:response()))
+    assert.equal("abc", got)
+  end)
+
+  it("refuses a body above maxPayload with 413, and unclear lengths with 400", function()
+    local calls = 0
+    handler = function(_, response) calls = calls + 1 response:finish() end
+    serve { maxPayload = 10 }
+    assert.equal(413, (ask("PUT / HTTP/1.1", "Content-Length: 11\r\n"):response()))
+    assert.equal(413, (ask("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n",
+      "b\r\nhello world\r\n"):response()))
+    for _, headers in ipairs {
+      "Content-Length: 1\r\nContent-Length: 2\r\n", "Content-Length: -1\r\n",
+      "Content-Length: 1x\r\n", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n",
+    } do
+      assert.equal(400, (ask("PUT / HTTP/1.1", headers, "x"):response()))
+    end
+    assert.equal(400, (ask("PUT / HTTP/1.1", "Transfer-Encoding: chunked\r\n", "x\r\n"):response()))
+    assert.equal(0, calls)
+  end)
+
+  it("finish alone is 200 with its Content-Length, and ends the connection", function()
+    handler = function(_, response) response:finish("hello") end
+    serve()
+    local status, headers, body = ask():response()
+    assert.same({ 200, "5", "close", "hello" },
+      { status, headers["content-length"], headers.connection, body })
+    assert.is_nil(headers["transfer-encoding"])
+  end)
+
+  it("writeHead sets status and headers, repeated ones from a list", function()
+    handler = function(_, response)
+      response:writeHead(404, { ["Content-Type"] = "text/x", ["Set-Cookie"] = { "a", "b" },
+                                ["X-N"] = 5 })
+      response:finish("no")
+    end
+    serve()
+    local raw = ask()
+    local status, headers, head = raw:head()
+    assert.equal(404, status)
+    assert.matches("^HTTP/1.1 404 Not Found\r\n", head)
+    assert.same({ "text/x", "a, b", "5", "2" }, { headers["content-type"],
+      headers["set-cookie"], headers["x-n"], headers["content-length"] })
+    assert.matches("Set%-Cookie: a\r\n.*Set%-Cookie: b\r\n", head)
+    assert.equal("no", raw:all())
+  end)
+
+  it("writes in chunks when the length is not known", function()
+    handler = function(_, response)
+      assert(response:write("hello"))
+      response:write("")
+      ws.sleep(5)
+      response:write(("x"):rep(300))
+      response:finish("end")
+    end
+    serve()
+    local status, headers, body = ask():response()
+    assert.same({ 200, "chunked" }, { status, headers["transfer-encoding"] })
+    assert.is_nil(headers["content-length"])
+    assert.equal(("5\r\nhello\r\n12c\r\n%s\r\n3\r\nend\r\n0\r\n\r\n"):format(("x"):rep(300)), body)
+  end)
+
+  it("writes plainly up to a Content-Length of the handler's", function()
+    handler = function(_, response)
+      response:writeHead(200, { ["Content-Length"] = 6 })
+      response:write("abc")
+      response:finish("def")
+    end
+    serve()
+    local _, headers, body = ask():response()
+    assert.same({ "6", "abcdef" }, { headers["content-length"], body })
+    assert.is_nil(headers["transfer-encoding"])
+  end)
+
+  it("raises for more or less than Content-Length says", function()
+    local message
+    handler = function(_, response)
+      response:writeHead(200, { ["Content-Length"] = 3 })
+      message = raised(response.write, response, "abcd")
+      response:write("ab")
+      response:finish()
+    end
+    serve()
+    local answer = ask():all()
+    assert.matches("InvalidStateError", message)
+    assert.is_true(answer == "" or answer:find("\r\n\r\na?b?$") ~= nil) -- not whole
+    assert.matches("response_spec.lua:%d+: InvalidStateError: finish", reports[1])
+  end)
+
+  it("sends no body to HEAD, nor with 204 and 304", function()
+    handler = function(request, response)
+      local status = tonumber(request.path:match("%d+"))
+      if status then response:writeHead(status) end
+      if request.query then response:write("chunk") end
+      response:finish("hello")
+    end
+    serve()
+    for line, expected in pairs {
+      ["HEAD /"] = 200, ["HEAD /?write"] = 200, ["GET /204"] = 204, ["GET /304"] = 304,
+      ["HEAD /404"] = 404,
+    } do
+      local status, headers, body = ask(line .. " HTTP/1.1"):response()
+      assert.same({ expected, "", nil }, { status, body, headers["transfer-encoding"] })
+    end
+    handler = function(_, response)
+      response:writeHead(200, { ["Content-Length"] = 5 })
+      response:finish()
+    end
+    local status, headers, body = ask("HEAD / HTTP/1.1"):response()
+    assert.same({ 200, "5", "" }, { status, headers["content-length"], body })
+    assert.same({}, reports)
+  end)
+
+  it("tells HTTP/1.0 the end by the end of the connection", function()
+    handler = function(_, response)
+      response:write("hello ")
+      ws.sleep(5)
+      response:finish("world")
+    end
+    serve()
+    local status, headers, body = ask("GET / HTTP/1.0"):response()
+    assert.same({ 200, "hello world", "close" }, { status, body, headers.connection })
+    assert.is_nil(headers["transfer-encoding"])
+    -- It knew no Host either.
+    local raw = helper.raw_client(server.port, "GET / HTTP/1.0\r\n\r\n")
+    assert.equal(200, (raw:response()))
+  end)
+
+  it("may be finished later, by anybody", function()
+    handler = function(_, response) ws.setTimeout(function() response:finish("later") end, 20) end
+    serve()
+    local _, _, body = ask():response()
+    assert.equal("later", body)
+  end)
+
+  it("ignores a second request behind the first", function()
+    local calls = 0
+    handler = function(_, response) calls = calls + 1 response:finish("once") end
+    serve()
+    local _, _, body = ask("GET / HTTP/1.1", nil, "GET / HTTP/1.1\r\nHost: h\r\n\r\n"):response()
+    assert.same({ "once", 1 }, { body, calls })
+  end)
+
+  it("checks what writeHead, write and finish are given, naming the caller's line", function()
+    local messages = {}
+    handler = function(_, response)
+      local function try(name, ...)
+        local arguments, count = { ... }, select("#", ...)
+        messages[#messages + 1] = raised(function()
+          response[name](response, (table.unpack or rawget(_G, "unpack"))(arguments, 1, count))
+        end)
+      end
+      for _, status in ipairs { 99, 101, 600, 200.5, "200" } do try("writeHead", status) end
+      try("writeHead", 200, { ["X A"] = "1" })
+      try("writeHead", 200, { ["X-A"] = "1\r\nX-B: 2" })
+      try("writeHead", 200, { ["X-A"] = "1\0" })
+      try("writeHead", 200, { ["X-A"] = {}, ["Transfer-Encoding"] = "chunked" })
+      try("writeHead", 200, { Connection = "keep-alive" })
+      try("writeHead", 200, { ["Content-Length"] = "x" })
+      try("write", {})
+      try("write")
+      try("onclose", 5)
+      try("ondrain")
+      response:writeHead(201)
+      try("writeHead", 200)
+      response:finish(5)
+      for _, name in ipairs { "write", "finish", "writeHead" } do try(name, "x") end
+    end
+    serve()
+    local status, _, body = ask():response()
+    assert.same({ 201, "5" }, { status, body })
+    assert.equal(19, #messages)
+    for i, message in ipairs(messages) do
+      local kind = i <= 15 and "TypeError" or "InvalidStateError"
+      assert.matches("response_spec.lua:%d+: " .. kind, message)
+    end
+  end)
+
+  -- ------------------------------------------------------ errors and the end
+
+  it("R18 an error in the handler is reported, and 500 when nothing went out", function()
+    local when
+    handler = function(_, response)
+      if when == "after a wait" then ws.sleep(5) end
+      if when == "after writeHead" then response:writeHead(200, { ["X-A"] = "1" }) end
+      error("inside " .. when)
+    end
+    serve()
+    for _, each in ipairs { "at once", "after a wait", "after writeHead" } do
+      when = each
+      local status, headers, body = ask():response()
+      assert.equal(500, status)
+      assert.equal(tostring(#body), headers["content-length"])
+      assert.is_nil(headers["x-a"])
+      assert.is_nil(body:find("inside", 1, true))
+      assert.matches("response_spec.lua:%d+: inside " .. when, reports[#reports])
+    end
+    assert.equal(3, #reports)
+  end)
+
+  it("an error after the head ends the connection, so that nobody takes it for whole", function()
+    handler = function(_, response)
+      response:write("half")
+      ws.sleep(5)
+      error("oops")
+    end
+    serve()
+    local raw = ask()
+    assert.equal(200, (raw:head()))
+    assert.equal("4\r\nhalf\r\n", raw:all()) -- no last chunk
+    assert.equal(1, #reports)
+  end)
+
+  it("an error after finish changes nothing", function()
+    handler = function(_, response)
+      response:finish("good")
+      error("late")
+    end
+    serve()
+    local status, _, body = ask():response()
+    assert.same({ 200, "good", 1 }, { status, body, #reports })
+  end)
+
+  it("onclose is called once: after finish, or when the client has gone", function()
+    local closed, responses = {}, {}
+    handler = function(request, response)
+      responses[request.path] = response
+      response:onclose(function() closed[#closed + 1] = request.path end)
+      if request.path == "/finish" then response:finish() end
+    end
+    serve()
+    ask("GET /finish HTTP/1.1"):response()
+    local raw = ask("GET /gone HTTP/1.1")
+    wait_until(function() return responses["/gone"] end)
+    raw:close(true)
+    wait_until(function() return #closed == 2 end)
+    helper.turn_for(20)
+    table.sort(closed)
+    assert.same({ "/finish", "/gone" }, closed)
+    local gone = responses["/gone"]
+    assert.is_false(gone:write("into the void"))
+    gone:finish("too")
+    gone:onclose(function() closed[3] = "late" end) -- told all the same
+    wait_until(function() return closed[3] end)
+  end)
+
+  it("write returns false above highWaterMark, ondrain tells when to go on", function()
+    local answers, drained = {}, 0
+    handler = function(_, response)
+      response:ondrain(function()
+        drained = drained + 1
+        response:finish("!")
+      end)
+      answers[1] = response:write("small")
+      answers[2] = response:write(("x"):rep(500000))
+    end
+    serve { highWaterMark = 100000 }
+    local raw = ask()
+    local _, _, body = raw:response()
+    assert.same({ true, false, 1 }, { answers[1], answers[2], drained })
+    assert.equal("x\r\n1\r\n!\r\n0\r\n\r\n", body:sub(-14))
+  end)
+
+  it("serves upgrades beside it", function()
+    handler = function(_, response) response:finish() end
+    local opened = 0
+    serve { open = function(sock) opened = opened + 1 sock:close() end }
+    local raw = helper.raw_open(server.port)
+    raws[1] = raw
+    assert.equal(200, (ask():response()))
+    assert.equal(8, (raw:frame()))
+    assert.equal(1, opened)
+  end)
+end)
