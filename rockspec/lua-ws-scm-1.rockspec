@@ -78,6 +78,7 @@ local common = {
   "csrc/protocol/opening.c",
   "csrc/protocol/receiver.c",
   "csrc/protocol/receiver_header.c",
+  "csrc/protocol/redirect.c",
   "csrc/protocol/sender.c",
   "csrc/protocol/session.c",
   "csrc/protocol/session_answer.c",

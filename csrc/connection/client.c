@@ -8,6 +8,7 @@
 #include "bytes/status.h"
 #include "connection/dial.h"
 #include "connection/proxy.h"
+#include "protocol/redirect.h"
 #include "transport/entropy.h"
 #include "transport/socket.h"
 #include "transport/stream_tcp.h"
@@ -16,6 +17,7 @@
 #include <string.h>
 
 typedef struct opening {
+  ws_hub *hub;
   ws_connection *connection;
   ws_connection_config *config;
   ws_dial *dial;
@@ -24,17 +26,28 @@ typedef struct opening {
   bool by_proxy;
   uint16_t port;
   ws_client_proxy proxy;
+  ws_tls *ready;    /* for redirects to wss; NULL: none */
+  unsigned redirects; /* that may still be followed */
+  int family;
+  ws_task again;    /* dials anew */
+  ws_url url;       /* what is asked for; kept for redirects only */
+  ws_url next;      /* where the last redirect led */
   ws_buffer text;   /* what the slices below point into */
   ws_handshake_request request;
   ws_slice host;    /* without brackets */
   ws_slice servername;
+  ws_slice path;    /* a Unix socket's */
   ws_slice *protocols;
   ws_header *headers;
 } opening;
 
 static void free_opening(opening *o) {
   ws_dial_cancel(o->dial);
+  ws_loop_cancel(o->hub->loop, &o->again);
   ws_tls_unref(o->tls);
+  ws_tls_unref(o->ready);
+  ws_url_deinit(&o->url);
+  ws_url_deinit(&o->next);
   ws_buffer_deinit(&o->text);
   ws_memory_free(o->protocols);
   ws_memory_free(o->headers);
@@ -57,10 +70,14 @@ static void on_secured(void *keeper) {
   opening *o = keeper;
   ws_connection *c = o->connection;
   ws_connection_set_stage(c, "http: the opening handshake");
-  ws_connection_set_keeper(c, NULL, NULL);
+  if (o->redirects == 0) {
+    ws_connection_set_keeper(c, NULL, NULL);
+    ws_connection_on_answer(c, NULL);
+  }
   int status = ws_connection_begin_client(c, &o->request);
+  bool done = o->redirects == 0; /* else it waits for the answer */
   if (status != WS_OK) ws_connection_fail(c, status, NULL);
-  free_opening(o);
+  if (done) free_opening(o);
 }
 
 static int add_proxy(const opening *o, ws_stream **stream) {
@@ -127,6 +144,85 @@ static void on_stage(void *owner, const char *stage) {
 
 static const ws_dial_events dial_events = {on_stage, on_dialled};
 
+/* ---------------------------------------------------------- redirects */
+
+static ws_slice bare_host(const ws_url *url) {
+  ws_slice host = url->host;
+  if (url->host_kind != WS_HOST_IPV6) return host;
+  return (ws_slice){host.data + 1, host.len - 2};
+}
+
+/* What was for one origin is not for another. */
+static void drop_secrets(opening *o) {
+  static const char *const secrets[] = {"authorization", "cookie",
+                                        "proxy-authorization"};
+  size_t kept = 0;
+  for (size_t i = 0; i < o->request.header_count; i++) {
+    bool secret = false;
+    for (size_t k = 0; k < sizeof secrets / sizeof *secrets; k++)
+      if (ws_slice_equal_nocase(o->headers[i].name, ws_slice_of(secrets[k])))
+        secret = true;
+    if (!secret) o->headers[kept++] = o->headers[i];
+  }
+  o->request.header_count = kept;
+  o->request.authorization = (ws_slice){NULL, 0};
+  o->servername = (ws_slice){NULL, 0};
+}
+
+static int dial(opening *o) {
+  ws_dial_target target = {o->by_proxy ? o->proxy.host : o->host,
+                           o->by_proxy ? o->proxy.port : o->port, o->family,
+                           o->path};
+  return ws_dial_start(o->hub, &target, &dial_events, o, &o->dial);
+}
+
+/* The connection has heard of a redirect and waits: on to the next host. */
+static void again(void *owner) {
+  opening *o = owner;
+  ws_connection_detach(o->connection);
+  if (!ws_redirect_same_origin(&o->url, &o->next)) drop_secrets(o);
+  ws_url_deinit(&o->url);
+  o->url = o->next;
+  memset(&o->next, 0, sizeof o->next);
+  o->redirects--;
+  o->host = bare_host(&o->url);
+  o->port = o->url.port;
+  o->request.target = o->url.target;
+  o->request.host = o->url.authority;
+  ws_tls_unref(o->tls);
+  o->tls = o->url.secure ? ws_tls_ref(o->ready) : NULL;
+  ws_connection_set_stage(o->connection, "tcp: connecting");
+  int status = dial(o);
+  if (status != WS_OK) fail(o, status, NULL);
+}
+
+static bool on_answer(void *keeper, const ws_http_head *head) {
+  opening *o = keeper;
+  const char *why;
+  if (!ws_redirect_is(head) || o->redirects == 0) return false;
+  ws_url_deinit(&o->next);
+  int status =
+      ws_redirect_url(head, &o->url, ws_memory_resize, &o->next, &why);
+  if (status != WS_OK) return false; /* told as the refusal it is */
+  bool down = o->url.secure && !o->next.secure;
+  if (down || (o->next.secure && !o->ready)) return false;
+  ws_loop_post(o->hub->loop, &o->again);
+  return true;
+}
+
+static int keep_for_redirects(opening *o, const ws_client_options *options) {
+  const char *why;
+  o->redirects = options->redirects;
+  o->family = options->family;
+  o->again.run = again;
+  o->again.owner = o;
+  if (o->redirects == 0) return WS_OK;
+  if (options->tls) o->ready = ws_tls_ref(options->tls);
+  ws_slice text = {(const char *)options->url->text.data,
+                   options->url->text.len};
+  return ws_url_parse(&o->url, text, ws_memory_resize, &why);
+}
+
 /* -------------------------------------------------------------- setup */
 
 /* Copies a slice to the text; the text has been reserved, so it stays. */
@@ -134,12 +230,6 @@ static ws_slice keep(opening *o, ws_slice slice) {
   ws_slice kept = {(const char *)o->text.data + o->text.len, slice.len};
   ws_buffer_append(&o->text, slice.data, slice.len);
   return kept;
-}
-
-static ws_slice bare_host(const ws_url *url) {
-  ws_slice host = url->host;
-  if (url->host_kind != WS_HOST_IPV6) return host;
-  return (ws_slice){host.data + 1, host.len - 2};
 }
 
 /* "Basic ..." from the URL's user and password (SEMANTICS S48), appended to
@@ -168,7 +258,7 @@ static size_t text_size(const ws_client_options *options) {
   size_t size = url->target.len + url->authority.len + url->host.len +
                 options->origin.len + options->servername.len +
                 options->proxy.host.len + options->proxy.user.len +
-                options->proxy.password.len;
+                options->proxy.password.len + options->unix_path.len;
   size += 16 + 2 * (url->username.len + url->password.len + 4);
   for (size_t i = 0; i < options->protocol_count; i++)
     size += options->protocols[i].len;
@@ -205,6 +295,7 @@ static int fill(opening *o, const ws_client_options *options) {
   o->request.origin = keep(o, options->origin);
   o->host = keep(o, bare_host(url));
   o->servername = keep(o, options->servername);
+  o->path = keep(o, options->unix_path);
   o->port = url->port;
   o->by_proxy = options->proxy.host.len > 0;
   o->proxy = options->proxy;
@@ -227,9 +318,10 @@ static int check(const ws_client_options *options) {
   return WS_OK;
 }
 
-static int begin(opening *o, ws_hub *hub, ws_connection_config *config,
+static int begin(opening *o, ws_connection_config *config,
                  const ws_client_options *options) {
   int status = fill(o, options);
+  if (status == WS_OK) status = keep_for_redirects(o, options);
   if (status != WS_OK) return status;
   if (options->url->secure) o->tls = ws_tls_ref(options->tls);
   o->config = config;
@@ -237,10 +329,7 @@ static int begin(opening *o, ws_hub *hub, ws_connection_config *config,
   status = ws_connection_start_deadline(o->connection);
   if (status != WS_OK) return status;
   ws_connection_set_stage(o->connection, "tcp: connecting");
-  ws_dial_target target = {o->by_proxy ? o->proxy.host : o->host,
-                           o->by_proxy ? o->proxy.port : o->port,
-                           options->family, options->unix_path};
-  return ws_dial_start(hub, &target, &dial_events, o, &o->dial);
+  return dial(o);
 }
 
 int ws_client_connect(ws_hub *hub, ws_connection_config *config,
@@ -257,13 +346,15 @@ int ws_client_connect(ws_hub *hub, ws_connection_config *config,
     return WS_ENOMEM;
   }
   o->connection = c;
-  status = begin(o, hub, config, options);
+  o->hub = hub;
+  status = begin(o, config, options);
   if (status != WS_OK) {
     free_opening(o);
     ws_connection_release(c);
     return status;
   }
   ws_connection_set_keeper(c, o, on_died);
+  if (o->redirects > 0) ws_connection_on_answer(c, on_answer);
   *connection = c;
   return WS_OK;
 }

@@ -30,6 +30,9 @@ typedef struct ws_client_options {
   ws_slice unix_path;  /* empty: TCP */
   ws_client_proxy proxy;
   int family;          /* 0, 4 or 6 */
+  unsigned redirects;  /* how many to follow; never from wss to ws. To another
+                          origin no credentials, cookies or servername go. With
+                          `tls` also a ws URL may lead to wss */
 } ws_client_options;
 
 /* The connection, CONNECTING; it starts with the loop's next turn. Failures

@@ -113,6 +113,17 @@ int ws_connection_begin_client(ws_connection *connection,
                                const ws_handshake_request *request);
 void ws_connection_begin_server(ws_connection *connection);
 
+/* Client: `answered(keeper, head)` is asked about an answer that is no 101;
+ * true: it takes the connection on from here, and has to detach it and attach
+ * another stream, later. */
+void ws_connection_on_answer(ws_connection *connection,
+                             bool (*answered)(void *keeper,
+                                              const ws_http_head *head));
+
+/* Gives up stream and session; CONNECTING as before there was one, with what
+ * is left of its time. Not from inside `answered`. */
+void ws_connection_detach(ws_connection *connection);
+
 /* Starts the deadline for getting to OPEN. `stage` is what the message says
  * it was doing: static, set anew as stages go by. */
 void ws_connection_set_stage(ws_connection *connection, const char *stage);

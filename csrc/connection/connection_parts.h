@@ -29,6 +29,7 @@ struct ws_connection {
   void *keeper;
   ws_connection_died *died; /* NULL once called */
   void (*opened)(void *keeper);
+  bool (*answered)(void *keeper, const ws_http_head *head);
   ws_connection_links links;
 
   ws_session session;

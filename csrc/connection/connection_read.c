@@ -95,8 +95,18 @@ static void fail_at(ws_connection *c, const char *stage, int status,
   ws_connection_fail(c, status, message);
 }
 
+/* The keeper may take an answer that is no 101 for a redirect. */
+static bool redirected(ws_connection *c) {
+  const ws_http_head *head = ws_session_answer(&c->session);
+  if (!head || !c->answered || c->ended) return false;
+  if (!c->answered(c->keeper, head)) return false;
+  c->phase = WS_PHASE_DIALLING;
+  return true;
+}
+
 static void on_fail(ws_connection *c, const ws_event *event) {
   bool opening = c->client && c->state == WS_CONNECTING;
+  if (opening && redirected(c)) return;
   ws_connection_wrote(c);
   fail_at(c, opening ? "http: " : "", event->status, event->why);
 }
@@ -144,7 +154,7 @@ static size_t feed(ws_connection *c, uint8_t *data, size_t len, bool *more) {
     open_if_accepted(c);
   }
   if (c->phase == WS_PHASE_LIVE && !c->ended &&
-      ws_session_refused(&c->session))
+      ws_session_refused(&c->session) && !redirected(c))
     ws_connection_schedule(c);
   return used;
 }
@@ -340,6 +350,26 @@ int ws_connection_attach_from(ws_connection *c, ws_stream *stream,
                               const ws_address *peer) {
   remember_peer(c, peer);
   return attach(c, stream, NULL);
+}
+
+void ws_connection_on_answer(ws_connection *c,
+                             bool (*answered)(void *keeper,
+                                              const ws_http_head *head)) {
+  c->answered = answered;
+}
+
+void ws_connection_detach(ws_connection *c) {
+  c->phase = WS_PHASE_DIALLING;
+  ws_connection_drop_output(c);
+  ws_loop_unwatch(c->hub->loop, &c->watch);
+  ws_stream_free(c->stream);
+  c->stream = NULL;
+  if (c->has_session) ws_session_deinit(&c->session);
+  c->has_session = false;
+  ws_buffer_deinit(&c->pending);
+  c->blocked = c->hung_up = c->hurried = false;
+  c->write_failed = WS_OK;
+  ws_connection_schedule(c);
 }
 
 void ws_connection_begin_server(ws_connection *c) {

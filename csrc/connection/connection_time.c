@@ -97,6 +97,9 @@ void ws_connection_schedule(ws_connection *c) {
     schedule_closing(c);
   } else if (c->has_session && ws_session_refused(&c->session)) {
     schedule_refusal(c);
+  } else if (c->state == WS_CONNECTING && c->config->open_timeout > 0) {
+    uint64_t now = ws_loop_now(c->hub->loop);
+    start(c, c->open_until > now ? c->open_until - now : 0);
   }
 }
 

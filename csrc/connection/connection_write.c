@@ -20,14 +20,20 @@ static size_t corked(const ws_connection *c) {
   return c->hub->corked == c ? c->hub->cork.len : 0;
 }
 
+static void empty_cork(ws_hub *hub) {
+  ws_buffer_consume(&hub->cork, hub->cork.len);
+  hub->cork_payload = 0;
+  hub->cork_begun = false;
+}
+
 /* Takes the corked bytes over into their connection's outbox. */
 static int uncork(ws_connection *c) {
   ws_hub *hub = c->hub;
   if (corked(c) == 0) return WS_OK;
   int status = ws_outbox_copy(&c->outbox, hub->cork.data, hub->cork.len,
                               hub->cork_payload);
-  hub->cork.len = 0;
-  hub->cork_payload = 0;
+  if (hub->cork_begun) ws_outbox_begun(&c->outbox);
+  empty_cork(hub);
   return status;
 }
 
@@ -37,9 +43,8 @@ ws_buffer *ws_connection_out(ws_connection *c) {
   ws_connection *before = hub->corked;
   if (before && uncork(before) != WS_OK)
     ws_connection_fail(before, WS_ENOMEM, NULL);
-  ws_buffer_consume(&hub->cork, hub->cork.len);
+  empty_cork(hub);
   if (hub->cork.cap > 4 * WS_HUB_CORK) ws_buffer_deinit(&hub->cork);
-  hub->cork_payload = 0;
   hub->corked = c;
   return &hub->cork;
 }
@@ -51,8 +56,7 @@ bool ws_connection_flushed(const ws_connection *c) {
 
 void ws_connection_drop_output(ws_connection *c) {
   if (c->hub->corked == c) {
-    c->hub->cork.len = 0;
-    c->hub->cork_payload = 0;
+    empty_cork(c->hub);
     c->hub->corked = NULL;
   }
   c->discarded = c->visible;
@@ -68,6 +72,7 @@ static void drop_corked(ws_hub *hub, size_t len) {
   size_t extra =
       hub->cork_payload > before ? hub->cork_payload - before : 0;
   ws_buffer_consume(&hub->cork, len);
+  hub->cork_begun = hub->cork.len > 0;
   size_t plain = hub->cork_payload - extra;
   if (plain > hub->cork.len) plain = hub->cork.len;
   hub->cork_payload = hub->cork.len == 0 ? 0 : plain + extra;

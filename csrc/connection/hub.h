@@ -8,6 +8,7 @@
 #include "protocol/deflate_pool.h"
 #include "transport/resolve.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,7 @@ typedef struct ws_hub {
   uint8_t *input;               /* WS_HUB_INPUT bytes, made on first use */
   ws_buffer cork;               /* frames of `corked`, not yet written */
   size_t cork_payload;          /* of these, how many are payload */
+  bool cork_begun; /* the first of them was written in part */
   struct ws_connection *corked; /* whose they are, or NULL */
   struct ws_connection *first;  /* all connections not yet dead */
   struct ws_server *servers;    /* all that are not yet freed */

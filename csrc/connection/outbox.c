@@ -126,6 +126,10 @@ void ws_outbox_discard(ws_chunk *chunk) {
   chunk_free(chunk);
 }
 
+void ws_outbox_begun(ws_outbox *outbox) {
+  if (outbox->head) outbox->head->begun = true;
+}
+
 size_t ws_outbox_gather(const ws_outbox *outbox, ws_slice *slices,
                         size_t most) {
   size_t count = 0;

@@ -49,6 +49,10 @@ void ws_outbox_commit(ws_outbox *outbox, struct ws_chunk *chunk,
                       const ws_buffer *room, size_t payload);
 void ws_outbox_discard(struct ws_chunk *chunk);
 
+/* What waits begins in the middle of a frame: its beginning was written before
+ * it came here. */
+void ws_outbox_begun(ws_outbox *outbox);
+
 /* The first unwritten bytes as at most `most` slices; how many. */
 size_t ws_outbox_gather(const ws_outbox *outbox, ws_slice *slices,
                         size_t most);

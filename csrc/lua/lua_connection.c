@@ -282,7 +282,7 @@ void ws_lua_fill_methods(lua_State *L) {
 /* ------------------------------------------------------------ getters */
 
 static int g_ready_state(lua_State *L) {
-  lua_pushinteger(L, ws_connection_state(ws_link_check(L, 1)->connection));
+  lua_pushinteger(L, ws_link_state(ws_link_check(L, 1)));
   return 1;
 }
 

@@ -41,6 +41,10 @@ void ws_link_push(lua_State *L, const ws_link *link) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, link->tie.anchor);
 }
 
+ws_state ws_link_state(const ws_link *link) {
+  return link->handlers ? ws_connection_state(link->connection) : WS_CLOSED;
+}
+
 ws_link *ws_link_check(lua_State *L, int index) {
   ws_link *link = lua_touserdata(L, index);
   if (link && lua_rawlen(L, index) == sizeof *link && link->magic == MAGIC &&
@@ -242,7 +246,7 @@ static int to_string(lua_State *L) {
   static const char *const states[] = {"CONNECTING", "OPEN", "CLOSING",
                                        "CLOSED"};
   ws_link *link = ws_link_check(L, 1);
-  const char *state = states[ws_connection_state(link->connection)];
+  const char *state = states[ws_link_state(link)];
   lua_pushfstring(L, "WebSocket (%s) %s", state,
                   link->url ? link->url : "of a server");
   return 1;

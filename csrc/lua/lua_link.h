@@ -31,6 +31,10 @@ ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, int handlers);
 /* Pushes the object of a living link. */
 void ws_link_push(lua_State *L, const ws_link *link);
 
+/* Its readyState. CLOSED once it was let go: the end of the loop also ends
+ * those that had still to be told so. */
+ws_state ws_link_state(const ws_link *link);
+
 /* The link at `index`, or raises TypeError. */
 ws_link *ws_link_check(lua_State *L, int index);
 

@@ -81,7 +81,10 @@ static const ws_server_events server_events = {on_accept, on_closed};
 
 static void fill_options(lua_State *L, ws_server_options *options) {
   options->host = ws_lua_field_slice(L, 2, "host");
-  options->port = (uint16_t)ws_lua_field_size(L, 2, "port", 0);
+  uint64_t port = ws_lua_field_size(L, 2, "port", 0);
+  if (port > UINT16_MAX)
+    ws_lua_raise(L, "TypeError", "option 'port': 0 to 65535 expected");
+  options->port = (uint16_t)port;
   options->path = ws_lua_field_slice(L, 2, "path");
   options->tls = ws_lua_field_tls(L, 2, true);
   options->max_connections =

@@ -91,10 +91,14 @@ void ws_deflater_reset(ws_deflater *deflater) {
   (void)deflateReset(&deflater->z);
 }
 
-/* Runs deflate until the input is used and all output is out. */
+/* Runs deflate until the input is used and all output is out. zlib writes the
+ * end of a message again when there was no room left behind it: a short one
+ * gets what it can need at most. */
 static int run_deflate(z_stream *z, int flush, ws_buffer *out) {
+  size_t room = z->avail_in < STEP
+                    ? (size_t)deflateBound(z, z->avail_in) + 2 * TAIL_LENGTH
+                    : STEP;
   do {
-    size_t room = z->avail_in < STEP ? z->avail_in / 2 + 64 : STEP;
     int status = make_room(z, out, room);
     if (status != WS_OK) return status;
     int result = deflate(z, flush);
@@ -165,17 +169,10 @@ int ws_inflater_set_window(ws_inflater *inflater, const uint8_t *window,
 }
 
 /* 7.2.3.4: after a last block the next one begins a new stream, but the window
- * stays. */
-static int begin_again(ws_inflater *inflater) {
-  ws_resize *resize = inflater->resize;
-  uint8_t *window = resize(NULL, WS_WINDOW);
-  if (!window) return WS_ENOMEM;
-  size_t len = ws_inflater_window(inflater, window);
-  (void)inflateReset(&inflater->z);
-  int status = ws_inflater_set_window(inflater, window, len);
-  (void)resize(window, 0);
+ * stays. It is not moved for that: a peer may send very many last blocks. */
+static void begin_again(ws_inflater *inflater) {
+  (void)inflateResetKeep(&inflater->z);
   inflater->ended = false;
-  return status;
 }
 
 static int status_of(int result) {
@@ -212,8 +209,8 @@ int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
     next += part;
     len -= part;
     do {
-      if (inflater->ended) status = begin_again(inflater);
-      if (status == WS_OK) status = step(inflater, out, most);
+      if (inflater->ended) begin_again(inflater);
+      status = step(inflater, out, most);
       if (status != WS_OK) return status;
     } while (z->avail_in > 0 || (z->avail_out == 0 && !inflater->ended));
   }
@@ -226,10 +223,14 @@ int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
   /* Nothing at all is taken for an empty message. After a last block there is
    * nothing to end, and the tail would begin a block of its own. */
   if (!began) return WS_OK;
-  if (inflater->ended) return begin_again(inflater);
-  int status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
+  int status = WS_OK;
+  if (!inflater->ended)
+    status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
   inflater->began = false;
-  /* zlib sets 128 between blocks: anywhere else the message was cut short. */
-  if (status == WS_OK && !(inflater->z.data_type & 128)) return WS_EDEFLATE;
-  return status;
+  if (status != WS_OK) return status;
+  /* The tail itself may be the end of a last block. Else zlib sets 128 between
+   * blocks: anywhere else the message was cut short. */
+  if (!inflater->ended && !(inflater->z.data_type & 128)) return WS_EDEFLATE;
+  if (inflater->ended) begin_again(inflater);
+  return WS_OK;
 }

@@ -144,10 +144,9 @@ static void begin_refusal(ws_opening *opening, ws_event *event) {
   if (ws_http_body(&opening->head, true, &opening->body, &opening->left) !=
       WS_OK)
     opening->body = WS_BODY_NONE;
+  opening->stage = WS_OPENING_REFUSAL;
   if (opening->body == WS_BODY_NONE)
     fail_refused(opening, event);
-  else
-    opening->stage = WS_OPENING_REFUSAL;
 }
 
 static void judge_switch(ws_opening *opening, ws_event *event) {

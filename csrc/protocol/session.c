@@ -269,6 +269,12 @@ bool ws_session_refused(const ws_session *session) {
          session->opening->stage == WS_OPENING_REFUSAL;
 }
 
+const ws_http_head *ws_session_answer(const ws_session *session) {
+  const ws_opening *opening = session->opening;
+  bool there = opening && opening->stage == WS_OPENING_REFUSAL;
+  return there ? &opening->head : NULL;
+}
+
 /* -------------------------------------------------------------- agreed */
 
 ws_slice ws_session_protocol(const ws_session *session) {

@@ -111,6 +111,10 @@ bool ws_session_over(const ws_session *session);
  * ws_session_end at it. */
 bool ws_session_refused(const ws_session *session);
 
+/* The head of that answer: in the refused state and after the FAIL that came
+ * of it, until the session goes. NULL otherwise. */
+const ws_http_head *ws_session_answer(const ws_session *session);
+
 /* ------------------------------------------------- answering a request */
 
 /* After WS_EVENT_REQUEST until it is answered by accept, refuse or finish (or

@@ -21,13 +21,6 @@ local schema = {
 }
 for _, name in ipairs(raw_names) do schema[name] = "function" end
 
--- What a later version will do; asking for it now must not pass in silence.
-local function refuse_missing(checked, level)
-  if (checked.followRedirects or 0) > 0 then
-    raise("TypeError", "option 'followRedirects' is not supported by this version", level + 1)
-  end
-end
-
 -- The raw handlers among the options, or nil.
 local function take_raw(checked)
   local raw
@@ -53,7 +46,6 @@ end
 return function(given, url, level)
   level = level + 1
   local checked = options.check(given, schema, level)
-  refuse_missing(checked, level)
   check_water(checked, level)
   local raw = take_raw(checked)
   if checked.origin and not core.headerValueOk(checked.origin) then
@@ -69,7 +61,8 @@ return function(given, url, level)
     noDelay = checked.noDelay, family = checked.family, unixPath = checked.path,
   }
   if not checked.path then config.proxy = proxy(checked.proxy, url, level) end
-  if url.secure then
+  config.redirects = checked.followRedirects
+  if url.secure or (checked.followRedirects or 0) > 0 then
     config.tls, config.servername = tls.client(checked.tls, level)
   end
   return config, raw

@@ -113,7 +113,6 @@ local function next_event(self, inner)
     if made then return made end
   end
   if not inner.ended then return nil end
-  if inner.session:state() == 2 then return closing(self, inner, 1006, "", false) end
   return failing(self, inner, "the connection ended without a Close", "ECONNRESET")
 end
 

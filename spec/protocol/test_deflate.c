@@ -1,0 +1,593 @@
+/* SPDX-License-Identifier: MIT */
+/* Messages through zlib and back: the examples of RFC 7692 section 7.2.3, what
+ * is no deflate, what grows too large, and no memory (S171-S178). */
+#include "protocol/deflate.h"
+
+#include "deflate_peer.h"
+
+#include <time.h>
+
+#define PLENTY ((size_t)1 << 24)
+
+static ws_buffer fresh(void) {
+  ws_buffer buffer;
+  ws_buffer_init(&buffer, wire_resize, 0);
+  return buffer;
+}
+
+static void empty(ws_buffer *buffer) {
+  ws_buffer_consume(buffer, buffer->len);
+}
+
+static bool nothing_held(void) { return wire_memory.blocks == 0; }
+
+/* ---------------------------------------------------------- deflating */
+
+#define MADE(deflater, text, literal)                                    \
+  do {                                                                   \
+    CHECK_INT(ws_deflater_message(deflater, text, strlen(text), &out),   \
+              WS_OK);                                                    \
+    CHECK_BYTES(out.data, out.len, literal);                             \
+    empty(&out);                                                         \
+  } while (0)
+
+TEST(hello) { /* S171 */
+  ws_buffer out = fresh();
+  ws_deflater *deflater = ws_deflater_new(wire_resize, 15, 6);
+  MADE(deflater, "Hello", "\xf2\x48\xcd\xc9\xc9\x07\0");
+  MADE(deflater, "Hello", "\xf2\0\x11\0\0");
+  MADE(deflater, "", "\0"); /* S175 */
+  MADE(deflater, "", "\0");
+  ws_deflater_reset(deflater);
+  MADE(deflater, "Hello", "\xf2\x48\xcd\xc9\xc9\x07\0");
+  ws_deflater_reset(deflater);
+  MADE(deflater, "", "\0");
+  CHECK_INT(ws_deflater_message(deflater, NULL, 0, &out), WS_OK);
+  CHECK_BYTES(out.data, out.len, "\0");
+  ws_deflater_free(deflater);
+  ws_buffer_deinit(&out);
+  CHECK(nothing_held());
+}
+
+/* What is in the buffer before stays there. */
+TEST(messages_are_appended) {
+  ws_buffer out = fresh();
+  ws_deflater *deflater = ws_deflater_new(wire_resize, 15, 6);
+  CHECK_INT(ws_buffer_append(&out, "<", 1), WS_OK);
+  CHECK_INT(ws_deflater_message(deflater, "Hello", 5, &out), WS_OK);
+  CHECK_INT(ws_deflater_message(deflater, "", 0, &out), WS_OK);
+  CHECK_INT(ws_deflater_message(deflater, "Hello", 5, &out), WS_OK);
+  CHECK_BYTES(out.data, out.len,
+              "<\xf2\x48\xcd\xc9\xc9\x07\0\0\xf2\0\x11\0\0");
+  ws_deflater_free(deflater);
+  ws_buffer_deinit(&out);
+}
+
+/* Byte for byte what zlib makes with all the room it wants, whatever the
+ * length: no flush is written twice. */
+TEST(every_length_up_to_a_thousand) {
+  static const int levels[] = {0, 1, 6};
+  for (size_t i = 0; i < 6; i++) {
+    wire text = {0}, expected = {0};
+    ws_buffer out = fresh();
+    peer zlib;
+    peer_start(&zlib, 15, 12, levels[i % 3]);
+    ws_deflater *deflater = ws_deflater_new(wire_resize, 12, levels[i % 3]);
+    for (size_t len = 0; len < 1000; len += len < 300 ? 1 : 7) {
+      (i < 3 ? peer_words : peer_noise)(&text, len);
+      peer_pack(&zlib, text.data, len, &expected);
+      CHECK_INT(ws_deflater_message(deflater, text.data, len, &out), WS_OK);
+      CHECK_INT(out.len, expected.len);
+      CHECK(wire_same(&expected, out.data, out.len));
+      empty(&out);
+    }
+    ws_deflater_free(deflater);
+    ws_buffer_deinit(&out);
+    peer_stop(&zlib);
+    wire_free(&text);
+    wire_free(&expected);
+  }
+}
+
+TEST(a_buffer_that_is_full) {
+  wire noise = {0};
+  uint8_t memory[512];
+  peer_noise(&noise, 1000);
+  ws_deflater *deflater = ws_deflater_new(wire_resize, 15, 6);
+  for (size_t size = 0; size <= sizeof memory; size += 64) {
+    ws_buffer out;
+    ws_buffer_init_fixed(&out, memory, size);
+    CHECK_INT(ws_deflater_message(deflater, noise.data, noise.len, &out),
+              WS_ETOOBIG);
+    ws_deflater_reset(deflater);
+  }
+  ws_buffer out = fresh();
+  MADE(deflater, "Hello", "\xf2\x48\xcd\xc9\xc9\x07\0");
+  ws_deflater_free(deflater);
+  ws_buffer_deinit(&out);
+  wire_free(&noise);
+}
+
+/* ---------------------------------------------------------- inflating */
+
+typedef struct example {
+  const char *rule;
+  struct {
+    const char *bytes;
+    size_t len;
+    const char *text;
+  } messages[4];
+} example;
+
+#define M(bytes, text) {bytes, sizeof(bytes) - 1, text}
+#define HELLO M("\xf2\x48\xcd\xc9\xc9\x07\0", "Hello")
+#define AGAIN M("\xf2\0\x11\0\0", "Hello")
+
+static const example examples[] = {
+    {"S172", {HELLO, AGAIN, AGAIN}},
+    {"7.2.3.3 S174", {M("\0\5\0\xfa\xffHello\0", "Hello"), AGAIN}},
+    {"7.2.3.4 S174", {M("\xf3\x48\xcd\xc9\xc9\x07\0\0", "Hello"), AGAIN}},
+    {"S174", {M("\xf3\x48\xcd\xc9\xc9\x07\0\0", "Hello"), HELLO, AGAIN}},
+    /* Nothing after the last block, as if its end were the message's. */
+    {"S174", {M("\xf3\x48\xcd\xc9\xc9\x07\0", "Hello"), AGAIN, HELLO}},
+    {"S174", {M("\1\5\0\xfa\xffHello", "Hello"), AGAIN}},
+    {"S174", {HELLO, M("\xf3\0\x11\0", "Hello"), AGAIN}},
+    /* The empty block whose end was cut off is the last one. */
+    {"S174", {M("\0\5\0\xfa\xffHello\1", "Hello"), AGAIN, HELLO}},
+    {"S174", {M("\1", ""), HELLO, M("\1", ""), AGAIN}},
+    {"S174",
+     {M("\xf3\x48\xcd\xc9\xc9\x07\0\xf3\x48\xcd\xc9\xc9\x07\0", "HelloHello"),
+      AGAIN}},
+    {"S174",
+     {M("\xf3\x48\xcd\xc9\xc9\x07\0\xf3\0\x11\0\0", "HelloHello"), AGAIN}},
+    {"7.2.3.5 S174",
+     {M("\xf2\x48\5\0\0\0\xff\xff\xca\xc9\xc9\x07\0", "Hello"), AGAIN}},
+    {"7.2.3.6 S175", {M("\0", ""), HELLO, M("\0", ""), AGAIN}},
+    {"S175", {M("", ""), HELLO, M("", ""), AGAIN}},
+    {"S175", {M("\2\0", ""), HELLO, M("\2\0", ""), AGAIN}},
+    {"S175", {M("\3\0", ""), HELLO, M("\3\0\0", ""), AGAIN}},
+};
+
+/* Feeds in the given way of cutting. */
+static int inflate_in_way(ws_inflater *inflater, const void *bytes,
+                          size_t len, size_t way, ws_buffer *out,
+                          size_t most) {
+  const uint8_t *data = bytes;
+  int status = WS_OK;
+  if (way >= wire_ways(len)) way = 0;
+  for (size_t at = 0; at < len && status == WS_OK;) {
+    size_t to = wire_cut(way, at, len);
+    uint8_t *piece = wire_piece(data + at, to - at);
+    status = ws_inflater_feed(inflater, piece, to - at, out, most);
+    at = to;
+  }
+  return status == WS_OK ? ws_inflater_end(inflater, out, most) : status;
+}
+
+static void run_example(const example *it, size_t way) {
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  ws_buffer out = fresh();
+  for (size_t i = 0; i < 4 && it->messages[i].bytes; i++) {
+    const char *text = it->messages[i].text;
+    int status = inflate_in_way(inflater, it->messages[i].bytes,
+                                it->messages[i].len, way, &out, PLENTY);
+    bool good = status == WS_OK && out.len == strlen(text) &&
+                (out.len == 0 || memcmp(out.data, text, out.len) == 0);
+    if (!good)
+      fprintf(stderr, "%s: message %zu, cut %zu, %s\n", it->rule, i, way,
+              ws_status_name(status));
+    CHECK(good);
+    empty(&out);
+  }
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+}
+
+TEST(examples_at_every_cut) {
+  for (size_t i = 0; i < sizeof examples / sizeof *examples; i++)
+    for (size_t way = 0; way < 16; way++) run_example(&examples[i], way);
+  CHECK(nothing_held());
+}
+
+/* S173: without what came before, the second message is not decodable. */
+TEST(reset_forgets) {
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  ws_buffer out = fresh();
+  for (int i = 0; i < 2; i++) {
+    CHECK_INT(inflate_in_way(inflater, "\xf2\x48\xcd\xc9\xc9\x07\0", 7, 0,
+                             &out, PLENTY),
+              WS_OK);
+    CHECK_BYTES(out.data, out.len, "Hello");
+    ws_inflater_reset(inflater);
+    CHECK_INT(inflate_in_way(inflater, "\xf2\0\x11\0\0", 5, 0, &out, PLENTY),
+              WS_EDEFLATE);
+    ws_inflater_reset(inflater);
+    empty(&out);
+  }
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+}
+
+/* S176: not what a compressor makes, or not all of it. */
+TEST(what_cannot_be_inflated) {
+  static const struct {
+    const char *bytes;
+    size_t len;
+  } rows[] = {
+#define B(bytes) {bytes, sizeof(bytes) - 1}
+      B("\x06"),                        /* the kind of block there is not */
+      B("\xff\xff\xff"),
+      B("Hello"),
+      B("\xf2\0\x11\0\0"),              /* before the window's beginning */
+      B("\0\5\0\xfa\xfeHello\0"),       /* a length that is not its own */
+      B("\4\0\xfe\xff"),                /* too many lengths of codes */
+      B("\xf2"),
+      B("\xf2\x48"),
+      B("\xf2\x48\xcd"),
+      B("\xf2\x48\xcd\xc9"),
+      B("\xf2\x48\xcd\xc9\xc9"),
+      B("\xf2\x48\xcd\xc9\xc9\x07"),
+      B("\xf3\x48\xcd\xc9\xc9\x07"),
+      B("\0\5\0\xfa"),
+      B("\0\xa0\0\x5f\xffHello"),
+      B("\0\5\0\xfa\xffHello"),         /* the empty block is missing */
+      B("\xf3\x48\xcd\xc9\xc9\x07\0\6"), /* after a last block */
+      B("\xf3\x48\xcd\xc9\xc9\x07\0\0\0"),
+#undef B
+  };
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  ws_buffer out = fresh();
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t way = 0; way < wire_ways(rows[i].len); way++) {
+      int status = inflate_in_way(inflater, rows[i].bytes, rows[i].len, way,
+                                  &out, PLENTY);
+      if (status != WS_EDEFLATE)
+        fprintf(stderr, "row %zu, cut %zu\n", i, way);
+      CHECK_INT(status, WS_EDEFLATE);
+      /* It works again once it is reset. */
+      ws_inflater_reset(inflater);
+      empty(&out);
+      CHECK_INT(inflate_in_way(inflater, "\xf2\x48\xcd\xc9\xc9\x07\0", 7, way,
+                               &out, PLENTY),
+                WS_OK);
+      CHECK_BYTES(out.data, out.len, "Hello");
+      ws_inflater_reset(inflater);
+      empty(&out);
+    }
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+}
+
+/* S176: cut anywhere, a message of code tables of its own does not pass. */
+TEST(cut_short_anywhere) {
+  wire text = {0}, packed = {0};
+  peer zlib;
+  peer_start(&zlib, 15, 15, 6);
+  peer_words(&text, 2000);
+  peer_pack(&zlib, text.data, text.len, &packed);
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  ws_buffer out = fresh();
+  for (size_t len = 1; len < packed.len; len++) {
+    CHECK_INT(inflate_in_way(inflater, packed.data, len, 0, &out, PLENTY),
+              WS_EDEFLATE);
+    CHECK(out.len <= text.len + 258);
+    ws_inflater_reset(inflater);
+    empty(&out);
+  }
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+  peer_stop(&zlib);
+  wire_free(&text);
+  wire_free(&packed);
+}
+
+TEST(every_cut_of_two_messages) {
+  wire text[2] = {{0}, {0}}, packed[2] = {{0}, {0}};
+  peer zlib;
+  peer_start(&zlib, 15, 15, 6);
+  for (int i = 0; i < 2; i++) {
+    peer_words(&text[i], 900);
+    peer_pack(&zlib, text[i].data, text[i].len, &packed[i]);
+  }
+  CHECK(packed[1].len > 100);
+  for (size_t way = 0; way < wire_ways(packed[0].len); way++) {
+    ws_inflater *inflater = ws_inflater_new(wire_resize);
+    ws_buffer out = fresh();
+    for (int i = 0; i < 2; i++) {
+      CHECK_INT(inflate_in_way(inflater, packed[i].data, packed[i].len, way,
+                               &out, PLENTY),
+                WS_OK);
+      CHECK(wire_same(&text[i], out.data, out.len));
+      empty(&out);
+    }
+    ws_inflater_free(inflater);
+    ws_buffer_deinit(&out);
+  }
+  peer_stop(&zlib);
+  for (int i = 0; i < 2; i++) {
+    wire_free(&text[i]);
+    wire_free(&packed[i]);
+  }
+}
+
+/* -------------------------------------------------------------- limits */
+
+static void zeros(wire *packed, size_t len) {
+  peer zlib;
+  uint8_t *block = calloc(1, len + 1);
+  if (!block) _exit(2);
+  peer_start(&zlib, 15, 15, 9);
+  peer_pack(&zlib, block, len, packed);
+  peer_stop(&zlib);
+  free(block);
+}
+
+TEST(a_bomb_stops_early) { /* S178 */
+  wire packed = {0};
+  zeros(&packed, (size_t)10 << 20);
+  CHECK(packed.len < 12000);
+  static const size_t limits[] = {0, 1, 1000, 16383, 16384, 100000, 1 << 20};
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
+    for (size_t way = 0; way < 2; way++) {
+      wire_memory_reset();
+      ws_inflater *inflater = ws_inflater_new(wire_resize);
+      ws_buffer out = fresh();
+      size_t before = wire_memory.held;
+      CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, way, &out,
+                               limits[i]),
+                WS_ETOOBIG);
+      CHECK(out.len > limits[i] && out.len <= limits[i] + 16384);
+      CHECK(wire_memory.peak <=
+            before + WS_WINDOW + 2 * (limits[i] + 16384));
+      ws_inflater_free(inflater);
+      ws_buffer_deinit(&out);
+    }
+  wire_free(&packed);
+}
+
+/* Last blocks without end cost the receiver no more than others: nothing is
+ * allocated or moved for one. */
+TEST(many_last_blocks) { /* S174, S178 */
+  static uint8_t blocks[1 << 18];
+  wire noise = {0}, packed = {0};
+  peer zlib;
+  peer_start(&zlib, 15, 15, 6);
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  ws_buffer out = fresh();
+  peer_noise(&noise, 40000); /* the window is full */
+  peer_pack(&zlib, noise.data, noise.len, &packed);
+  CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, 0, &out,
+                           PLENTY),
+            WS_OK);
+  for (size_t i = 0; i < sizeof blocks; i += 2) blocks[i] = 3;
+  wire_memory_reset();
+  clock_t start = clock();
+  CHECK_INT(inflate_in_way(inflater, blocks, sizeof blocks, 0, &out, PLENTY),
+            WS_OK);
+  CHECK(clock() - start < CLOCKS_PER_SEC / 2);
+  CHECK(wire_memory.calls <= 1);
+  CHECK_INT(out.len, noise.len);
+  empty(&out);
+  peer_pack(&zlib, noise.data + 39000, 1000, &packed);
+  CHECK(packed.len < 100);
+  CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, 0, &out,
+                           PLENTY),
+            WS_OK);
+  CHECK(out.len == 1000 && memcmp(out.data, noise.data + 39000, 1000) == 0);
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+  peer_stop(&zlib);
+  wire_free(&noise);
+  wire_free(&packed);
+}
+
+/* S178: the limit itself is allowed; a buffer's own limit holds too. */
+TEST(limits_to_the_byte) {
+  static const size_t lengths[] = {1, 255, 256, 16383, 16384, 16385, 40000};
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    wire packed = {0};
+    size_t len = lengths[i];
+    zeros(&packed, len);
+    for (size_t way = 0; way < 2; way++) {
+      ws_inflater *inflater = ws_inflater_new(wire_resize);
+      ws_buffer out = fresh();
+      CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, way, &out,
+                               len),
+                WS_OK);
+      CHECK_INT(out.len, len);
+      empty(&out);
+      ws_inflater_reset(inflater);
+      CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, way, &out,
+                               len - 1),
+                WS_ETOOBIG);
+      ws_inflater_free(inflater);
+      ws_buffer_deinit(&out);
+    }
+    wire_free(&packed);
+  }
+}
+
+/* --------------------------------------------------------- round trips */
+
+/* Messages of all sizes both ways between ours and zlib: ours stay within the
+ * window, and refer to what went before. */
+static void round_trips(unsigned bits, int level, const size_t *lengths,
+                        size_t count) {
+  wire text = {0}, packed = {0}, back = {0};
+  ws_buffer out = fresh();
+  peer zlib;
+  peer_start(&zlib, (int)bits, (int)bits, level);
+  ws_deflater *deflater = ws_deflater_new(wire_resize, bits, level);
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  for (size_t i = 0; i < count; i++) {
+    (i % 2 ? peer_noise : peer_words)(&text, lengths[i]);
+    CHECK_INT(ws_deflater_message(deflater, text.data, text.len, &out),
+              WS_OK);
+    CHECK(peer_unpack(&zlib, out.data, out.len, &back));
+    CHECK(wire_same(&text, back.data, back.len));
+    empty(&out);
+    peer_pack(&zlib, text.data, text.len, &packed);
+    CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, 0, &out,
+                             text.len),
+              WS_OK);
+    CHECK(wire_same(&text, out.data, out.len));
+    empty(&out);
+  }
+  ws_deflater_free(deflater);
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+  peer_stop(&zlib);
+  wire_free(&text);
+  wire_free(&packed);
+  wire_free(&back);
+}
+
+TEST(every_window_and_level) {
+  static const size_t lengths[] = {5000, 700, 0, 33000, 1, 1200};
+  for (unsigned bits = 9; bits <= 15; bits++)
+    for (int level = 0; level <= 9; level++)
+      round_trips(bits, level, lengths, sizeof lengths / sizeof *lengths);
+  CHECK(nothing_held());
+}
+
+TEST(long_messages_at_every_level) {
+  static const size_t lengths[] = {300 << 10, 300 << 10, 65535, 65536, 200000};
+  for (int level = 0; level <= 9; level++)
+    round_trips(15, level, lengths, sizeof lengths / sizeof *lengths);
+  CHECK(nothing_held());
+}
+
+/* S173: a message like the one before it is all but free. */
+TEST(history_is_used) {
+  wire text = {0};
+  ws_buffer out = fresh();
+  ws_deflater *deflater = ws_deflater_new(wire_resize, 15, 6);
+  peer_noise(&text, 5000);
+  CHECK_INT(ws_deflater_message(deflater, text.data, text.len, &out), WS_OK);
+  CHECK(out.len > 5000);
+  empty(&out);
+  CHECK_INT(ws_deflater_message(deflater, text.data, text.len, &out), WS_OK);
+  CHECK(out.len < 100);
+  ws_deflater_free(deflater);
+  ws_buffer_deinit(&out);
+  wire_free(&text);
+}
+
+/* ------------------------------------------------------------- windows */
+
+/* After each message another inflater goes on with what the last one left. */
+TEST(windows_can_be_moved) { /* S173 */
+  wire text = {0}, packed = {0};
+  uint8_t *window = check_guarded(WS_WINDOW);
+  peer zlib;
+  peer_start(&zlib, 15, 15, 6);
+  ws_buffer out = fresh();
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  CHECK_INT(ws_inflater_window(inflater, window), 0);
+  size_t told = 0;
+  for (size_t i = 0; i < 60; i++) {
+    (i % 5 ? peer_words : peer_noise)(&text, i % 7 ? i * 50 : i * 700);
+    peer_pack(&zlib, text.data, text.len, &packed);
+    CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, i % 2, &out,
+                             PLENTY),
+              WS_OK);
+    CHECK(wire_same(&text, out.data, out.len));
+    empty(&out);
+    told += text.len;
+    size_t len = ws_inflater_window(inflater, window);
+    CHECK_INT(len, told < WS_WINDOW ? told : WS_WINDOW);
+    ws_inflater *next = ws_inflater_new(wire_resize);
+    CHECK_INT(ws_inflater_set_window(next, window, len), WS_OK);
+    ws_inflater_free(inflater);
+    inflater = next;
+  }
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+  peer_stop(&zlib);
+  wire_free(&text);
+  wire_free(&packed);
+  CHECK(nothing_held());
+}
+
+/* -------------------------------------------------------------- memory */
+
+/* Everything there is, with the n-th request for memory refused; true when
+ * that came to pass. Whatever failed works after a reset. */
+static bool without_memory(size_t nth, const wire *text, const wire *bomb) {
+  ws_buffer out = fresh();
+  wire_memory_reset();
+  wire_memory.fail_at = nth;
+  ws_deflater *deflater = ws_deflater_new(wire_resize, 15, 6);
+  ws_inflater *inflater = ws_inflater_new(wire_resize);
+  int made = WS_OK, read = WS_OK, final = WS_OK;
+  if (deflater)
+    made = ws_deflater_message(deflater, text->data, text->len, &out);
+  empty(&out);
+  if (inflater)
+    read = inflate_in_way(inflater, bomb->data, bomb->len, 0, &out, PLENTY);
+  if (inflater && read == WS_OK) /* its window is moved aside and back */
+    final = inflate_in_way(inflater, "\xf3\0\x11\0\0", 5, 0, &out, PLENTY);
+  bool failed = wire_memory.fail_at == 0;
+  wire_memory.fail_at = 0;
+  int failures = (deflater == NULL) + (inflater == NULL) +
+                 (made != WS_OK) + (read != WS_OK) + (final != WS_OK);
+  CHECK_INT(failures, failed);
+  CHECK(made == WS_OK || made == WS_ENOMEM);
+  CHECK(read == WS_OK || read == WS_ENOMEM);
+  CHECK(final == WS_OK || final == WS_ENOMEM);
+  empty(&out);
+  if (deflater) {
+    ws_deflater_reset(deflater);
+    MADE(deflater, "Hello", "\xf2\x48\xcd\xc9\xc9\x07\0");
+  }
+  if (inflater) {
+    ws_inflater_reset(inflater);
+    CHECK_INT(inflate_in_way(inflater, bomb->data, bomb->len, 0, &out,
+                             PLENTY),
+              WS_OK);
+  }
+  ws_deflater_free(deflater);
+  ws_inflater_free(inflater);
+  ws_buffer_deinit(&out);
+  CHECK(nothing_held());
+  return failed;
+}
+
+TEST(without_memory_anywhere) {
+  wire text = {0}, bomb = {0};
+  size_t nth = 1;
+  peer_words(&text, 50000);
+  zeros(&bomb, 200000);
+  while (without_memory(nth, &text, &bomb)) nth++;
+  CHECK(nth > 15);
+  wire_free(&text);
+  wire_free(&bomb);
+}
+
+TEST(nothing_may_be_freed) {
+  ws_deflater_free(NULL);
+  ws_inflater_free(NULL);
+  CHECK(nothing_held());
+}
+
+int main(void) {
+  RUN(hello);
+  RUN(messages_are_appended);
+  RUN(every_length_up_to_a_thousand);
+  RUN(a_buffer_that_is_full);
+  RUN(examples_at_every_cut);
+  RUN(reset_forgets);
+  RUN(what_cannot_be_inflated);
+  RUN(cut_short_anywhere);
+  RUN(every_cut_of_two_messages);
+  RUN(a_bomb_stops_early);
+  RUN(many_last_blocks);
+  RUN(limits_to_the_byte);
+  RUN(every_window_and_level);
+  RUN(long_messages_at_every_level);
+  RUN(history_is_used);
+  RUN(windows_can_be_moved);
+  RUN(without_memory_anywhere);
+  RUN(nothing_may_be_freed);
+  return check_done();
+}

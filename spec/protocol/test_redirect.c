@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Where redirects lead (RFC 3986 section 5.4, as far as URLs of ours go). */
+#include "protocol/redirect.h"
+
+#include "bytes/memory.h"
+#include "bytes/status.h"
+#include "check.h"
+
+static ws_http_head parse(const char *text) {
+  ws_http_head head;
+  CHECK_INT(ws_http_parse_response(&head, text, strlen(text)), WS_OK);
+  return head;
+}
+
+/* From wss://a.test/b/c/d?q the Location leads to `expected`; NULL: nowhere. */
+static void leads(const char *location, const char *expected) {
+  char text[300];
+  ws_url base, url;
+  const char *why = NULL;
+  snprintf(text, sizeof text, "HTTP/1.1 302 Found\r\nLocation: %s\r\n\r\n",
+           location);
+  ws_http_head head = parse(text);
+  CHECK_INT(ws_url_parse(&base, ws_slice_of("wss://a.test/b/c/d?q"),
+                         ws_memory_resize, &why),
+            WS_OK);
+  int status = ws_redirect_url(&head, &base, ws_memory_resize, &url, &why);
+  if (expected && CHECK(status == WS_OK)) {
+    bool same = url.text.len == strlen(expected) &&
+                memcmp(url.text.data, expected, url.text.len) == 0;
+    if (!CHECK(same)) check_show(location, url.text.data, url.text.len);
+    ws_url_deinit(&url);
+  }
+  if (!expected) CHECK(status == WS_EURL && why != NULL);
+  ws_url_deinit(&base);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(absolute_ones) {
+  leads("wss://b.test/x", "wss://b.test/x");
+  leads("https://b.test/x", "wss://b.test/x");
+  leads("http://b.test", "ws://b.test/");
+  leads("WSS://B.TEST:443/", "wss://b.test/");
+}
+
+TEST(relative_ones) {
+  leads("/x", "wss://a.test/x");
+  leads("//b.test/x", "wss://b.test/x");
+  leads("x", "wss://a.test/b/c/x");
+  leads("x/y", "wss://a.test/b/c/x/y");
+  leads("../x", "wss://a.test/b/x");
+  leads("./", "wss://a.test/b/c/");
+  leads("?y", "wss://a.test/b/c/d?y");
+  leads("/x?a=b:c", "wss://a.test/x?a=b:c");
+}
+
+TEST(fragments_are_left_out) {
+  leads("/x#here", "wss://a.test/x");
+  leads("#here", "wss://a.test/b/c/d");
+}
+
+TEST(nowhere) {
+  leads("ftp://b.test/", NULL);
+  leads("javascript:alert(1)", NULL);
+  leads("wss://", NULL);
+  leads("//b.test:99999/", NULL);
+}
+
+TEST(what_is_a_redirect) {
+  static const struct {
+    const char *head;
+    bool is;
+  } cases[] = {
+      {"HTTP/1.1 301 x\r\nLocation: /\r\n\r\n", true},
+      {"HTTP/1.1 303 x\r\nlocation: /\r\n\r\n", true},
+      {"HTTP/1.1 307 x\r\nLocation: /\r\n\r\n", true},
+      {"HTTP/1.1 308 x\r\nLocation: /\r\n\r\n", true},
+      {"HTTP/1.1 300 x\r\nLocation: /\r\n\r\n", false},
+      {"HTTP/1.1 304 x\r\nLocation: /\r\n\r\n", false},
+      {"HTTP/1.1 201 x\r\nLocation: /\r\n\r\n", false},
+      {"HTTP/1.1 302 x\r\n\r\n", false},
+      {"HTTP/1.1 302 x\r\nLocation: /\r\nLocation: /b\r\n\r\n", false},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    ws_http_head head = parse(cases[i].head);
+    CHECK_INT(ws_redirect_is(&head), cases[i].is);
+  }
+}
+
+TEST(origins) {
+  static const char *const others[] = {"ws://a.test:443/", "wss://a.test:444/",
+                                       "wss://b.test/", "wss://x.a.test/"};
+  ws_url a, b;
+  const char *why;
+  ws_url_parse(&a, ws_slice_of("wss://a.test/x"), ws_memory_resize, &why);
+  ws_url_parse(&b, ws_slice_of("wss://u@A.test:443/y"), ws_memory_resize, &why);
+  CHECK(ws_redirect_same_origin(&a, &b));
+  ws_url_deinit(&b);
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    ws_url_parse(&b, ws_slice_of(others[i]), ws_memory_resize, &why);
+    CHECK(!ws_redirect_same_origin(&a, &b));
+    ws_url_deinit(&b);
+  }
+  ws_url_deinit(&a);
+}
+
+TEST(without_memory) {
+  ws_http_head head = parse("HTTP/1.1 302 x\r\nLocation: /x\r\n\r\n");
+  ws_url base, url;
+  const char *why;
+  ws_url_parse(&base, ws_slice_of("ws://a.test/"), ws_memory_resize, &why);
+  for (uint64_t n = 1; n < 4; n++) {
+    ws_memory_fail(n, 0);
+    int status = ws_redirect_url(&head, &base, ws_memory_resize, &url, &why);
+    ws_memory_fail(0, 0);
+    CHECK(status == WS_OK || status == WS_ENOMEM);
+    if (status == WS_OK) ws_url_deinit(&url);
+  }
+  ws_url_deinit(&base);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+int main(void) {
+  RUN(absolute_ones);
+  RUN(relative_ones);
+  RUN(fragments_are_left_out);
+  RUN(nowhere);
+  RUN(what_is_a_redirect);
+  RUN(origins);
+  RUN(without_memory);
+  return check_done();
+}
