@@ -119,8 +119,7 @@ static void on_dialled(void *owner, const ws_dial_result *result) {
     fail(o, result->status, result->message);
     return;
   }
-  if (o->config->no_delay && !o->to_path)
-    ws_socket_set_no_delay(result->fd, true);
+  if (!o->to_path) ws_connection_tune(o->config, result->fd);
   int status;
   ws_stream *stream = make_stream(o, result->fd, &status);
   if (!stream) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening a connection as a client: name, TCP (RFC 8305), a proxy if there is
- * to be one, TLS, HTTP upgrade, or one clear failure that says at which of these it stopped. */
+ * to be one, TLS, HTTP upgrade, or one clear failure that says at which of
+ * these it stopped. */
 #pragma once
 #include "connection/connection.h"
 #include "protocol/tunnel.h"

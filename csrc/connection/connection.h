@@ -124,6 +124,10 @@ void ws_connection_on_answer(ws_connection *connection,
  * is left of its time. Not from inside `answered`. */
 void ws_connection_detach(ws_connection *connection);
 
+/* Sets a TCP socket up as the settings say: no delay, and what the system can
+ * do about dead peers. */
+void ws_connection_tune(const ws_connection_config *config, ws_fd fd);
+
 /* Starts the deadline for getting to OPEN. `stage` is what the message says
  * it was doing: static, set anew as stages go by. */
 void ws_connection_set_stage(ws_connection *connection, const char *stage);

@@ -6,6 +6,7 @@
 
 #include "bytes/status.h"
 #include "loop/clock.h"
+#include "transport/socket.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +102,17 @@ void ws_connection_schedule(ws_connection *c) {
     uint64_t now = ws_loop_now(c->hub->loop);
     start(c, c->open_until > now ? c->open_until - now : 0);
   }
+}
+
+/* Failures do not matter: pings are the real proof of life. */
+void ws_connection_tune(const ws_connection_config *config, ws_fd fd) {
+  uint64_t ping = config->ping_interval;
+  if (config->no_delay) ws_socket_set_no_delay(fd, true);
+  if (ping == 0 && config->idle_timeout == 0)
+    ws_socket_set_keep_alive(fd, true);
+  if (ping > 0)
+    ws_socket_set_user_timeout(
+        fd, ping + (config->ping_timeout ? config->ping_timeout : ping));
 }
 
 void ws_connection_set_stage(ws_connection *c, const char *stage) {

@@ -35,7 +35,7 @@ struct ws_server {
   ws_connection *first;
   size_t count; /* of all, with those still in their handshake */
   size_t max_connections;
-  bool no_delay;
+  bool on_path; /* a Unix socket */
   bool closing;
   bool buried;
 };
@@ -152,7 +152,7 @@ static ws_stream *make_stream(const ws_server *server, ws_fd fd) {
 }
 
 static void welcome(ws_server *server, ws_fd fd, const ws_address *peer) {
-  if (server->no_delay) ws_socket_set_no_delay(fd, true);
+  if (!server->on_path) ws_connection_tune(server->config, fd);
   ws_stream *stream = make_stream(server, fd);
   if (!stream) return;
   ws_connection *connection = ws_connection_new(
@@ -255,7 +255,7 @@ static ws_server *make(ws_hub *hub, ws_connection_config *config,
   server->listener = WS_FD_NONE;
   server->tls = options->tls ? ws_tls_ref(options->tls) : NULL;
   server->max_connections = options->max_connections;
-  server->no_delay = config->no_delay && options->path.len == 0;
+  server->on_path = options->path.len > 0;
   server->watch.ready = on_ready;
   server->pause.fire = resume_accepting;
   server->closed_task.run = tell_closed;

@@ -35,7 +35,8 @@ static void cut(ws_tie *tie, lua_State *L) { stop(tie->owner, L); }
 /* The function is fetched before the timer lets go of it. */
 static void call(lua_State *L, void *argument) {
   ws_lua_timer *t = argument;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, t->tie.anchor); /* `t` lives through the call */
+  /* `t` lives through the call. */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, t->tie.anchor);
   lua_rawgeti(L, LUA_REGISTRYINDEX, t->function);
   if (!t->repeats) stop(t, L);
   lua_call(L, 0, 0);

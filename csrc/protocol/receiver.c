@@ -97,7 +97,8 @@ static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
   size_t room = WS_FRAME_HEAD_MAX - before;
   size_t more = len < room ? len : room;
   memcpy(receiver->spill + before, data, more);
-  const char *fault = ws_receiver_header_fault(receiver, receiver->spill, before + more);
+  const char *fault =
+      ws_receiver_header_fault(receiver, receiver->spill, before + more);
   if (fault)
     fail(receiver, WS_EPROTOCOL, fault, event);
   else

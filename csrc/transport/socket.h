@@ -51,6 +51,11 @@ void ws_socket_reset_on_close(ws_fd fd);
 int ws_socket_set_no_delay(ws_fd fd, bool on);
 int ws_socket_set_keep_alive(ws_fd fd, bool on);
 
+/* How long sent bytes may stay unanswered before the connection has failed
+ * with WS_ETIMEDOUT; milliseconds, 0: the system's default. WS_EUNSUPPORTED
+ * where there is no such option. */
+int ws_socket_set_user_timeout(ws_fd fd, uint64_t ms);
+
 /* False when the socket has no such end (yet). */
 bool ws_socket_local(ws_fd fd, ws_address *address);
 bool ws_socket_peer(ws_fd fd, ws_address *address);

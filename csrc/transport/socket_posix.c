@@ -210,6 +210,18 @@ int ws_socket_set_keep_alive(ws_fd fd, bool on) {
   return switch_on(fd, SOL_SOCKET, SO_KEEPALIVE, on);
 }
 
+int ws_socket_set_user_timeout(ws_fd fd, uint64_t ms) {
+#ifdef TCP_USER_TIMEOUT
+  unsigned value = ms > UINT32_MAX / 2 ? UINT32_MAX / 2 : (unsigned)ms;
+  if (setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &value, sizeof value) != 0)
+    return ws_system_error(errno);
+  return WS_OK;
+#else
+  (void)fd, (void)ms;
+  return WS_EUNSUPPORTED;
+#endif
+}
+
 bool ws_socket_local(ws_fd fd, ws_address *address) {
   memset(address, 0, sizeof *address);
   socklen_t len = sizeof address->sockaddr;

@@ -440,6 +440,9 @@ TEST(options_are_set) {
     CHECK_INT(ws_socket_set_keep_alive(pair[0], on), WS_OK);
     CHECK_INT(option_of(pair[0], SOL_SOCKET, SO_KEEPALIVE), on);
   }
+  CHECK_INT(ws_socket_set_user_timeout(pair[0], 4711), WS_OK);
+  CHECK_INT(option_of(pair[0], IPPROTO_TCP, TCP_USER_TIMEOUT), 4711);
+  CHECK_INT(ws_socket_set_user_timeout(pair[0], UINT64_MAX), WS_OK);
   ws_socket_close(pair[0]);
   ws_socket_close(pair[1]);
   CHECK(ws_socket_set_no_delay(pair[0], true) < 0);
