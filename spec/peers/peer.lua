@@ -31,15 +31,20 @@ function peer.start(name, command)
   return process
 end
 
-local function report_from(control, ms)
-  local report, why = control:receive(ms or 10000)
+local function report_from(control)
+  local report, why = control:receive(10000)
   return report or "no report: " .. why
+end
+
+-- A spec that failed left its report behind: the next must not take it.
+local function forget_reports(control)
+  while control:receive(0) do end
 end
 
 -- ---------------------------------------------- their server, our client
 
 local function connect(url, protocols, options)
-  options.timeout = 10000
+  options.timeout, options.highWaterMark = 10000, 65536
   return ws.connect(url, protocols, options)
 end
 
@@ -54,6 +59,7 @@ function peer.server(port, secure_port, process)
   --- A connection on which the other side obeys; options as ws.connect's.
   function self.open(kind, protocols)
     local url = kind == "secure" and secure or plain
+    forget_reports(control)
     return assert(connect(url .. "/obey", protocols, {
       compression = kind == "compressed",
       tls = kind == "secure" and { ca = certs .. "root.pem" } or nil,
@@ -75,7 +81,8 @@ end
 
 local function serve(state, more)
   local options = {
-    port = 0, protocols = { "chat.v2", "chat.v1" }, maxPayload = 4 * 1024 * 1024,
+    port = 0, protocols = { "chat.v2", "chat.v1" },
+    maxPayload = 4 * 1024 * 1024, highWaterMark = 65536,
     open = function(sock, request)
       state[request.path == "/control" and "control" or "opened"] = sock
     end,
@@ -114,6 +121,7 @@ function peer.client(start, more)
   function self.order(kind, protocols)
     local tls = kind == "secure" or kind == "wrong"
     state.opened = nil
+    forget_reports(control)
     control:send(("open %s:%d/obey %s"):format(tls and "wss://localhost" or "ws://127.0.0.1",
       servers[kind].port, table.concat(protocols or {}, ",")))
   end
