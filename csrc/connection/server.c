@@ -164,13 +164,17 @@ static void welcome(ws_server *server, ws_fd fd, const ws_address *peer) {
   add(server, connection);
   void *owner = server->events->on_accept(server->owner, connection);
   if (owner) ws_connection_set_owner(connection, owner);
+  else ws_connection_release(connection);
+  if (ws_connection_state(connection) != WS_CONNECTING) { /* ended already */
+    ws_stream_free(stream);
+    return;
+  }
   ws_connection_set_stage(connection, server->tls ? "tls: the handshake"
                                                   : "http: the request");
-  if (!owner || ws_connection_start_deadline(connection) != WS_OK ||
+  if (ws_connection_start_deadline(connection) != WS_OK ||
       ws_connection_attach_from(connection, stream, peer) != WS_OK) {
     ws_stream_free(stream);
-    if (owner) ws_connection_fail(connection, WS_ENOMEM, NULL);
-    else ws_connection_release(connection);
+    ws_connection_fail(connection, WS_ENOMEM, NULL);
   }
 }
 

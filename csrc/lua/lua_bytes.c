@@ -121,7 +121,9 @@ static int l_live(lua_State *L) {
 }
 
 static int l_fail_allocation(lua_State *L) {
-  ws_memory_fail((uint64_t)luaL_checkinteger(L, 1), lua_toboolean(L, 2));
+  if (!ws_is_integral(L, 1, 0, 9007199254740992.0))
+    return ws_lua_raise(L, "TypeError", "a whole number expected");
+  ws_memory_fail((uint64_t)lua_tonumber(L, 1), lua_toboolean(L, 2));
   return 0;
 }
 

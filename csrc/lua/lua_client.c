@@ -43,9 +43,11 @@ static void fill_options(lua_State *L, ws_client_options *options) {
   fill_proxy(L, &options->proxy);
 }
 
-static void keep_url(ws_link *link, const ws_url *url) {
+static int keep_url(ws_link *link, const ws_url *url) {
   link->url = ws_memory_new(url->text.len + 1);
-  if (link->url) memcpy(link->url, url->text.data, url->text.len);
+  if (!link->url) return WS_ENOMEM;
+  memcpy(link->url, url->text.data, url->text.len);
+  return WS_OK;
 }
 
 int ws_lua_connect(lua_State *L) {
@@ -64,9 +66,10 @@ int ws_lua_connect(lua_State *L) {
   int status = ws_url_parse(&url, text, ws_memory_resize, &why);
   if (status == WS_OK) {
     options.url = &url;
-    keep_url(link, &url);
-    status = ws_client_connect(&loop->hub, config, &options, &ws_link_events,
-                               link, &link->connection);
+    status = keep_url(link, &url);
+    if (status == WS_OK)
+      status = ws_client_connect(&loop->hub, config, &options,
+                                 &ws_link_events, link, &link->connection);
     ws_url_deinit(&url);
   }
   ws_connection_config_unref(config);

@@ -69,7 +69,7 @@ static inline void ws_traceback(lua_State *L, lua_State *of, const char *text) {
     lua_getfield(L, -1, "traceback");
     lua_remove(L, -2);
   }
-  lua_pushstring(L, text);
+  lua_pushstring(L, text ? text : ""); /* nil would give nil */
   if (!lua_isfunction(L, -2)) {
     lua_remove(L, -2);
     return;

@@ -167,7 +167,10 @@ unsigned ws_lua_opcode(lua_State *L, int index) {
 
 unsigned ws_lua_code(lua_State *L, int index, unsigned otherwise) {
   if (lua_isnoneornil(L, index)) return otherwise;
-  lua_Integer code = luaL_checkinteger(L, index);
+  if (!ws_is_integral(L, index, -9007199254740992.0, 9007199254740992.0))
+    ws_lua_raise(L, "TypeError", "a whole number expected, got %s",
+                 luaL_typename(L, index));
+  lua_Number code = lua_tonumber(L, index);
   return code >= 0 && code <= 0xffff ? (unsigned)code : 1;
 }
 

@@ -88,7 +88,9 @@ static ws_deflater *take_deflater(ws_deflate *deflate) {
 
 void ws_deflate_forget(ws_deflate *deflate) {
   ws_pool_deflater *slot = find_deflater(deflate);
-  if (slot->owner == deflate) slot->owner = NULL;
+  if (slot->owner != deflate) return;
+  slot->owner = NULL;
+  slot->used = 0;
 }
 
 bool ws_deflate_wants(const ws_deflate *deflate, size_t len) {
@@ -139,6 +141,12 @@ static int keep_window(ws_deflate *deflate, ws_inflater *inflater) {
   int status = ws_buffer_append(window, whole + skip, len - skip);
   (void)deflate->pool->resize(whole, 0);
   return status;
+}
+
+/* Nobody's window is in it: it is the next to be taken. */
+static void leave(ws_pool_inflater *slot) {
+  slot->owner = NULL;
+  slot->used = 0;
 }
 
 /* Ours if it is still there, else the one used least recently of those that
@@ -194,7 +202,7 @@ static int end_message(ws_deflate *deflate) {
   int status = WS_OK;
   deflate->reading = false;
   if (slot && slot->owner == deflate) {
-    if (theirs_alone(deflate)) slot->owner = NULL;
+    if (theirs_alone(deflate)) leave(slot);
   } else {
     status = keep_window(deflate, deflate->inflater);
     ws_inflater_free(deflate->inflater);
@@ -245,7 +253,7 @@ void ws_deflate_free(ws_deflate *deflate) {
   bool pooled = false;
   for (size_t i = 0; i < WS_POOL_SLOTS; i++) {
     if (pool->inflaters[i].owner != deflate) continue;
-    pool->inflaters[i].owner = NULL;
+    leave(&pool->inflaters[i]);
     pooled = true;
   }
   if (!pooled) ws_inflater_free(deflate->inflater);

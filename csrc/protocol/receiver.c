@@ -171,16 +171,29 @@ static int check_text(ws_receiver *receiver, const uint8_t *text, size_t len) {
   return good ? WS_OK : WS_EUTF8;
 }
 
+/* What came out is looked at also when more could not: the failure is then the
+ * same however the bytes were cut. */
+static int check_expanded(ws_receiver *receiver, size_t before, int status) {
+  const ws_buffer *text = &receiver->deflate->text;
+  if (text->len == before)
+    return status;
+  int found = check_text(receiver, text->data + before, text->len - before);
+  return found != WS_OK ? found : status;
+}
+
 /* RFC 7692 7.2.2: unmasked where it lies, expanded into deflate->text. */
 static int take_compressed(ws_receiver *receiver, uint8_t *data, size_t len) {
-  const ws_buffer *text = &receiver->deflate->text;
-  size_t before = text->len;
+  size_t before = receiver->deflate->text.len;
   if (receiver->frame.masked)
     ws_mask(data, len, receiver->frame.key, receiver->done);
   int status = ws_deflate_feed(receiver->deflate, data, len);
-  if (status != WS_OK || text->len == before)
-    return status;
-  return check_text(receiver, text->data + before, text->len - before);
+  return check_expanded(receiver, before, status);
+}
+
+static int end_compressed(ws_receiver *receiver) {
+  size_t before = receiver->deflate->text.len;
+  int status = ws_deflate_end(receiver->deflate);
+  return check_expanded(receiver, before, status);
 }
 
 static int take_data(ws_receiver *receiver, uint8_t *data, size_t len) {
@@ -208,15 +221,6 @@ static void fail_message(ws_receiver *receiver, int status, ws_event *event) {
                     : status == WS_ETOOBIG ? too_big
                                            : NULL;
   fail(receiver, status, why, event);
-}
-
-static int end_compressed(ws_receiver *receiver) {
-  const ws_buffer *text = &receiver->deflate->text;
-  size_t before = text->len;
-  int status = ws_deflate_end(receiver->deflate);
-  if (status != WS_OK || text->len == before)
-    return status;
-  return check_text(receiver, text->data + before, text->len - before);
 }
 
 static void end_message(ws_receiver *receiver, ws_event *event) {
@@ -358,8 +362,7 @@ size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
 uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room) {
   if (!receiver->in_frame || receiver->failed != WS_OK ||
       ws_opcode_is_control(receiver->frame.opcode) || receiver->compressed ||
-      least == 0 ||
-      receiver->left < least)
+      least == 0 || receiver->left < least)
     return NULL;
   size_t len = receiver->message_len;
   if (grow(receiver, least, len < least ? least : len) != WS_OK)

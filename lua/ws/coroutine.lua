@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Waiting instead of handlers: in a coroutine of the loop the waiting
--- functions yield, outside any coroutine they run the loop until done.
+-- Waiting instead of handlers: in a coroutine of the loop, or of a scheduler
+-- that drives it (ws.adapter.*), the waiting functions yield; elsewhere they
+-- run the loop until done.
 
 local inbox = require "ws.inbox"
 local loop = require "ws.loop"
@@ -52,12 +53,35 @@ function waiting.spawn(fn, ...)
   return waiting.task(fn, nil, ...)
 end
 
+local host -- see waiting.use
+
+--- Lets coroutines of another scheduler wait too (nil: no longer).
+--- scheduler.running() is a token for the coroutine that runs, nil when it is
+--- none of the scheduler's. scheduler.suspend(token) gives way, at least until
+--- scheduler.wake(token) was called; that happens inside a turn, must not
+--- resume the coroutine there, and says whether it still waits.
+function waiting.use(scheduler)
+  host = scheduler
+end
+
 -- Outside any coroutine: runs the loop until it is done.
 local function run_until(outcome)
   local running = loop.get()
   while not outcome.results and running:alive() do loop.turn() end
-  if not outcome.results then return nil, "closed" end -- nobody is left to say
-  return unpack(outcome.results, 1, outcome.count)
+end
+
+local function give_way_until(outcome, scheduler, token)
+  while not outcome.results do scheduler.suspend(token) end
+end
+
+local function wait_in_task(thread, start)
+  local done = false
+  start(function(...)
+    if done then return false end
+    done = true
+    return resume(thread, ...)
+  end)
+  return coroutine.yield()
 end
 
 --- Waits: start(wake) arranges for wake(...) to be called once, later, and
@@ -65,25 +89,20 @@ end
 --- waited. `name` is the waiting function's, for the error.
 local function wait(start, name)
   local thread = coroutine.running()
-  if thread and tasks[thread] then
-    local done = false
-    start(function(...)
-      if done then return false end
-      done = true
-      return resume(thread, ...)
-    end)
-    return coroutine.yield()
-  end
+  if thread and tasks[thread] then return wait_in_task(thread, start) end
   if loop.turning() then
     error(name .. ": cannot wait inside a handler: use ws.spawn(function() ... end)", 3)
   end
-  local outcome = {}
+  local scheduler, outcome = host, {}
+  local token = scheduler and scheduler.running()
   start(function(...)
     if outcome.results then return false end
     outcome.results, outcome.count = { ... }, select("#", ...)
-    return true
+    return not token or scheduler.wake(token)
   end)
-  return run_until(outcome)
+  if token then give_way_until(outcome, scheduler, token) else run_until(outcome) end
+  if not outcome.results then return nil, "closed" end -- nobody is left to say
+  return unpack(outcome.results, 1, outcome.count)
 end
 
 --- Waits for `ms` milliseconds.

@@ -13,11 +13,18 @@ local current          -- the core's loop, made on first use
 local error_handler    -- ws.onerror
 local failure          -- what the error handler itself raised, boxed
 local stopping = false
+local on_use           -- see loop.on_use
 
 -- The core takes functions only.
 local function tell_core()
   local handler = error_handler
   current:onError(handler and function(message, traceback) handler(message, traceback) end)
+end
+
+--- Calls fn() before anything is asked of the loop (nil: no longer). For what
+--- drives it in our place: it may have been idle until now.
+function loop.on_use(fn)
+  on_use = fn
 end
 
 --- The core's loop.
@@ -28,6 +35,7 @@ function loop.get()
     current = made
     tell_core()
   end
+  if on_use then on_use() end
   return current
 end
 

@@ -271,3 +271,13 @@ static inline void party_send(side *s, const char *text) {
                                NULL),
             WS_OK);
 }
+
+#define TERMINATED 1006
+
+/* Waits for its one close event, of that kind. */
+static inline void closed_with(side *s, unsigned code, bool clean) {
+  PARTY_UNTIL(s->party, s->closes, 1);
+  CHECK_INT(s->closes, 1);
+  CHECK_INT(s->code, code);
+  CHECK_INT(s->clean, clean);
+}

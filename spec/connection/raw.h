@@ -3,6 +3,8 @@
  * loop turns. */
 #pragma once
 #include "connection/party.h"
+#include "transport/stream_fault.h"
+#include "transport/stream_tcp.h"
 
 typedef struct raw {
   ws_fd fd;
@@ -113,6 +115,21 @@ static inline void raw_frame(party *p, raw *r, unsigned first,
   uint8_t bytes[1000];
   size_t len = raw_put(bytes, first, text, strlen(text));
   CHECK(raw_write(p, r, bytes, len));
+}
+
+/* A server's connection on a faulty stream; the other end is raw. */
+static inline side *on_faulty(party *p, raw *r,
+                              const ws_fault_plan *plan) {
+  ws_fd ends[2];
+  side *s = party_side(p, false);
+  CHECK_INT(ws_socket_pair(ends), WS_OK);
+  *r = (raw){.fd = ends[0]};
+  s->connection = ws_connection_new(&p->hub, p->server_config, &side_events,
+                                    s);
+  ws_stream *tcp = ws_stream_tcp_new(ends[1], 0);
+  ws_stream *faulty = ws_stream_fault_new(tcp, plan);
+  CHECK_INT(ws_connection_attach(s->connection, faulty, NULL), WS_OK);
+  return s;
 }
 
 /* ------------------------------------------------------------ serving */

@@ -3,6 +3,8 @@
  * that can go wrong on the way. */
 #include "connection/raw.h"
 
+#include <stdatomic.h>
+
 static void failed(side *s, int status, const char *words) {
   PARTY_UNTIL(s->party, s->closes, 1);
   CHECK_INT(s->errors, 1);
@@ -89,6 +91,49 @@ TEST(a_silent_server) {
   p.client_config->open_timeout = 100;
   side *s = connect_to_port(&p, a.port);
   failed(s, WS_ETIMEDOUT, "http: ");
+  ws_socket_close(a.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+static atomic_bool answer_at_last;
+static void slow_answer(const char *host, uint16_t port, int family,
+                        ws_lookup *lookup) {
+  (void)host, (void)port, (void)family;
+  while (!answer_at_last) usleep(1000);
+  lookup->status = WS_ENOTFOUND;
+}
+
+TEST(a_name_server_that_takes_its_time) {
+  party p;
+  party_begin(&p);
+  p.client_config->open_timeout = 60;
+  answer_at_last = false;
+  ws_resolver_replace(slow_answer);
+  side *s = party_connect_to(&p, "ws://slow.test/");
+  failed(s, WS_ETIMEDOUT, "name: ");
+  answer_at_last = true;
+  for (int i = 0; i < 10; i++) ws_loop_turn(p.loop, 5);
+  CHECK_INT(s->errors + s->closes, 2); /* nothing came of the answer */
+  party_end(&p);
+  ws_resolver_replace(NULL);
+  for (int i = 0; i < 1000 && ws_memory_live() > 0; i++) usleep(1000);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A listener whose queue is full answers nothing: as a dead route does. */
+TEST(a_host_that_is_not_there) {
+  party p;
+  raw fillers[4];
+  acceptor a = accept_here(1);
+  party_begin(&p);
+  for (int i = 0; i < 4; i++) fillers[i] = raw_connect(a.port);
+  p.client_config->open_timeout = 80;
+  uint64_t began = ws_clock_now();
+  side *s = connect_to_port(&p, a.port);
+  failed(s, WS_ETIMEDOUT, "tcp: ");
+  CHECK(ws_clock_now() - began >= 70 && ws_clock_now() - began < 1000);
+  for (int i = 0; i < 4; i++) raw_end(&fillers[i]);
   ws_socket_close(a.listener);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
@@ -220,6 +265,8 @@ int main(void) {
   RUN(no_answer_at_all);
   RUN(a_wrong_accept_value);
   RUN(a_silent_server);
+  RUN(a_name_server_that_takes_its_time);
+  RUN(a_host_that_is_not_there);
   RUN(a_dripping_server);
   RUN(given_up_while_connecting);
   RUN(released_while_connecting);

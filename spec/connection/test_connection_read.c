@@ -2,8 +2,6 @@
 /* What comes in: in pieces, in floods, too much, ending half-way; one error
  * at most, then one close, and what came before them is delivered. */
 #include "connection/raw.h"
-#include "transport/stream_fault.h"
-#include "transport/stream_tcp.h"
 
 static void ended(side *s, int status, unsigned code, bool clean) {
   PARTY_UNTIL(s->party, s->closes, 1);
@@ -12,6 +10,39 @@ static void ended(side *s, int status, unsigned code, bool clean) {
   CHECK_INT(s->status, status);
   CHECK_INT(s->code, code);
   CHECK_INT(s->clean, clean);
+}
+
+/* S159: byte by byte gives what one read gives. */
+TEST(one_byte_at_a_time) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  uint8_t bytes[100];
+  size_t len = raw_put(bytes, 0x01, "Hel", 3);
+  len += raw_put(bytes + len, 0x89, "ping", 4);
+  len += raw_put(bytes + len, 0x80, "lo", 2);
+  for (size_t i = 0; i < len; i++) CHECK(raw_write(&p, &r, &bytes[i], 1));
+  raw_read(&p, &r, 13);
+  CHECK_BYTES(r.data, r.len, "\x8a\x04ping\x81\x05Hello");
+  raw_end(&r);
+  party_end(&p);
+}
+
+TEST(many_in_one_read) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  uint8_t bytes[20000];
+  size_t len = 0;
+  for (int i = 0; i < 2000; i++) len += raw_put(bytes + len, 0x82, "abc", 3);
+  CHECK(raw_write(&p, &r, bytes, len));
+  raw_read(&p, &r, 2000 * 5);
+  CHECK_INT(r.len, 2000 * 5);
+  CHECK_INT(party_other(&p)->messages, 2000);
+  raw_end(&r);
+  party_end(&p);
 }
 
 /* -------------------------------------------------------------- limits */
@@ -188,6 +219,53 @@ TEST(gone_while_paused) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* -------------------------------------------------------------- pausing */
+
+TEST(pausing_holds_the_peer_back) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  p.echo = false;
+  side *s = party_open(&p), *other = party_other(&p);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, true);
+  ws_connection_pause(other->connection, WS_PAUSE_QUEUE, true);
+  party_send(s, "one");
+  for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(other->messages, 0);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, false);
+  for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(other->messages, 0); /* the other reason holds */
+  ws_connection_pause(other->connection, WS_PAUSE_QUEUE, false);
+  PARTY_UNTIL(&p, other->messages, 1);
+  party_end(&p);
+}
+
+static void pause_at_third(side *s, const char *event) {
+  if (!s->client && strcmp(event, "message") == 0 && s->messages == 3)
+    ws_connection_pause(s->connection, WS_PAUSE_USER, true);
+}
+
+/* Messages of one read that come after a pause wait, and none is lost. */
+TEST(pausing_in_the_middle_of_a_read) {
+  party p;
+  party_begin(&p);
+  p.react = pause_at_third;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  uint8_t bytes[200];
+  size_t len = 0;
+  for (int i = 0; i < 9; i++) len += raw_put(bytes + len, 0x81, "m", 1);
+  CHECK(raw_write(&p, &r, bytes, len));
+  for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(s->messages, 3);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, false);
+  PARTY_UNTIL(&p, s->messages, 9);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* ----------------------------------------------- requests that wait */
 
 static side *asked;
@@ -299,20 +377,6 @@ TEST(gone_before_the_answer) {
 
 /* ------------------------------------------------------ any stream at all */
 
-/* A server's connection on a faulty stream; the other end is raw. */
-static side *on_faulty(party *p, raw *r, const ws_fault_plan *plan) {
-  ws_fd ends[2];
-  side *s = party_side(p, false);
-  CHECK_INT(ws_socket_pair(ends), WS_OK);
-  *r = (raw){.fd = ends[0]};
-  s->connection = ws_connection_new(&p->hub, p->server_config, &side_events,
-                                    s);
-  ws_stream *tcp = ws_stream_tcp_new(ends[1], 0);
-  ws_stream *faulty = ws_stream_fault_new(tcp, plan);
-  CHECK_INT(ws_connection_attach(s->connection, faulty, NULL), WS_OK);
-  return s;
-}
-
 /* The handshake, a fragmented message with a ping inside, a long one, a
  * Close; the answers to all of it. */
 static size_t conversation(uint8_t *into) {
@@ -402,6 +466,8 @@ TEST(every_call_fails_once) {
 }
 
 int main(void) {
+  RUN(one_byte_at_a_time);
+  RUN(many_in_one_read);
   RUN(as_long_as_allowed);
   RUN(a_flood_of_tiny_frames);
   RUN(messages_before_the_end);
@@ -409,6 +475,8 @@ int main(void) {
   RUN(noise_behind_a_close);
   RUN(a_reset);
   RUN(gone_while_paused);
+  RUN(pausing_holds_the_peer_back);
+  RUN(pausing_in_the_middle_of_a_read);
   RUN(frames_before_the_answer);
   RUN(much_before_the_answer);
   RUN(gone_before_the_answer);

@@ -67,6 +67,65 @@ TEST(a_refusal_whose_body_does_not_come) {
 
 /* ------------------------------------------------------ keeping alive */
 
+TEST(pings_are_answered) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  CHECK_INT(ws_connection_ping(s->connection, WS_PING, "data", 4), WS_OK);
+  PARTY_UNTIL(&p, s->pongs, 1);
+  CHECK_INT(other->pings, 1);
+  char long_data[126] = {0};
+  CHECK_INT(ws_connection_ping(s->connection, WS_PING, long_data, 126),
+            WS_EINVAL);
+  party_end(&p);
+}
+
+TEST(a_dead_peer_is_noticed) {
+  party p;
+  party_begin(&p);
+  p.server_config->ping_interval = 30;
+  p.server_config->ping_timeout = 30;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  closed_with(s, TERMINATED, false);
+  CHECK_INT(s->status, WS_ETIMEDOUT);
+  raw_read(&p, &r, 2);
+  CHECK(r.len >= 2 && (uint8_t)r.data[0] == 0x89); /* it was asked */
+  raw_end(&r);
+  party_end(&p);
+}
+
+TEST(a_living_peer_is_kept) {
+  party p;
+  party_begin(&p);
+  p.server_config->ping_interval = 20;
+  p.server_config->ping_timeout = 2000;
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  PARTY_UNTIL(&p, s->pings, 3);
+  CHECK_INT(other->errors, 0);
+  CHECK(ws_connection_latency(other->connection) >= 0);
+  CHECK(ws_connection_latency(s->connection) < 0);
+  party_end(&p);
+}
+
+TEST(idleness) {
+  party p;
+  party_begin(&p);
+  p.server_config->idle_timeout = 80;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  closed_with(s, TERMINATED, false);
+  CHECK_INT(s->status, WS_ETIMEDOUT);
+  raw_read(&p, &r, 2);
+  CHECK((uint8_t)r.data[0] == 0x89); /* a ping half-way */
+  raw_end(&r);
+  party_end(&p);
+}
+
 /* Who pauses does not see the pong: that is no dead peer, and no reason to
  * look again and again. */
 TEST(paused_is_not_dead) {
@@ -155,6 +214,19 @@ TEST(without_time_outs_no_pings) {
 }
 
 /* ------------------------------------------------------------- closing */
+
+TEST(a_peer_that_never_answers_the_close) {
+  party p;
+  party_begin(&p);
+  p.server_config->close_timeout = 50;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  ws_connection_close(s->connection, 1000, NULL, 0);
+  closed_with(s, TERMINATED, false);
+  raw_end(&r);
+  party_end(&p);
+}
 
 /* S127: talking on is no answer to a Close. */
 TEST(a_peer_that_talks_on) {
@@ -310,11 +382,16 @@ TEST(lingering_has_an_end) {
 int main(void) {
   RUN(a_request_nobody_answers);
   RUN(a_refusal_whose_body_does_not_come);
+  RUN(pings_are_answered);
+  RUN(a_dead_peer_is_noticed);
+  RUN(a_living_peer_is_kept);
+  RUN(idleness);
   RUN(paused_is_not_dead);
   RUN(paused_with_input_at_hand);
   RUN(a_long_message_is_no_silence);
   RUN(an_answered_ping_is_no_idleness);
   RUN(without_time_outs_no_pings);
+  RUN(a_peer_that_never_answers_the_close);
   RUN(a_peer_that_talks_on);
   RUN(closing_while_paused);
   RUN(a_server_that_does_not_end_tcp);

@@ -146,6 +146,13 @@ static ws_fd silent_listener(const char *host, uint16_t *port,
   return fd;
 }
 
+/* The descriptor the system would give now: the same when none is held. */
+static int next_descriptor(void) {
+  int fd = dup(0);
+  close(fd);
+  return fd;
+}
+
 /* RFC 8305 section 5: 250 ms later the other family gets its chance. */
 TEST(a_dead_first_family) {
   party p;
@@ -158,9 +165,12 @@ TEST(a_dead_first_family) {
   answer_with("::1", "127.0.0.1", NULL);
   uint64_t began = ws_clock_now();
   start(&p, &c, "both.test", port);
+  PARTY_UNTIL_THAT(&p, strcmp(c.stage, "tcp: connecting") == 0);
+  int loser = next_descriptor() - 1;
   PARTY_UNTIL(&p, c.done, 1);
   CHECK_INT(c.status, WS_OK);
   CHECK(c.at - began >= 200);
+  CHECK_INT(next_descriptor(), loser); /* the other attempt is closed */
   ws_address peer;
   CHECK(ws_socket_peer(c.fd, &peer));
   CHECK_INT(ws_address_family(&peer), 4);
@@ -183,7 +193,64 @@ TEST(all_refuse_the_first_says_why) {
   PARTY_UNTIL(&p, c.done, 1);
   CHECK_INT(c.status, WS_ECONNREFUSED);
   CHECK_INT(c.done, 1);
+  CHECK(strstr(c.message, "both.test (::1) port ") != NULL);
   party_end(&p);
+}
+
+/* RFC 8305 section 4: families take turns, the system's first choice first. */
+TEST(families_take_turns) {
+  static const char *const orders[][3] = {
+      {"127.0.0.2", "127.0.0.1", "::1"}, /* .2 refuses, ::1 is next */
+      {"127.0.0.1", "::1", "127.0.0.2"},
+      {"::1", "127.0.0.1", "127.0.0.2"}};
+  static const int families[] = {6, 4, 6};
+  uint16_t port, same;
+  ws_fd six = listen_on("::1", 0, &port);
+  ws_fd four = listen_on("127.0.0.1", port, &same);
+  for (size_t i = 0; i < 3; i++) {
+    party p;
+    call c;
+    ws_address peer;
+    party_begin(&p);
+    answer_with(orders[i][0], orders[i][1], orders[i][2]);
+    start(&p, &c, "both.test", port);
+    PARTY_UNTIL(&p, c.done, 1);
+    CHECK_INT(c.status, WS_OK);
+    CHECK(ws_socket_peer(c.fd, &peer));
+    CHECK_INT(ws_address_family(&peer), families[i]);
+    ws_socket_close(c.fd);
+    party_end(&p);
+  }
+  ws_socket_close(six);
+  ws_socket_close(four);
+}
+
+/* Two attempts under way, and a third to come: giving up ends them all. */
+TEST(given_up_between_attempts) {
+  party p;
+  call c;
+  uint16_t port;
+  ws_fd fillers[4];
+  party_begin(&p);
+  ws_fd silent = silent_listener("127.0.0.1", &port, fillers);
+  answer_with("127.0.0.1", "127.0.0.1", "127.0.0.1");
+  ws_dial *dial = start(&p, &c, "slow.test", port);
+  int before = -1;
+  PARTY_UNTIL_THAT(&p, strcmp(c.stage, "tcp: connecting") == 0);
+  before = next_descriptor(); /* one attempt holds one */
+  uint64_t began = ws_clock_now();
+  PARTY_UNTIL_THAT(&p, next_descriptor() > before);
+  CHECK(ws_clock_now() - began >= 200);
+  ws_dial_cancel(dial);
+  CHECK(next_descriptor() < before);
+  began = ws_clock_now();
+  while (ws_clock_now() - began < 300) ws_loop_turn(p.loop, 50);
+  CHECK_INT(c.done, 0);
+  CHECK(next_descriptor() < before); /* nor did another begin */
+  for (int i = 0; i < 4; i++) ws_socket_close(fillers[i]);
+  ws_socket_close(silent);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(only_the_family_asked_for) {
@@ -294,6 +361,8 @@ int main(void) {
   RUN(the_next_address_after_a_refusal);
   RUN(a_dead_first_family);
   RUN(all_refuse_the_first_says_why);
+  RUN(families_take_turns);
+  RUN(given_up_between_attempts);
   RUN(only_the_family_asked_for);
   RUN(a_path);
   RUN(given_up_at_any_time);

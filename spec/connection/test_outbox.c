@@ -145,6 +145,21 @@ TEST(trimming_keeps_what_has_begun) {
   CHECK_INT(outbox.bytes, 0);
 }
 
+/* So must the rest of one that began elsewhere. */
+TEST(trimming_keeps_the_rest_of_a_frame) {
+  ws_outbox outbox = {0};
+  char all[64];
+  ws_kept kept = {"BODY", 4, release, NULL};
+  ws_outbox_begun(&outbox); /* nothing waits: nothing to mark */
+  ws_outbox_copy(&outbox, "st of a frame", 13, 13);
+  ws_outbox_begun(&outbox);
+  ws_outbox_keep(&outbox, &kept, 4, false);
+  ws_outbox_trim(&outbox);
+  CHECK_BYTES(all, collect(&outbox, all, sizeof all), "st of a frame");
+  ws_outbox_clear(&outbox);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(without_memory_nothing_changes) {
   ws_outbox outbox = {0};
   ws_buffer room;
@@ -167,6 +182,7 @@ int main(void) {
   RUN(many_short_frames_share_memory);
   RUN(room_for_one_frame);
   RUN(trimming_keeps_what_has_begun);
+  RUN(trimming_keeps_the_rest_of_a_frame);
   RUN(without_memory_nothing_changes);
   return check_done();
 }

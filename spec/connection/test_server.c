@@ -138,6 +138,13 @@ TEST(more_than_allowed_get_503) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+static unsigned refused;
+static void *refuse_all(void *owner, ws_connection *connection) {
+  (void)owner, (void)connection;
+  refused++;
+  return NULL;
+}
+
 /* Without descriptors it neither spins nor forgets: who waits is served once
  * there are some again. */
 TEST(no_descriptors_left) {
@@ -160,11 +167,121 @@ TEST(no_descriptors_left) {
   }
   setrlimit(RLIMIT_NOFILE, &before);
   CHECK(served < 50); /* a spinning one turns thousands of times */
+  CHECK_INT(p.count, 0);
+  raw_say(&p, &r, RAW_REQUEST);
+  raw_read(&p, &r, 12);
+  CHECK(raw_has(&r, "HTTP/1.1 101")); /* the one that waited */
   raw_end(&r);
   side *s = party_connect(&p);
   PARTY_UNTIL(&p, s->opens, 1);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A place that becomes free is given away at once: no pause is waited for. */
+TEST(a_descriptor_comes_back) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *first = party_open(&p);
+  raw r = raw_connect(party_port(&p));
+  ws_fd highest = ws_socket_spare();
+  struct rlimit before, few;
+  getrlimit(RLIMIT_NOFILE, &before);
+  few = before;
+  few.rlim_cur = (rlim_t)highest;
+  ws_socket_close(highest);
+  setrlimit(RLIMIT_NOFILE, &few);
+  for (int i = 0; i < 3; i++) ws_loop_turn(p.loop, 5);
+  CHECK_INT(p.count, 2); /* the first and its server's side */
+  uint64_t began = ws_clock_now();
+  ws_connection_terminate(first->connection);
+  PARTY_UNTIL_THAT(&p, p.count == 3);
+  CHECK(ws_clock_now() - began < 60);
+  setrlimit(RLIMIT_NOFILE, &before);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+#define CROWD 150
+
+/* Whoever comes in a crowd does not keep the loop from the others: at most 64
+ * are let in a turn. */
+TEST(a_crowd_is_let_in_by_and_by) {
+  static raw crowd[CROWD];
+  party p;
+  party_begin(&p);
+  p.echo = false;
+  ws_server_events events = {refuse_all, NULL};
+  ws_server_options options = {.backlog = CROWD + 50};
+  char why[100];
+  refused = 0;
+  CHECK_INT(ws_server_listen(&p.hub, p.server_config, &options, &side_events,
+                             &events, &p, &p.server, why, sizeof why),
+            WS_OK);
+  for (int i = 0; i < CROWD; i++) crowd[i] = raw_connect(party_port(&p));
+  int turns = 0;
+  uint64_t end = ws_clock_now() + 5000;
+  while (refused < CROWD && ws_clock_now() < end) {
+    unsigned so_far = refused;
+    ws_loop_turn(p.loop, 20);
+    turns++;
+    CHECK(refused - so_far <= 64);
+  }
+  CHECK_INT(refused, CROWD);
+  CHECK(turns >= 3);
+  for (int i = 0; i < CROWD; i++) raw_end(&crowd[i]);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+static int on_arrival;
+static void *meddle(void *owner, ws_connection *connection) {
+  party *p = owner;
+  side *s = party_on_accept(owner, connection);
+  switch (on_arrival) {
+    case 0: ws_connection_terminate(connection); break;
+    case 1: ws_connection_close(connection, 1000, NULL, 0); break;
+    case 2: ws_connection_fail(connection, WS_EPOLICY, "no"); break;
+    case 3: ws_connection_release(connection), s->connection = NULL; break;
+    case 4: ws_server_close(p->server, 1001); break;
+    case 5:
+      ws_connection_terminate(connection);
+      s->connection = NULL;
+      return NULL;
+    default: ws_server_release(p->server), p->server = NULL; break;
+  }
+  return s;
+}
+
+/* The owner may do anything to a connection that has just come in. */
+TEST(ended_on_arrival) {
+  for (on_arrival = 0; on_arrival <= 6; on_arrival++) {
+    party p;
+    party_begin(&p);
+    ws_server_events events = {meddle, party_on_closed};
+    ws_server_options options = {0};
+    char why[100];
+    CHECK_INT(ws_server_listen(&p.hub, p.server_config, &options,
+                               &side_events, &events, &p, &p.server, why,
+                               sizeof why),
+              WS_OK);
+    raw r = raw_connect(party_port(&p));
+    raw_say(&p, &r, RAW_REQUEST);
+    PARTY_UNTIL_THAT(&p, p.count == 1);
+    for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 5);
+    side *s = &p.sides[0];
+    bool lives = on_arrival == 6; /* only the server was let go of */
+    CHECK_INT(s->opens, lives);
+    CHECK_INT(s->gones, !lives && on_arrival != 3 && on_arrival != 5);
+    CHECK_INT(p.server_closed, on_arrival == 4);
+    if (!lives) raw_read_to_end(&p, &r);
+    if (!lives) CHECK(r.ended && r.len == 0);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
 }
 
 /* A peer that connects and says nothing has its time, and no more. */
@@ -260,6 +377,9 @@ int main(void) {
   RUN(released_while_serving);
   RUN(more_than_allowed_get_503);
   RUN(no_descriptors_left);
+  RUN(a_descriptor_comes_back);
+  RUN(a_crowd_is_let_in_by_and_by);
+  RUN(ended_on_arrival);
   RUN(silence_before_the_request);
   RUN(a_request_that_is_none_is_answered);
   RUN(a_path);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Topics: who gets what, and who leaves when. */
-#include "connection/party.h"
+#include "connection/raw.h"
 
 static ws_topics *topics(party *p) { return ws_server_topics(p->server); }
 
@@ -206,6 +206,220 @@ TEST(compressed_for_those_who_agreed) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* ------------------------------------------------ slow and dead readers */
+
+/* Fills what the system takes for it, so that everything more waits. */
+static void stuff(side *s) {
+  static char block[1 << 20];
+  for (int i = 0; i < 20; i++)
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+}
+
+/* One that reads too slowly is left out, or dropped: as was asked for. The
+ * others get theirs. */
+TEST(slow_subscribers) {
+  for (int drop = 0; drop <= 1; drop++) {
+    party p;
+    side *a, *b;
+    party_begin(&p);
+    p.server_config->max_backpressure = (size_t)32 << 20;
+    p.server_config->drop_publishes = drop == 0;
+    party_listen(&p);
+    subscribe(&p, join(&p, &a), "t");
+    raw r = raw_open(&p);
+    side *slow = party_other(&p);
+    subscribe(&p, slow, "t");
+    subscribe(&p, join(&p, &b), "t");
+    stuff(slow);
+    p.server_config->max_backpressure = 1 << 20;
+    CHECK_INT(publish(&p, "t", "news", NULL), drop ? 3 : 2);
+    PARTY_UNTIL(&p, a->messages, 1);
+    PARTY_UNTIL(&p, b->messages, 1);
+    CHECK_INT(slow->closes, drop);
+    if (drop) CHECK_INT(slow->status, WS_EBACKPRESSURE);
+    if (drop) CHECK_INT(slow->code, 1013);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+/* Someone slow gets one block more for a message, whatever its size: the
+ * frame is shared. */
+TEST(what_waits_is_shared) {
+  static char text[100000];
+  party p;
+  raw r[5];
+  party_begin(&p);
+  party_listen(&p);
+  for (int i = 0; i < 5; i++) {
+    r[i] = raw_open(&p);
+    subscribe(&p, party_other(&p), "t");
+    stuff(party_other(&p));
+  }
+  ws_loop_turn(p.loop, 0);
+  size_t live = ws_memory_live();
+  for (int i = 0; i < 10; i++)
+    CHECK_INT(ws_topics_publish(topics(&p), ws_slice_of("t"), WS_BINARY, text,
+                                sizeof text, NULL),
+              5);
+  CHECK_INT(ws_memory_live() - live, 10 * (1 + 5));
+  for (int i = 0; i < 5; i++) raw_end(&r[i]);
+  for (size_t i = 0; i < p.count; i++) PARTY_UNTIL(&p, p.sides[i].closes, 1);
+  CHECK_INT(topics(&p)->count, 0);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Subscribers that are lost in the middle of a publication, first, last or
+ * all of them: nobody gets it twice. */
+TEST(dying_of_a_publication) {
+  for (unsigned who = 1; who < 8; who++) {
+    party p;
+    raw r[3];
+    side *served[3];
+    party_begin(&p);
+    party_listen(&p);
+    for (unsigned i = 0; i < 3; i++) {
+      r[i] = raw_open(&p);
+      served[i] = party_other(&p);
+      subscribe(&p, served[i], "t");
+    }
+    for (unsigned i = 0; i < 3; i++) {
+      if (!(who & 1u << i)) continue;
+      stuff(served[i]);
+      ws_socket_reset_on_close(r[i].fd);
+      raw_end(&r[i]);
+    }
+    /* The reset is found by the writes of the publication itself. */
+    p.server_config->max_backpressure = 100;
+    for (int i = 0; i < 3; i++) CHECK(publish(&p, "t", "x", NULL) >= 0);
+    for (unsigned i = 0; i < 3; i++) {
+      if (who & 1u << i) {
+        PARTY_UNTIL(&p, served[i]->closes, 1);
+      } else {
+        raw_read(&p, &r[i], 9);
+        CHECK_BYTES(r[i].data, r[i].len, "\x81\x01x\x81\x01x\x81\x01x");
+        raw_end(&r[i]);
+      }
+    }
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+static ws_topics own;
+static void leave_own(void *keeper, ws_connection *connection) {
+  (void)keeper;
+  ws_topics_leave(&own, connection);
+}
+
+/* The same when the system itself fails them, and they leave at once, in the
+ * middle of it: the topic may go with the last. */
+TEST(leaving_in_the_middle) {
+  static const ws_fault_plan good = {0},
+                             bad = {.fail_write = 2, .status = WS_ESYSTEM};
+  for (unsigned who = 1; who < 16; who++) {
+    party p;
+    raw r[3];
+    side *served[3];
+    size_t many = who & 8 ? 3 : 1; /* one alone, too */
+    party_begin(&p);
+    for (unsigned i = 0; i < many; i++) {
+      served[i] = on_faulty(&p, &r[i], who & 1u << i ? &bad : &good);
+      ws_connection_set_keeper(served[i]->connection, &own, leave_own);
+      raw_say(&p, &r[i], RAW_REQUEST);
+      PARTY_UNTIL(&p, served[i]->opens, 1);
+      CHECK_INT(ws_topics_subscribe(&own, served[i]->connection,
+                                    ws_slice_of("t")),
+                WS_OK);
+    }
+    for (int round = 0; round < 2; round++)
+      ws_topics_publish(&own, ws_slice_of("t"), WS_TEXT, "x", 1, NULL);
+    for (unsigned i = 0; i < many; i++) {
+      bool dies = who & 1u << i;
+      if (dies) PARTY_UNTIL(&p, served[i]->closes, 1);
+      if (dies) CHECK_INT(served[i]->status, WS_ESYSTEM);
+      while (!dies && !raw_has(&r[i], "x\x81\x01x") && !r[i].ended)
+        raw_read(&p, &r[i], r[i].len + 1);
+      if (!dies) CHECK(raw_has(&r[i], "\r\n\r\n\x81\x01x\x81\x01x"));
+      raw_end(&r[i]);
+    }
+    party_end(&p);
+    CHECK_INT(own.count, 0);
+    ws_topics_deinit(&own);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+static side *leaver;
+static void leave_it(side *s, const char *event) {
+  if (s->client || strcmp(event, "message") != 0) return;
+  publish(s->party, "t", "echo", s);
+  ws_topics_unsubscribe(topics(s->party), leaver->connection,
+                        ws_slice_of("t"));
+  publish(s->party, "t", "second", NULL);
+}
+
+/* Joining and leaving between two publications of one handler. */
+TEST(leaving_inside_a_handler) {
+  party p;
+  side *a, *b;
+  party_begin(&p);
+  p.echo = false;
+  p.react = leave_it;
+  party_listen(&p);
+  leaver = join(&p, &a);
+  subscribe(&p, leaver, "t");
+  subscribe(&p, join(&p, &b), "t");
+  party_send(b, "go");
+  PARTY_UNTIL(&p, a->messages, 1);
+  PARTY_UNTIL(&p, b->messages, 1);
+  CHECK_BYTES(a->last, a->last_len, "echo");
+  CHECK_BYTES(b->last, b->last_len, "second");
+  for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(a->messages + b->messages, 2);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Each allocation of a publication to many fails in turn, some of the readers
+ * gone already: whole messages for those who stay, an end for the others, and
+ * nothing is left. */
+TEST(publishing_without_memory) {
+  static char text[2000];
+  unsigned failures = 0;
+  for (uint64_t n = 1; n < 20; n++) {
+    party p;
+    side *clients[4];
+    party_begin(&p);
+    party_listen(&p);
+    for (int i = 0; i < 4; i++) subscribe(&p, join(&p, &clients[i]), "t");
+    raw r = raw_open(&p);
+    subscribe(&p, party_other(&p), "t");
+    stuff(party_other(&p));
+    ws_socket_reset_on_close(r.fd);
+    raw_end(&r);
+    ws_memory_fail(n, n % 2 == 0);
+    ptrdiff_t sent = ws_topics_publish(topics(&p), ws_slice_of("t"), WS_TEXT,
+                                       text, sizeof text, NULL);
+    ws_memory_fail(0, 0);
+    CHECK((sent >= 0 && sent <= 5) || sent == WS_ENOMEM);
+    if (sent < 5) failures++;
+    unsigned got = 0;
+    for (int i = 0; i < 4; i++) {
+      if (sent > 0)
+        PARTY_UNTIL_THAT(&p, clients[i]->messages + clients[i]->closes > 0);
+      CHECK_INT(clients[i]->last_len, clients[i]->messages * sizeof text);
+      got += clients[i]->messages;
+    }
+    CHECK(sent < 0 || (ptrdiff_t)got <= sent);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+  CHECK(failures >= 5);
+}
+
 int main(void) {
   RUN(everyone_who_subscribed);
   RUN(names_of_any_bytes);
@@ -215,5 +429,11 @@ int main(void) {
   RUN(one_frame_for_all);
   RUN(without_memory);
   RUN(compressed_for_those_who_agreed);
+  RUN(slow_subscribers);
+  RUN(what_waits_is_shared);
+  RUN(dying_of_a_publication);
+  RUN(leaving_in_the_middle);
+  RUN(leaving_inside_a_handler);
+  RUN(publishing_without_memory);
   return check_done();
 }

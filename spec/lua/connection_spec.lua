@@ -64,7 +64,7 @@ describe("ws.connection", function()
     end
     assert.error_matches(function() conn:send() end, "TypeError: send: the data is missing")
     assert.error_matches(function() conn:send(nil) end, "TypeError")
-    assert.error_matches(function() conn:send "\xff" end, "TypeError: send: text is not UTF%-8")
+    assert.error_matches(function() conn:send "\255" end, "TypeError: send: text is not UTF%-8")
     assert.error_matches(function() conn:send("x", "blob") end, 'TypeError: "text" or "binary"')
     assert.error_matches(function() conn:send("x", "text", 5) end, "TypeError")
     assert.error_matches(function() conn:ping(("x"):rep(126)) end, "TypeError: ping: at most 125")
@@ -120,7 +120,7 @@ describe("ws.connection", function()
       assert.error_matches(function() client[method](client, "x", "y") end,
         "TypeError: topics are for a server's sockets")
     end
-    assert.error_matches(function() peer:publish("a", "\xff") end, "TypeError")
+    assert.error_matches(function() peer:publish("a", "\255") end, "TypeError")
     client:terminate()
     other.wait(function() return peer.readyState == 3 end)
     peer:subscribe "late" -- nothing happens
@@ -155,5 +155,145 @@ describe("ws.connection", function()
     assert.equal(state, conn:state())
     conn:setState(nil)
     assert.is_nil(conn:state())
+  end)
+end)
+
+describe("the methods of a connection", function()
+  it("survive odd values in every state, on both sides", function()
+    for _, state in ipairs { "connecting", "open", "closing", "closed", "waiting" } do
+      local party, waiting
+      party = turning.party {
+        plain = true,
+        judge = function(its)
+          if state == "waiting" then waiting = its else its:accept() end
+        end,
+        handlers = turning.recording {},
+      }
+      for name, method in pairs(core.connection.methods) do
+        if type(method) == "function" then
+          local targets = {}
+          local function open()
+            local its = turning.client(party.loop, party.url)
+            if state ~= "connecting" then
+              party.wait(function() return its.readyState == 1 or waiting end)
+            end
+            targets[#targets + 1] = waiting or its
+            if state ~= "connecting" and not waiting then
+              targets[#targets + 1] = party.server:clients()[1]
+            end
+          end
+          open()
+          for _, target in ipairs(targets) do
+            if state == "closing" then target:rawClose(1000) end
+            if state == "closed" then
+              target:terminate()
+              party.wait(function() return target.readyState == 3 end)
+            end
+            assert.is_true(turning.survives(method, target, 3), state .. " " .. name)
+            party.loop:turn(0)
+          end
+          for _, target in ipairs(targets) do target:terminate() end
+          waiting = nil
+        end
+      end
+      assert.same({}, party.errors)
+      party.finish()
+    end
+  end)
+
+  it("rawClose: an impossible code or reason is reported, not sent", function()
+    local party = turning.party()
+    for _, arguments in ipairs { { 1 }, { 999 }, { 1005 }, { 1006 }, { 65536 }, { -1 },
+                                 { 2 ^ 32 + 1000 }, { 1000, ("x"):rep(124) },
+                                 { nil, "no code" } } do
+      local conn, log = party.client()
+      conn:rawClose(arguments[1], arguments[2])
+      party.wait(function() return log.close end)
+      assert.equal("EINVAL", select(2, log.last "error"))
+      assert.same({ "close", 1006, "", false }, log[#log])
+    end
+    local conn = party.client()
+    for _, code in ipairs { "x", 1.5, 0 / 0, {}, true, 2 ^ 63 } do
+      assert.has_error(function() conn:rawClose(code) end)
+    end
+    assert.has_error(function() conn:rawClose(1000, {}) end)
+    assert.equal(1, conn.readyState)
+    party.prove()
+    party.finish()
+  end)
+
+  it("send without memory: the connection fails, the call does not", function()
+    local baseline = turning.live()
+    local function try(k, size)
+      local party = turning.party { maxPayload = 2 ^ 30 }
+      local conn, log = party.client()
+      local peer = party.server:clients()[1]
+      peer:subscribe("t")
+      core.failAllocation(k)
+      for _ = 1, 3 do
+        pcall(conn.send, conn, ("x"):rep(size), "binary")
+        pcall(peer.send, peer, ("y"):rep(size), "binary")
+        pcall(party.server.publish, party.server, "t", ("z"):rep(size), "binary")
+        pcall(peer.subscribe, peer, "u" .. k)
+        party.loop:turn(0)
+      end
+      core.failAllocation(0)
+      conn:terminate()
+      party.wait(function() return log.close end)
+      party.prove()
+      party.finish()
+    end
+    for _, size in ipairs { 10, 20000, 300000 } do
+      for k = 1, 16 do
+        try(k, size)
+        turning.no_more(baseline, size .. " bytes, allocation " .. k)
+      end
+    end
+  end)
+
+  it("a long string that is being sent outlives its variable, not its connection", function()
+    local baseline = turning.live()
+    local weak = setmetatable({}, { __mode = "k" })
+    local function try()
+      local party = turning.party()
+      local conn, log = party.client()
+      conn:pause()
+      local peer = party.server:clients()[1]
+      for i = 1, 20 do peer:send((tostring(i % 10)):rep(1000000), "binary") end
+      collectgarbage()
+      assert.is_true(collectgarbage "count" > 5000)
+      peer:terminate()
+      conn:resume()
+      party.wait(function() return log.close end)
+      weak[peer] = true
+      party.finish()
+    end
+    try()
+    turning.no_more(baseline)
+    assert.is_nil(next(weak))
+    assert.is_true(collectgarbage "count" < 15000)
+  end)
+
+  it("work on a connection whose maker has died", function()
+    local party = turning.party()
+    local conn, log
+    local co = coroutine.create(function()
+      conn, log = party.client()
+      error("dies here")
+    end)
+    assert.is_false((coroutine.resume(co)))
+    co = nil -- luacheck: ignore 311
+    collectgarbage() collectgarbage()
+    conn:send("x")
+    party.wait(function() return log.message end)
+    local other = coroutine.wrap(function()
+      conn:send("y")
+      coroutine.yield()
+    end)
+    other()
+    other = nil -- luacheck: ignore 311
+    collectgarbage() collectgarbage()
+    party.wait(function() return log.message == 2 end)
+    party.finish()
   end)
 end)

@@ -31,7 +31,7 @@ describe("an error in a handler", function()
   it("may be any value", function()
     local object = setmetatable({}, { __tostring = function() error "no text" end })
     for _, value in ipairs { object, {}, true, false, 42, "", "a\0b", print, io.stdout,
-                             coroutine.create(print), { 1, 2 } } do
+                             coroutine.create(function() end), { 1, 2 } } do
       errors[1] = nil
       run(function() error(value, 0) end)
       assert.equal(value, errors[1].message)
@@ -60,7 +60,7 @@ describe("an error in a handler", function()
     local function deeper() return 1 + deeper() end
     run(deeper)
     assert.matches("stack overflow", errors[1].message)
-    run(function() string.rep("x", -1, {}) end)
+    run(function() string.rep() end)
     assert.equal(2, #errors)
     run(function() local s = "x" while true do s = s:gsub("x", deeper) end end)
     assert.equal(3, #errors)

@@ -30,16 +30,17 @@ describe("core.handlers", function()
   it("holds its functions, and lets go of them with itself", function()
     local weak = setmetatable({}, { __mode = "v" })
     local baseline = turning.live()
-    local set = core.handlers { message = (function()
+    local kept = { core.handlers { message = (function()
       local big = {}
       weak.fn = function() return big end
       return weak.fn
-    end)(), tag = (function() weak.tag = {} return weak.tag end)() }
+    end)(), tag = (function() weak.tag = {} return weak.tag end)() } }
     turning.live()
     assert.is_function(weak.fn)
     assert.is_table(weak.tag)
-    set = nil -- luacheck: ignore 311
-    assert.equal(baseline, turning.live())
+    assert.is_userdata(kept[1])
+    kept[1] = nil
+    turning.no_more(baseline)
     assert.is_nil(weak.fn)
     assert.is_nil(weak.tag)
   end)
@@ -54,7 +55,7 @@ describe("core.handlers", function()
       tag.set = set
       weak[tag] = true
     end
-    assert.equal(baseline, turning.live())
+    turning.no_more(baseline)
     assert.is_nil(next(weak))
   end)
 
@@ -65,7 +66,7 @@ describe("core.handlers", function()
       pcall(core.handlers, { open = print })
       core.failAllocation(0)
     end
-    assert.equal(baseline, turning.live())
+    turning.no_more(baseline)
   end)
 end)
 
@@ -161,6 +162,7 @@ describe("the handlers of a connection", function()
       turning.live()
       return next(weak) == nil
     end, "the collector", 3000)
-    assert.equal(baseline, turning.settled(loop))
+    turning.settled(loop)
+    turning.no_more(baseline)
   end)
 end)

@@ -85,7 +85,7 @@ describe("core.tls", function()
                         pins = { ("A"):rep(43) .. "=" } })
       core.failAllocation(0)
     end
-    assert.equal(baseline, turning.live())
+    turning.no_more(baseline)
   end)
 end)
 
@@ -112,7 +112,7 @@ describe("ctx:addName", function()
     pcall(context.addName, context, "a.test", context)
     context:addName("b.test", other)
     context, other = nil, nil -- luacheck: ignore 311
-    assert.equal(baseline, turning.live())
+    turning.no_more(baseline)
   end)
 
   it("survives memory running out", function()
@@ -123,7 +123,7 @@ describe("ctx:addName", function()
       pcall(context.addName, context, "a.test", other)
       core.failAllocation(0)
     end
-    assert.equal(baseline, turning.live())
+    turning.no_more(baseline)
   end)
 end)
 
@@ -246,7 +246,7 @@ describe("TLS between a server and a client", function()
       party.prove { tls = context }
       party.finish()
       party, context, conn = nil, nil, nil -- luacheck: ignore 311
-      assert.equal(baseline, turning.live(), "left behind after " .. k)
+      turning.no_more(baseline, "left behind after " .. k)
     end
     start()
   end)
@@ -257,12 +257,13 @@ describe("a context at the end of the state", function()
     local code, output = turning.child([[
       local core = require "ws.core"
       local certs = "]] .. certs .. [["
-      local holder = setmetatable({}, { __gc = function(self)
-        pcall(self.tls.addName, self.tls, "a.test", self.tls)
-        pcall(self.loop.listen, self.loop, { tls = self.tls, handlers = core.handlers {} })
-        pcall(self.server.setTLS, self.server, self.tls)
+      local holder = {}
+      holder.last = finally(function()
+        pcall(holder.tls.addName, holder.tls, "a.test", holder.tls)
+        pcall(holder.loop.listen, holder.loop, { tls = holder.tls, handlers = core.handlers {} })
+        pcall(holder.server.setTLS, holder.server, holder.tls)
         print "looked"
-      end })
+      end)
       holder.tls = core.tls { server = true, cert = certs .. "server.pem",
                               key = certs .. "leaf.key" }
       holder.loop = core.loop()

@@ -51,6 +51,18 @@ function turning.settled(loop)
   return least
 end
 
+--- Fails when more blocks are alive than before: fewer are fine, an object that
+--- an earlier test still held may be gone by now. A name that is being looked
+--- up holds its block until the system has answered, so there is some patience.
+function turning.no_more(before, why)
+  local deadline = core.now() + 3000
+  local now = turning.live()
+  while now > before and core.now() < deadline do now = turning.live() end
+  if now > before then
+    error(("%d blocks alive, %d before%s"):format(now, before, why and ": " .. why or ""), 2)
+  end
+end
+
 --- A loop that reports errors into the list `loop_errors`.
 function turning.loop()
   local loop = assert(core.loop(os.getenv("WS_POLLER")))
@@ -212,10 +224,20 @@ local function quoted(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
---- Runs the chunk in a process of its own: its exit status and its output.
+-- In Lua 5.1 tables have no finalizers.
+local finally = [[local function finally(fn)
+  if not newproxy then return setmetatable({}, { __gc = fn }) end
+  local proxy = newproxy(true)
+  getmetatable(proxy).__gc = fn
+  return proxy
+end
+]]
+
+--- Runs the chunk in a process of its own: its exit status and its output. In
+--- it `finally(fn)` gives an object whose finalizer calls fn.
 function turning.child(chunk)
   local path = os.tmpname()
-  local command = ("%s -e %s >%s 2>&1"):format(turning.interpreter(), quoted(chunk),
+  local command = ("%s -e %s >%s 2>&1"):format(turning.interpreter(), quoted(finally .. chunk),
     quoted(path))
   local ok, kind, code = os.execute(command)
   if type(ok) == "number" then code = ok > 255 and math.floor(ok / 256) or ok
@@ -232,7 +254,8 @@ end
 --- Values that methods must survive: huge, odd, empty and of all types.
 turning.odd_values = {
   "", "a\0b", "\255\254", ("x"):rep(70000), 0, -1, 1.5, 0 / 0, 1 / 0, -1 / 0,
-  2 ^ 53, 2 ^ 63, -2 ^ 63, 1e308, true, false, {}, print, coroutine.create(print),
+  2 ^ 53, 2 ^ 63, -2 ^ 63, 1e308, true, false, {}, print,
+  coroutine.create(function() end),
   io.stdout,
 }
 
@@ -253,7 +276,7 @@ end
 
 --- Everything that is no object of the type asked for.
 function turning.wrong_selves(...)
-  local list = { "text", 5, true, {}, print, coroutine.create(print), io.stdout, ... }
+  local list = { "text", 5, true, {}, print, coroutine.create(function() end), io.stdout, ... }
   list[0] = nil
   return list
 end

@@ -4,7 +4,7 @@
 local peer = require "spec.peers.peer"
 local suite = require "spec.peers.suite".using(describe, it)
 
-local can = { compressed = true, secure = true, choose = true }
+local can = { compressed = true, secure = true, choose = true, refused = "^failed 1006" }
 local wait = 10000 -- milliseconds
 
 local function page()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- With nginx and lua-resty-websocket, both ways. That library knows neither
--- compression nor how to choose a subprotocol, and tells no status.
+-- compression nor how to choose a subprotocol, and its client judges no answer.
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"

@@ -6,7 +6,7 @@ local suite = require "spec.peers.suite".using(describe, it)
 
 local can = {
   compressed = true, secure = true, fragments = true, pings = true,
-  terminate = true, choose = true, tells_status = true,
+  terminate = true, choose = true, refused = "^failed .*401",
 }
 
 describe("Python websockets as server:", function()

@@ -2,6 +2,7 @@
 -- What must hold with every peer, in both directions. `get()` gives the peer
 -- of peer.lua; `can` names what it is able to do beside echoing and closing:
 --   compressed secure fragments split pings terminate choose
+-- and `can.refused` is the pattern of what it reports when a server refuses it.
 
 local assert = require "luassert"
 local helper = require "spec.helper"
@@ -104,6 +105,7 @@ local function frames(get, kind, can)
     sock:addEventListener("ping", function() pings = pings + 1 end)
     sock:send "!split"
     assert.same({ "\u{20ac}", "text" }, { sock:receive(wait) })
+    assert.equal("pong between", (sock:receive(wait)))
     assert.equal(1, pings)
   end)
 
@@ -199,7 +201,7 @@ local function handshake(get, kind, can)
 
   if kind ~= "secure" then return end
   it("is encrypted", function()
-    with(get, kind, nil, function(sock) assert.equal("TLSv1.3", sock.tls.version) end)
+    with(get, kind, nil, function(sock) assert.matches("^TLSv1%.[23]$", sock.tls.version) end)
   end)
 end
 
@@ -243,10 +245,12 @@ end
 --- Their client is refused by our server, or refuses our certificate, or is
 --- told that the server goes away (which ends the plain server: the last test).
 function suite.serves(get, can)
-  it("tells the client that it is refused", function()
-    get().order "refusing"
-    assert.matches(can.tells_status and "^failed .*401" or "^failed", get().report())
-  end)
+  if can.refused then
+    it("tells the client that it is refused", function()
+      get().order "refusing"
+      assert.matches(can.refused, get().report())
+    end)
+  end
 
   if can.secure then
     it("is refused by the client for a wrong certificate", function()

@@ -10,8 +10,8 @@ ca-certificates"
 test="lua-busted lua-check lua-socket luarocks nodejs npm python3
 python3-websockets tinyproxy microsocks nginx libnginx-mod-http-lua
 lua-nginx-websocket chromium libasan8 libubsan1"
-luas="lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit
-libluajit-5.1-dev"
+luas="lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit2
+libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
 
 case "${1:-}" in
   build) wanted=$build ;;

@@ -238,6 +238,7 @@ describe("a server's handshake", function()
     local function offering(names) return handshake { ["Sec-WebSocket-Protocol"] = names } end
     assert.equal("b", accepted(offering("a, b"))["sec-websocket-protocol"])
     assert.is_nil(accepted(offering("none"))["sec-websocket-protocol"])
+    accepted(handshake()) -- offers none: nobody is asked
     assert.same({ { "a b", "/" }, { "none", "/" } }, calls)
   end)
 
@@ -401,7 +402,7 @@ describe("a server's handshake", function()
       ["no header name"] = { { headers = { ["X A"] = "a" } } },
       ["Sec%-WebSocket%-Accept"] = { { headers = { ["Sec-WebSocket-Accept"] = "a" } } },
       ["unknown option"] = { { header = {} } },
-      ["status"] = { false, 99 },
+      ["status from 300"] = { false, 99 }, ["status .*, got 404"] = { false, "404" },
       ["body"] = { false, 403, {} },
       ["subprotocol"] = { { protocol = "a\r\nX-B: b" } },
     } do

@@ -241,7 +241,9 @@ describe("plain HTTP", function()
       try("writeHead", 200, { ["X-A"] = "1\0" })
       try("writeHead", 200, { ["X-A"] = {}, ["Transfer-Encoding"] = "chunked" })
       try("writeHead", 200, { Connection = "keep-alive" })
-      try("writeHead", 200, { ["Content-Length"] = "x" })
+      for _, length in ipairs { "x", -1, 1.5 } do
+        try("writeHead", 200, { ["Content-Length"] = length })
+      end
       try("write", {})
       try("write")
       try("onclose", 5)
@@ -254,9 +256,9 @@ describe("plain HTTP", function()
     serve()
     local status, _, body = ask():response()
     assert.same({ 201, "5" }, { status, body })
-    assert.equal(19, #messages)
+    assert.equal(21, #messages)
     for i, message in ipairs(messages) do
-      local kind = i <= 15 and "TypeError" or "InvalidStateError"
+      local kind = i <= 17 and "TypeError" or "InvalidStateError"
       assert.matches("response_spec.lua:%d+: " .. kind, message)
     end
   end)

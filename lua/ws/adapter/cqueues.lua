@@ -1,0 +1,148 @@
+-- SPDX-License-Identifier: MIT
+-- The loop inside a cqueues controller. The module itself is an object for
+-- cqueues.poll; attach() does all there is to do with it.
+
+local condition = require "cqueues.condition"
+local core = require "ws.core"
+local cqueues = require "cqueues"
+local driving = require "ws.adapter.driving"
+local loop = require "ws.loop"
+
+---@class ws.adapter.cqueues
+local adapter = {}
+
+--- For cqueues.poll: the loop's descriptor; nil where its poller has none.
+---@return integer|nil
+function adapter:pollfd() -- luacheck: ignore 212
+  return loop.fd()
+end
+
+--- For cqueues.poll.
+---@return string
+function adapter:events() -- luacheck: ignore 212
+  return "r"
+end
+
+--- For cqueues.poll: seconds until ws.poll(0) has work of its own accord.
+---@return number|nil
+function adapter:timeout() -- luacheck: ignore 212
+  local ms = loop.next_timeout()
+  return ms and ms / 1000
+end
+
+-- ------------------------------------------------------------- the driver
+
+local controller -- the one attached to
+local driver     -- the coroutine in it that turns the loop, while that is alive
+local planned    -- when that one wakes by itself (ws.now); nil: never
+local changed    -- a condition: planned may be wrong
+
+-- What the driver waits for, between two turns.
+local pollable = {}
+function pollable.pollfd() return driving.fd() end
+function pollable.events() return driving.fd() and "r" end
+function pollable.timeout()
+  local ms = driving.due()
+  planned = ms and core.now() + ms
+  return ms and ms / 1000
+end
+
+local function turn(me)
+  local ok, message = pcall(driving.turn)
+  if ok then return end
+  if driver == me then driver = nil end -- the next step starts another
+  error(message, 0)
+end
+
+local function drive(me)
+  while driver == me and driving.alive() do
+    cqueues.poll(pollable, changed)
+    if driver == me then turn(me) end
+  end
+  if driver == me then driver = nil end
+end
+
+local function start()
+  driver = {}
+  controller:wrap(drive, driver)
+end
+
+-- Whether the loop is due earlier than its driver thinks.
+local function is_early()
+  local ms = driving.due()
+  if not ms then return false end
+  return not planned or core.now() + ms < planned - 1
+end
+
+local function check()
+  if not driver then
+    if driving.alive() then start() end
+  elseif is_early() then
+    changed:signal()
+  end
+end
+
+-- Whatever a coroutine has asked of the loop meanwhile, its driver hears of it
+-- before the controller waits. Any controller's steps count: they nest.
+local function checked(...)
+  if controller then check() end
+  return ...
+end
+
+local step
+step = cqueues.interpose("step", function(self, timeout)
+  checked()
+  return checked(step(self, timeout))
+end)
+
+-- ----------------------------------------------------------- the coroutines
+
+local scheduler = {}
+
+function scheduler.running()
+  local running, direct = cqueues.running()
+  if running and direct then return condition.new() end
+end
+
+function scheduler.suspend(token)
+  token:wait()
+end
+
+function scheduler.wake(token)
+  return token:signal() ~= 0
+end
+
+local host = { scheduler = scheduler }
+
+function host.wanted()
+  if not driver then start() end
+end
+
+function host.stop()
+  controller, driver = nil, nil
+  changed:signal()
+end
+
+--- Runs the loop inside a controller: handlers are called in its steps, and
+--- receive, messages, ws.connect and ws.sleep in its coroutines give way to it.
+--- It has nothing to do with the loop while nothing is left to wait for there.
+---@param cq? userdata a cqueues controller; by default the one that runs
+---@return userdata cq
+function adapter.attach(cq)
+  cq = cq or cqueues.running()
+  if cqueues.type(cq) ~= "controller" then
+    error("TypeError: attach: a cqueues controller expected, got " .. type(cq), 2)
+  end
+  if controller and controller ~= cq then driving.stop(host) end
+  changed = changed or condition.new()
+  controller = cq
+  driving.begin(host)
+  return cq
+end
+
+--- Gives the loop back: ws.run() or another adapter may drive it.
+function adapter.detach()
+  driving.stop(host)
+end
+
+return adapter

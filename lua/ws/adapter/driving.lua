@@ -1,0 +1,60 @@
+-- SPDX-License-Identifier: MIT
+-- What adapters of other loops share: when the loop is due, a turn of it, and
+-- who drives it. Knows none of those loops.
+
+local loop = require "ws.loop"
+local waiting = require "ws.coroutine"
+
+local driving = {}
+
+-- Between turns where the system's poller has no descriptor to wait for.
+local INTERVAL = 10
+
+local inner  -- the core's loop
+local driver -- what drives it now: begin()
+
+--- From now on `host` drives the loop, and nobody else. host.scheduler: see
+--- waiting.use; host.wanted(): the loop, perhaps idle until now, is about to
+--- be used; host.stop(): another takes over, or nobody.
+function driving.begin(host)
+  if driver ~= host then driving.stop(driver) end
+  inner = loop.get()
+  driver = host
+  waiting.use(host.scheduler)
+  loop.on_use(host.wanted)
+end
+
+--- Nobody drives the loop any more, if it was `host`.
+function driving.stop(host)
+  if host == nil or driver ~= host then return end
+  driver = nil
+  waiting.use(nil)
+  loop.on_use(nil)
+  host.stop()
+end
+
+--- What to wait for: a descriptor that becomes readable, nil where there is
+--- none.
+function driving.fd()
+  return inner:fd()
+end
+
+--- Milliseconds until a turn is due though the descriptor stays silent; nil:
+--- never.
+function driving.due()
+  local ms = inner:timeout()
+  if inner:fd() or not inner:alive() then return ms end
+  return ms and ms < INTERVAL and ms or INTERVAL
+end
+
+--- Whether anything is left to wait for.
+function driving.alive()
+  return inner:alive()
+end
+
+--- One turn that does not wait.
+function driving.turn()
+  loop.poll(0)
+end
+
+return driving

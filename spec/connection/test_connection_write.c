@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: MIT */
+/* What goes out: bufferedAmount, drain, slow readers, order, who keeps what
+ * until when, and peers that go away in the middle of it. */
+#include "connection/raw.h"
+
+/* ------------------------------------------------------ bufferedAmount */
+
+TEST(what_is_buffered) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  CHECK_INT(ws_connection_send(s->connection, WS_TEXT, "hello", 5, NULL),
+            WS_OK);
+  CHECK_INT(ws_connection_buffered(s->connection), 5); /* S98 */
+  PARTY_UNTIL(&p, s->messages, 1);
+  CHECK_INT(ws_connection_buffered(s->connection), 0);
+  ws_connection_close(s->connection, 0, NULL, 0);
+  ws_connection_send(s->connection, WS_TEXT, "late", 4, NULL);
+  CHECK_INT(ws_connection_buffered(s->connection), 4); /* S103 */
+  closed_with(s, 1005, true);
+  ws_connection_send(s->connection, WS_TEXT, "later", 5, NULL);
+  CHECK_INT(ws_connection_buffered(s->connection), 9); /* never falls */
+  CHECK_INT(other->messages, 1);
+  party_end(&p);
+}
+
+TEST(drain_comes_when_it_was_asked_for) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  p.echo = false;
+  side *s = party_open(&p);
+  char *block = calloc(1, 1 << 20);
+  CHECK(ws_connection_writable(s->connection));
+  ws_connection_send(s->connection, WS_BINARY, block, 1 << 20, NULL);
+  CHECK(!ws_connection_writable(s->connection));
+  PARTY_UNTIL(&p, s->drains, 1);
+  CHECK(ws_connection_buffered(s->connection) <= p.client_config->low_water);
+  PARTY_UNTIL(&p, party_other(&p)->messages, 1);
+  CHECK_INT(s->drains, 1);
+  free(block);
+  party_end(&p);
+}
+
+/* -------------------------------------------------------- slow readers */
+
+/* A peer that does not read: its own connection goes, with 1013. */
+TEST(too_slow_a_reader) {
+  party p;
+  party_begin(&p);
+  p.server_config->max_backpressure = 1 << 20;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  char *block = calloc(1, 1 << 18);
+  for (int i = 0; i < 400 && s->closes == 0; i++) {
+    ws_connection_send(s->connection, WS_BINARY, block, 1 << 18, NULL);
+    CHECK(ws_connection_buffered(s->connection) < (4u << 20) || i > 4);
+    ws_loop_turn(p.loop, 0);
+  }
+  PARTY_UNTIL(&p, s->closes, 1);
+  CHECK_INT(s->status, WS_EBACKPRESSURE);
+  CHECK_INT(s->code, 1013);
+  free(block);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A message above the limit goes to a reader that takes it, all the same. */
+TEST(the_limit_is_for_what_is_not_taken) {
+  party p;
+  party_begin(&p);
+  p.server_config->max_backpressure = 1000;
+  p.client_config->max_backpressure = 1000;
+  party_listen(&p);
+  side *s = party_open(&p);
+  static char text[30000];
+  for (unsigned i = 1; i <= 3; i++) {
+    ws_connection_send(s->connection, WS_BINARY, text, sizeof text, NULL);
+    PARTY_UNTIL(&p, s->messages, i);
+  }
+  CHECK_INT(s->errors, 0);
+  party_end(&p);
+}
+
+/* What the peer began to get comes whole, then the Close that says why. */
+TEST(a_slow_reader_is_told) {
+  party p;
+  party_begin(&p);
+  p.server_config->max_backpressure = 1 << 20;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  static char block[1000];
+  for (int i = 0; i < 40000 && s->closes == 0; i++) {
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+    if (i % 64 == 0) ws_loop_turn(p.loop, 0);
+  }
+  closed_with(s, 1013, false);
+  CHECK_INT(s->errors, 1);
+  size_t frames = 0, got = 0;
+  uint8_t end[16];
+  memset(end, 0, sizeof end);
+  while (!r.ended) {
+    r.len = 0;
+    raw_read(&p, &r, 1);
+    got += r.len;
+    size_t tail = r.len < sizeof end ? r.len : sizeof end;
+    memmove(end, end + tail, sizeof end - tail);
+    memcpy(end + sizeof end - tail, r.data + r.len - tail, tail);
+  }
+  CHECK(got > 12);
+  frames = (got - 12) / 1004;
+  CHECK_INT(frames * 1004 + 12, got); /* no frame is cut */
+  CHECK_BYTES(end + 4, 12, "\x88\x0a\x03\xf5too slow");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Memory is in proportion to the bytes that wait, however small the messages
+ * they came in. */
+TEST(what_waits_is_packed) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  static char block[1 << 20];
+  for (int i = 0; i < 20; i++) /* until the system takes no more */
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+  ws_loop_turn(p.loop, 0);
+  uint64_t waiting = ws_connection_buffered(s->connection);
+  CHECK(waiting > 0);
+  size_t live = ws_memory_live();
+  for (int i = 0; i < 100000; i++)
+    ws_connection_send(s->connection, WS_BINARY, "8 bytes!", 8, NULL);
+  CHECK_INT(ws_connection_buffered(s->connection), waiting + 800000);
+  CHECK(ws_memory_live() - live < 300); /* 1000000 bytes in blocks of 4000 */
+  ws_connection_terminate(s->connection);
+  closed_with(s, TERMINATED, false);
+  CHECK_INT(ws_connection_buffered(s->connection), waiting + 800000); /* S106 */
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* S155: who pings and does not read gets the latest pong only. */
+TEST(pings_of_someone_who_does_not_read) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  static char block[1 << 20];
+  for (int i = 0; i < 20; i++)
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+  ws_loop_turn(p.loop, 0);
+  size_t live = ws_memory_live();
+  static char ping[126] = "................................................."
+                          "first";
+  for (int i = 0; i < 2000; i++) raw_frame(&p, &r, 0x89, ping);
+  raw_frame(&p, &r, 0x89, "last");
+  PARTY_UNTIL(&p, s->pings, 2001);
+  CHECK(ws_memory_live() <= live + 4);
+  size_t firsts = 0;
+  bool last = false;
+  uint64_t end = ws_clock_now() + 5000;
+  while (!last && !r.ended && ws_clock_now() < end) {
+    r.len = 0;
+    raw_read(&p, &r, 1);
+    last = raw_has(&r, "\x8a\x04last");
+    firsts += raw_has(&r, ping);
+  }
+  CHECK(last);
+  CHECK(firsts <= 2);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* --------------------------------------------------------------- order */
+
+/* Small, long and kept ones, corked and not: in the order they were sent, and
+ * the Close behind them. S110 */
+static int kept_now, kept_ever;
+static void *keep_it(void *lender) {
+  kept_now++;
+  kept_ever++;
+  return lender;
+}
+static void let_go(void *keeper) {
+  (void)keeper;
+  kept_now--;
+}
+
+static uint32_t expected;
+static void check_order(side *s, const char *event) {
+  if (!s->client || strcmp(event, "message") != 0) return;
+  uint32_t number;
+  memcpy(&number, s->last, sizeof number);
+  if (number != expected) CHECK_INT(number, expected);
+  expected++;
+}
+
+TEST(all_in_order) {
+  static const size_t lengths[] = {4, 20000, 100, 16384, 16383, 70000, 5, 6};
+  static char text[70000];
+  party p;
+  party_begin(&p);
+  p.react = check_order;
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  expected = 0;
+  kept_now = kept_ever = 0;
+  ws_send_how how = {.keep = keep_it, .release = let_go, .lender = text};
+  static char *copies[80]; /* kept ones must stay as they are */
+  for (uint32_t i = 0; i < 80; i++) {
+    size_t len = lengths[i % 8];
+    copies[i] = calloc(1, len);
+    memcpy(copies[i], &i, sizeof i);
+    ws_connection_send(other->connection, WS_BINARY, copies[i], len,
+                       i % 3 ? &how : NULL);
+    if (i % 11 == 0) ws_loop_turn(p.loop, 0);
+  }
+  ws_connection_close(other->connection, 3000, NULL, 0);
+  closed_with(s, 3000, true);
+  CHECK_INT(s->messages, 80);
+  CHECK_INT(expected, 80);
+  CHECK(kept_ever > 10);
+  closed_with(other, 3000, true);
+  CHECK_INT(kept_now, 0);
+  for (int i = 0; i < 80; i++) free(copies[i]);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* ----------------------------------------------------- kept, then the end */
+
+/* Whatever ends it, what was kept is let go of exactly once. */
+TEST(kept_until_written_or_dropped) {
+  static char block[1 << 20];
+  for (int way = 0; way < 5; way++) {
+    party p;
+    party_begin(&p);
+    if (way == 4) p.server_config->max_backpressure = 8 << 20;
+    party_listen(&p);
+    raw r = raw_open(&p);
+    side *s = party_other(&p);
+    kept_now = kept_ever = 0;
+    ws_send_how how = {.keep = keep_it, .release = let_go, .lender = block};
+    for (int i = 0; i < 20; i++)
+      ws_connection_send(s->connection, WS_BINARY, block, sizeof block, &how);
+    CHECK(kept_now > 0 && kept_now <= kept_ever);
+    switch (way) {
+      case 0: ws_connection_terminate(s->connection); break;
+      case 1: ws_connection_fail(s->connection, WS_EPOLICY, NULL); break;
+      case 2: ws_connection_release(s->connection), s->connection = NULL; break;
+      case 3: ws_socket_reset_on_close(r.fd), raw_end(&r); break;
+      default: break; /* over its limit by itself */
+    }
+    if (s->connection) PARTY_UNTIL(&p, s->closes, 1);
+    if (r.fd != WS_FD_NONE) raw_end(&r);
+    PARTY_UNTIL_THAT(&p, kept_now == 0);
+    party_end(&p);
+    CHECK_INT(kept_now, 0);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+/* ------------------------------------------------- peers that go away */
+
+/* RST while sending: one error, one close; what could not be sent stays
+ * counted (S106); sending on is harmless. */
+TEST(reset_while_sending) {
+  static char block[1 << 18];
+  for (int inside = 0; inside <= 1; inside++) {
+    party p;
+    party_begin(&p);
+    party_listen(&p);
+    raw r = raw_open(&p);
+    side *s = party_other(&p);
+    for (int i = 0; i < 40; i++)
+      ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+    ws_loop_turn(p.loop, 0);
+    ws_socket_reset_on_close(r.fd);
+    raw_end(&r);
+    if (inside) /* its own write is the first to notice */
+      ws_connection_send(s->connection, WS_BINARY, "x", 1, NULL);
+    uint64_t counted = ws_connection_buffered(s->connection);
+    CHECK(counted > 0);
+    closed_with(s, TERMINATED, false);
+    CHECK_INT(s->errors, 1);
+    CHECK(s->status == WS_ECONNRESET || s->status == WS_EPIPE);
+    CHECK_INT(ws_connection_buffered(s->connection), counted);
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+    CHECK_INT(ws_connection_buffered(s->connection), counted + sizeof block);
+    for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+    CHECK_INT(s->errors + s->closes, 2);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+/* The peer's Close had come before our write failed: the end is clean. */
+TEST(its_close_counts_though_writing_failed) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  uint8_t bytes[20];
+  size_t len = raw_put(bytes, 0x88, "\x03\xe9" "bye", 5);
+  ws_slice all = {(const char *)bytes, len};
+  CHECK_INT(ws_socket_write(r.fd, &all, 1), (ptrdiff_t)len);
+  raw_end(&r);
+  ws_connection_send(s->connection, WS_TEXT, "one", 3, NULL);
+  ws_connection_send(s->connection, WS_TEXT, "two", 3, NULL);
+  closed_with(s, 1001, true);
+  CHECK(strcmp(s->reason, "bye") == 0);
+  CHECK_INT(s->errors, 0);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* S108: no memory for a message: that connection ends, with one error. */
+TEST(no_memory_to_send) {
+  static char block[20000];
+  for (int size = 0; size < 2; size++) {
+    for (uint64_t n = 1; n <= 3; n++) {
+      party p;
+      party_begin(&p);
+      party_listen(&p);
+      side *s = party_open(&p), *other = party_other(&p);
+      ws_memory_fail(n, 0);
+      CHECK_INT(ws_connection_send(s->connection, WS_BINARY, block,
+                                   size ? sizeof block : 10, NULL),
+                WS_OK);
+      CHECK_INT(s->errors + s->closes, 0); /* not inside the call */
+      ws_loop_turn(p.loop, 0);
+      ws_memory_fail(0, 0);
+      PARTY_UNTIL_THAT(&p, s->messages + s->closes > 0);
+      CHECK_INT(s->errors, s->closes);
+      if (s->closes) PARTY_UNTIL(&p, other->closes, 1);
+      if (s->closes) /* whose allocation it was */
+        CHECK((s->status == WS_ENOMEM) != (other->status == WS_ENOMEM));
+      party_end(&p);
+      CHECK_INT(ws_memory_live(), 0);
+    }
+  }
+}
+
+int main(void) {
+  RUN(what_is_buffered);
+  RUN(drain_comes_when_it_was_asked_for);
+  RUN(too_slow_a_reader);
+  RUN(the_limit_is_for_what_is_not_taken);
+  RUN(a_slow_reader_is_told);
+  RUN(what_waits_is_packed);
+  RUN(pings_of_someone_who_does_not_read);
+  RUN(all_in_order);
+  RUN(kept_until_written_or_dropped);
+  RUN(reset_while_sending);
+  RUN(its_close_counts_though_writing_failed);
+  RUN(no_memory_to_send);
+  return check_done();
+}

@@ -1,0 +1,244 @@
+-- SPDX-License-Identifier: MIT
+-- Listeners on a socket, as the DOM has them: SEMANTICS S81 to S90. The events
+-- are made by hand, so nothing needs the network.
+
+local helper = require "spec.helper"
+local ws = require "ws"
+
+describe("listeners", function()
+  local sock, order, told
+
+  before_each(function()
+    sock = ws.new "ws://127.0.0.1:1/"
+    order, told = {}, {}
+    ws.onerror = function(message) told[#told + 1] = message end
+  end)
+  after_each(function()
+    ws.onerror = nil
+    sock:terminate()
+    helper.settle()
+  end)
+
+  local function note(name, more)
+    return function(event)
+      order[#order + 1] = name
+      if more then more(event) end
+    end
+  end
+
+  local function fire(type_)
+    order = {}
+    local result = sock:dispatchEvent(ws.Event(type_ or "open"))
+    return table.concat(order, " "), result
+  end
+
+  it("S81 nil is ignored, the same is added once", function()
+    sock:addEventListener("open", nil)
+    local fn = note "A"
+    sock:addEventListener("open", fn)
+    sock:addEventListener("open", fn)
+    sock:addEventListener("open", fn, true) -- another: it captures
+    assert.equal("A A", (fire()))
+    assert.equal(0, select("#", sock:addEventListener("open", print)))
+    for _, wrong in ipairs { 5, "x", true } do
+      assert.matches("event_target_spec.lua:%d+: TypeError: addEventListener",
+        helper.raised(function() sock:addEventListener("open", wrong) end))
+    end
+  end)
+
+  it("S81 may be objects, whose handleEvent is looked up each time", function()
+    local object = { handleEvent = function(self, event)
+      order[#order + 1] = self.name .. ":" .. event.type
+    end, name = "first" }
+    sock:addEventListener("open", object)
+    assert.equal("first:open", (fire()))
+    object.handleEvent = function() order[#order + 1] = "second" end
+    assert.equal("second", (fire()))
+    object.handleEvent = nil
+    assert.equal("", (fire()))
+    assert.equal(1, #told)
+    local callable = setmetatable({}, { __call = function(_, event)
+      order[#order + 1] = "called with " .. event.type
+    end })
+    sock:addEventListener("close", callable)
+    assert.equal("called with close", (fire "close"))
+  end)
+
+  it("S82 on... keeps functions and objects, all else is nil", function()
+    for _, value in ipairs { 5, "x", true } do
+      sock.onopen = print
+      sock.onopen = value
+      assert.is_nil(sock.onopen)
+    end
+    local object = { handleEvent = note "never" }
+    sock.onopen = object
+    assert.equal(object, sock.onopen)
+    assert.equal("", (fire()))
+    local fn = note "on"
+    sock.onopen = fn
+    assert.equal(fn, sock.onopen)
+    assert.equal("on", (fire()))
+    for _, name in ipairs { "onopen", "onmessage", "onerror", "onclose", "onping", "onpong",
+      "ondrain" } do
+      sock[name] = fn
+      assert.equal(fn, sock[name])
+      sock[name] = nil
+      assert.is_nil(sock[name])
+    end
+  end)
+
+  it("S83 on... keeps the place it was first set in", function()
+    sock:addEventListener("open", note "A")
+    sock.onopen = note "on"
+    sock:addEventListener("open", note "B")
+    assert.equal("A on B", (fire()))
+    sock.onopen = note "other"
+    assert.equal("A other B", (fire()))
+    sock.onopen = nil
+    assert.equal("A B", (fire()))
+    sock.onopen = note "again"
+    assert.equal("A B again", (fire()))
+  end)
+
+  it("S84 capture and once; removing needs the same three", function()
+    local fn = note "A"
+    sock:addEventListener("open", fn, { capture = true })
+    sock:removeEventListener("open", fn)
+    assert.equal("A", (fire()))
+    sock:removeEventListener("open", fn, true)
+    assert.equal("", (fire()))
+    sock:removeEventListener("open", fn) -- unknown is fine
+    sock:removeEventListener("nothing", fn)
+    sock:addEventListener("open", note("once", function()
+      sock:dispatchEvent(ws.Event "open") -- it is gone already
+    end), { once = true })
+    assert.equal("once", (fire()))
+    assert.equal("", (fire()))
+  end)
+
+  it("S84 a signal takes listeners away", function()
+    local signal = { aborted = false }
+    function signal:addEventListener(_, fn) self.abort = fn end
+    sock:addEventListener("open", note "A", { signal = signal })
+    assert.equal("A", (fire()))
+    signal.abort()
+    assert.equal("", (fire()))
+    sock:addEventListener("open", note "B", { signal = { aborted = true } })
+    assert.equal("", (fire()))
+  end)
+
+  it("S85 an error is reported, the others still run", function()
+    sock:addEventListener("open", note("A", function() error "in A" end))
+    sock.onopen = note("on", function() error({}) end)
+    sock:addEventListener("open", note "B")
+    assert.equal("A on B", (fire()))
+    assert.equal(2, #told)
+    assert.matches("event_target_spec.lua:%d+: in A", told[1])
+    assert.equal("table", type(told[2]))
+    assert.equal(0, sock.readyState)
+  end)
+
+  it("S86 dispatchEvent is for made-up events, at once", function()
+    local seen
+    sock.onclose = function(event)
+      seen = { event.isTrusted, event.target == sock, event.eventPhase }
+      event:preventDefault()
+    end
+    local event = ws.CloseEvent("close", { code = 3000 })
+    assert.is_true(sock:dispatchEvent(event))
+    assert.same({ false, true, 2 }, seen)
+    assert.equal(0, sock.readyState)
+    assert.is_false(sock:dispatchEvent(ws.Event("close", { cancelable = true })))
+    sock.onopen = function(it) sock:dispatchEvent(it) end
+    fire()
+    assert.matches("InvalidStateError", told[#told])
+    for _, wrong in ipairs { {}, "open", 5 } do
+      assert.matches("TypeError: dispatchEvent",
+        helper.raised(function() sock:dispatchEvent(wrong) end))
+    end
+    assert.matches("TypeError", helper.raised(function() sock:dispatchEvent() end))
+    assert.is_true(sock:dispatchEvent(ws.Event "of no type we know"))
+  end)
+
+  it("S87 those added wait for the next event, those removed are skipped", function()
+    local late = note "late"
+    local gone = note "gone"
+    sock:addEventListener("open", note("A", function()
+      sock:addEventListener("open", late)
+      sock:removeEventListener("open", gone)
+    end))
+    sock:addEventListener("open", gone)
+    assert.equal("A", (fire()))
+    assert.equal("A late", (fire()))
+  end)
+
+  it("S88 those that capture come first; stopping stops", function()
+    sock:addEventListener("open", note "A")
+    sock:addEventListener("open", note "CAP", true)
+    sock:addEventListener("open", note "B")
+    assert.equal("CAP A B", (fire()))
+    local stop = note("stop", function(event) event:stopPropagation() end)
+    sock:addEventListener("open", stop, true)
+    assert.equal("CAP stop", (fire()))
+    sock:removeEventListener("open", stop, true)
+    sock:addEventListener("close", note("one", function(event)
+      event:stopImmediatePropagation()
+    end))
+    sock:addEventListener("close", note "two")
+    assert.equal("one", (fire "close"))
+  end)
+
+  it("S90 what they return means nothing", function()
+    sock.onopen = function() return false end
+    sock:addEventListener("open", note "B")
+    local ran, result = fire()
+    assert.equal("B", ran)
+    assert.is_true(result)
+  end)
+end)
+
+describe("errors in listeners", function()
+  after_each(function() ws.onerror = nil end)
+
+  it("come out of ws.poll only when ws.onerror itself raises", function()
+    ws.onerror = function(message) error("again: " .. tostring(message), 0) end
+    local sock = ws.new "ws://127.0.0.1:1/"
+    sock.onerror = function() error("first", 0) end
+    local closed = false
+    sock.onclose = function() closed = true end
+    local raised
+    local deadline = ws.now() + 5000
+    while not closed and ws.now() < deadline do
+      local ok, message = pcall(ws.poll, 20)
+      if not ok then raised = message end
+    end
+    assert.is_true(closed)
+    assert.equal("again: first", raised)
+  end)
+
+  it("S89 S85 leave the connection alone", function()
+    local told = 0
+    ws.onerror = function() told = told + 1 end
+    local server, url = helper.echo_server()
+    local sock = ws.new(url)
+    local messages = 0
+    sock.onopen = function()
+      sock:send "one"
+      error "after sending"
+    end
+    sock.onmessage = function()
+      messages = messages + 1
+      if messages < 3 then sock:send "more" else sock:close() end
+      error "each time"
+    end
+    sock.onclose = function()
+      local other = ws.new(url) -- S89: new ones, in close
+      other.onopen = function() other:close() end
+      other.onclose = function() server:close() end
+    end
+    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.wait_until(function() return server.connections == 0 end)
+    assert.equal(3, messages)
+    assert.equal(4, told)
+  end)
+end)

@@ -1,0 +1,106 @@
+-- SPDX-License-Identifier: MIT
+-- Checking tables of options and headers, and whose line errors name.
+
+local helper = require "spec.helper"
+local options = require "ws.options"
+
+local raised = helper.raised
+
+describe("options.check", function()
+  local schema = { size = "size", name = "string", either = "string|table", any = "any",
+    call = "callable", odd = function(v) return v == 1, "the number 1" end }
+
+  it("copies what fits", function()
+    local given = { size = 5, name = "x", either = {}, any = false, odd = 1 }
+    local checked = options.check(given, schema)
+    assert.same(given, checked)
+    assert.are_not.equal(given, checked)
+    assert.same({}, options.check(nil, schema))
+  end)
+
+  it("names the option and what was expected", function()
+    local function check(given) return function() options.check(given, schema) end end
+    assert.matches("option 'name': string expected, got table", raised(check { name = {} }))
+    assert.matches("option 'either': string or table expected", raised(check { either = 5 }))
+    assert.matches("option 'odd': the number 1 expected, got 2", raised(check { odd = 2 }))
+    for _, value in ipairs { -1, 1.5, 0 / 0, 1 / 0, 2 ^ 53, "5", true } do
+      assert.matches("option 'size': a whole number", raised(check { size = value }))
+    end
+    assert.matches("option 'call'", raised(check { call = {} }))
+    assert.matches("a table of options expected, got string", raised(check "x"))
+  end)
+
+  it("refuses names it does not know, and guesses which was meant", function()
+    assert.matches("unknown option 'siez'$", raised(options.check, { siez = 1 }, schema))
+    assert.matches("unknown option 'SIZE' %(did you mean 'size'%?%)",
+      raised(options.check, { SIZE = 1 }, schema))
+    assert.matches("unknown option 'max_size' %(did you mean 'maxSize'%?%)",
+      raised(options.check, { max_size = 1 }, { maxSize = "size" }))
+    assert.matches("unknown option '1'", raised(options.check, { "x" }, schema))
+  end)
+
+  it("knows what can be called", function()
+    local callable = setmetatable({}, { __call = function() end })
+    assert.is_true(options.is_callable(print))
+    assert.is_true(options.is_callable(callable))
+    for _, value in ipairs { {}, "x", 5, true } do
+      assert.is_false(options.is_callable(value))
+    end
+    assert.is_false(options.is_callable(nil))
+    options.check({ call = callable }, schema)
+  end)
+end)
+
+describe("options.flat_headers", function()
+  local function flat(headers, owned) return options.flat_headers(headers, 1, owned) end
+
+  it("makes pairs, one for each value", function()
+    assert.same({}, flat(nil))
+    assert.same({ "A", "b" }, flat { A = "b" })
+    assert.same({ "A", "1", "A", "2" }, flat { A = { 1, "2" } })
+    assert.same({ "A", "" }, flat { A = "" })
+  end)
+
+  it("refuses names that are none and values that cannot be", function()
+    for _, name in ipairs { "", "a b", "a:", "a\r\nb", "é" } do
+      assert.matches("is no header name", raised(flat, { [name] = "x" }))
+    end
+    assert.matches("is no header name", raised(flat, { "x" }))
+    for _, value in ipairs { "a\r\nb: c", "a\nb", "a\0b", "a\127" } do
+      assert.matches("control character", raised(flat, { A = value }))
+      assert.matches("control character", raised(flat, { A = { "ok", value } }))
+    end
+    for _, value in ipairs { true, print } do
+      assert.matches("a string expected", raised(flat, { A = value }))
+    end
+    assert.matches("a table expected", raised(flat, "A: b"))
+  end)
+
+  it("refuses what is not the user's to say", function()
+    for _, name in ipairs { "Host", "upgrade", "CONNECTION", "Sec-WebSocket-Key",
+      "Content-Length", "Transfer-Encoding" } do
+      assert.matches("written by this library", raised(flat, { [name] = "x" }))
+    end
+    assert.same({ "Host", "x" }, flat({ Host = "x" }, { connection = true }))
+    assert.matches("written by", raised(flat, { Connection = "x" }, { connection = true }))
+  end)
+end)
+
+describe("whose line it is", function()
+  it("raise counts levels from its caller", function()
+    local function inner() options.raise("TypeError", "message", 2) end
+    local line = debug.getinfo(1, "l").currentline + 1
+    local ok, message = pcall(function() inner() end)
+    assert.is_false(ok)
+    assert.matches("options_spec.lua:" .. line .. ": TypeError: message", message)
+  end)
+
+  it("blame hands results on and puts the caller's line to errors", function()
+    assert.same({ 1, 2, 3 }, { options.blame(1, function() return 1, 2, 3 end) })
+    local function call() options.blame(2, error, "TypeError: it", 0) end
+    local line = debug.getinfo(1, "l").currentline + 1
+    local ok, message = pcall(function() call() end)
+    assert.is_false(ok)
+    assert.matches("options_spec.lua:" .. line .. ": TypeError: it", message)
+  end)
+end)
