@@ -228,9 +228,8 @@ int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
     status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
   inflater->began = false;
   if (status != WS_OK) return status;
-  /* The tail itself may have been the end of a last block. */
-  bool whole = inflater->ended;
-  if (whole) begin_again(inflater);
-  /* zlib sets 128 between blocks: anywhere else the message was cut short. */
-  return whole || (inflater->z.data_type & 128) ? WS_OK : WS_EDEFLATE;
+  /* Behind a last block, which may be the tail itself, or between two, where
+   * zlib sets 128. Anywhere else the message was cut short. */
+  bool whole = inflater->ended || (inflater->z.data_type & 128) != 0;
+  return whole ? WS_OK : WS_EDEFLATE;
 }

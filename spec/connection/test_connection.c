@@ -152,7 +152,7 @@ TEST(terminating) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* ---------------------------------------------------- handlers do as they like */
+/* ------------------------------------------------ handlers do as they like */
 
 static const char *when;
 static int action;

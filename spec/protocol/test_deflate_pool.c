@@ -307,6 +307,43 @@ TEST(twenty_in_the_middle_of_a_message) {
   stop_pool();
 }
 
+/* What no message may refer to is not kept, wherever it was expanded. */
+TEST(twenty_without_takeover) { /* S165, S166 */
+  enum { OPEN = 20 };
+  static pair pairs[OPEN];
+  static wire parts[OPEN];
+  ws_deflate_agreed agreed = usual;
+  agreed.client_no_context = true;
+  start_pool();
+  size_t before = 0;
+  for (size_t i = 0; i < OPEN; i++)
+    pair_start(&pairs[i], &agreed, true, 6);
+  for (size_t round = 0; round < 3; round++) {
+    peer_words(&text, 3000);
+    for (size_t i = 0; i < OPEN; i++) {
+      peer_pack(&pairs[i].peer, text.data, text.len, &parts[i]);
+      CHECK_INT(ws_deflate_feed(pairs[i].deflate, parts[i].data, 50), WS_OK);
+    }
+    for (size_t i = 0; i < OPEN; i++) {
+      CHECK_INT(ws_deflate_feed(pairs[i].deflate, parts[i].data + 50,
+                                parts[i].len - 50),
+                WS_OK);
+      CHECK_INT(ws_deflate_end(pairs[i].deflate), WS_OK);
+      CHECK(got(&pairs[i]));
+      CHECK_INT(pairs[i].deflate->window.len, 0);
+    }
+    if (round == 0) before = wire_memory.held;
+    CHECK_INT(wire_memory.held, before);
+  }
+  CHECK_INT(ws_deflate_feed(pairs[19].deflate, "\xf2\0\x11\0\0", 5),
+            WS_EDEFLATE);
+  for (size_t i = 0; i < OPEN; i++) {
+    pair_stop(&pairs[i]);
+    wire_free(&parts[i]);
+  }
+  stop_pool();
+}
+
 /* One whose inflater is in the pool speaks on while all others are stuck in a
  * message; so does one that has none there. */
 TEST(the_stuck_do_not_stop_the_others) {
@@ -454,6 +491,34 @@ TEST(after_a_failed_message) {
   stop_pool();
 }
 
+/* Each kind of message that stands alone has one deflater for all of them. */
+TEST(deflaters_that_are_shared) { /* S165, S166 */
+  static pair pairs[MANY];
+  size_t calls = 0;
+  start_pool();
+  for (unsigned i = 0; i < MANY; i++) {
+    ws_deflate_agreed agreed = {.on = true,
+                                .server_no_context = true,
+                                .server_bits = (uint8_t)(12 + i % 3),
+                                .client_bits = 15};
+    pair_start(&pairs[i], &agreed, true, i % 2 ? 6 : 1);
+  }
+  for (size_t round = 0; round < 3; round++) {
+    for (size_t i = 0; i < MANY; i++) {
+      peer_words(&text, 300);
+      CHECK(send_text(&pairs[i]));
+    }
+    size_t made = 0;
+    for (size_t i = 0; i < WS_POOL_SLOTS; i++)
+      made += pool.deflaters[i].deflater != NULL;
+    CHECK_INT(made, 6);
+    if (round == 0) calls = wire_memory.calls;
+    CHECK_INT(wire_memory.calls, calls); /* none made anew */
+  }
+  for (size_t i = 0; i < MANY; i++) pair_stop(&pairs[i]);
+  stop_pool();
+}
+
 /* Connections that come one after the other do with one of each kind. */
 TEST(memory_does_not_grow_with_connections_gone) {
   size_t after_one = 0;
@@ -523,12 +588,14 @@ static bool without_memory(size_t nth) {
   for (size_t i = 0; i < COUNT; i++) start_usual(&pairs[i]);
   wire_memory_reset();
   wire_memory.fail_at = nth;
-  for (size_t i = 0; i < 3 * COUNT; i++) {
-    pair *it = &pairs[i % COUNT];
+  for (size_t i = 0; i < 6 * COUNT; i++) {
+    pair *it = &pairs[i / 3 % COUNT]; /* thrice running */
     const ws_buffer *made;
     if (!it->deflate) continue;
-    peer_words(&text, 50);
-    int status = ws_deflate_message(it->deflate, text.data, 50, &made);
+    if (i == 1) peer_noise(&text, 60000);
+    else peer_words(&text, 50);
+    int status =
+        ws_deflate_message(it->deflate, text.data, text.len, &made);
     if (status == WS_OK) good = good && peer_gets(it, made);
     else failures++; /* not sent: the next one is, and is read */
     peer_pack(&it->peer, text.data, text.len, &packed);
@@ -576,6 +643,7 @@ int main(void) {
   RUN(alone_means_alone);
   RUN(forget);
   RUN(twenty_in_the_middle_of_a_message);
+  RUN(twenty_without_takeover);
   RUN(the_stuck_do_not_stop_the_others);
   RUN(which_messages_are_compressed);
   RUN(eight_bits_are_for_the_others);
@@ -583,6 +651,7 @@ int main(void) {
   RUN(limits_are_those_of_the_connection);
   RUN(free_in_every_state);
   RUN(after_a_failed_message);
+  RUN(deflaters_that_are_shared);
   RUN(memory_does_not_grow_with_connections_gone);
   RUN(memory_of_many);
   RUN(a_long_message_leaves_no_block);
