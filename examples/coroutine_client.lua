@@ -31,4 +31,4 @@ end
 ws.spawn(asker, "Ann", 30)
 ws.spawn(asker, "Ben", 50)
 ws.run()
-os.exit(finished == 2)
+os.exit(finished == 2 and 0 or 1)

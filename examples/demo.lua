@@ -14,13 +14,6 @@ local function shell(command)
   assert(ok == true or ok == 0, "failed: " .. command) -- Lua 5.1 gives the exit code
 end
 
-local function temporary_folder()
-  local pipe = assert(io.popen "mktemp -d")
-  local folder = pipe:read "*l"
-  pipe:close()
-  return assert(folder, "mktemp -d gave no folder")
-end
-
 local function make_certificate(folder)
   local cert, key = folder .. "/cert.pem", folder .. "/key.pem"
   shell(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 "
@@ -145,8 +138,8 @@ local function demo(folder)
 end
 
 say("ws %s on %s", ws.VERSION, _VERSION)
-local folder = temporary_folder()
-local ok, failure = xpcall(demo, debug.traceback, folder)
+local folder = assert(assert(io.popen "mktemp -d"):read "*l", "mktemp gave no folder")
+local ok, failure = xpcall(function() demo(folder) end, debug.traceback)
 shell(("rm -rf '%s'"):format(folder))
 if not ok then
   io.stderr:write("\nThe demo failed: ", failure, "\n")

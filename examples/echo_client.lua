@@ -31,4 +31,4 @@ function sock.onclose(event)
 end
 
 ws.run() -- returns when nothing is left to wait for
-os.exit(echoed == #texts)
+os.exit(echoed == #texts and 0 or 1)

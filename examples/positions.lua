@@ -37,19 +37,19 @@ end, step)
 
 -- Two players in the same process; the first shows what it sees.
 local seen = 0
-local function player(steer, show)
-  local sock = assert(ws.connect(("ws://127.0.0.1:%d/"):format(server.port)))
-  sock:send(steer)
-  for positions in sock:messages() do
+local function play(steer, show)
+  local sock = ws.new(("ws://127.0.0.1:%d/"):format(server.port))
+  function sock.onopen() sock:send(steer) end
+  function sock.onmessage(event)
     seen = seen + 1
-    if show then print((positions:gsub("\n", "   "))) end
+    if show then print((event.data:gsub("\n", "   "))) end
   end
 end
-ws.spawn(player, "10 5", true)
-ws.spawn(player, "-4 0")
+play("10 5", true)
+play "-4 0"
 
 if seconds then
   ws.setTimeout(function() ws.clearInterval(ticker) server:close() end, seconds * 1000)
 end
 ws.run()
-os.exit(seen > 0)
+os.exit(seen > 0 and 0 or 1)

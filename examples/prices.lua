@@ -38,17 +38,17 @@ end, 250)
 
 -- Three who follow, here in the same process; anywhere else it is the same.
 local got = 0
-local function follower(who, name)
-  local sock = assert(ws.connect(("ws://127.0.0.1:%d/"):format(server.port)))
-  sock:send(name)
-  for price in sock:messages() do
-    print(who, price)
+local function follow(who, name)
+  local sock = ws.new(("ws://127.0.0.1:%d/"):format(server.port))
+  function sock.onopen() sock:send(name) end
+  function sock.onmessage(event)
+    print(who, event.data)
     got = got + 1
   end
 end
-ws.spawn(follower, "Ann", "gold")
-ws.spawn(follower, "Ben", "gold")
-ws.spawn(follower, "Cid", "tea")
+follow("Ann", "gold")
+follow("Ben", "gold")
+follow("Cid", "tea")
 
 ws.run()
-os.exit(got >= 6)
+os.exit(got >= 6 and 0 or 1)

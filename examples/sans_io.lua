@@ -45,4 +45,4 @@ while client.state ~= ws.CLOSED do
 end
 write_all(client:output())
 tcp:close()
-os.exit(answer == "hello over LuaSocket")
+os.exit(answer == "hello over LuaSocket" and 0 or 1)

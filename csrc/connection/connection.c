@@ -296,7 +296,7 @@ void ws_connection_close(ws_connection *c, unsigned code, const void *reason,
   if (c->ended) return;
   ws_connection_schedule(c);
   ws_connection_rewatch(c); /* a pause ends here: the peer's Close is due */
-  if (c->pending.len > 0) ws_connection_attend_later(c);
+  if (c->pending.len > 0 || c->stream->below) ws_connection_attend_later(c);
 }
 
 void ws_connection_terminate(ws_connection *c) {
@@ -318,7 +318,8 @@ void ws_connection_pause(ws_connection *c, unsigned reason, bool on) {
   if (c->phase != WS_PHASE_LIVE) return;
   if (was && !c->paused) ws_connection_seen(c);
   ws_connection_rewatch(c);
-  if (!c->paused && c->pending.len > 0) ws_connection_attend_later(c);
+  if (!c->paused && (c->pending.len > 0 || c->stream->below))
+    ws_connection_attend_later(c);
 }
 
 int ws_connection_accept(ws_connection *c, ws_slice protocol,

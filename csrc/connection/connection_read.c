@@ -171,19 +171,6 @@ static void take(ws_connection *c, uint8_t *data, size_t len) {
   if (more) ws_connection_attend_later(c);
 }
 
-void ws_connection_resume(ws_connection *c) {
-  open_if_accepted(c);
-  if (c->pending.len > 0 && may_feed(c)) {
-    bool more;
-    size_t used = feed(c, c->pending.data, c->pending.len, &more);
-    if (c->phase != WS_PHASE_LIVE || c->ended) return;
-    ws_buffer_consume(&c->pending, used);
-    if (c->pending.len == 0) ws_buffer_deinit(&c->pending);
-    else if (more) ws_connection_attend_later(c);
-  }
-  if (c->phase == WS_PHASE_LIVE && !c->ended) ws_connection_rewatch(c);
-}
-
 /* ------------------------------------------------------------ reading */
 
 /* The peer's bytes have ended, in order or not. */
@@ -254,6 +241,22 @@ static void read_some(ws_connection *c) {
   /* A filter may hold bytes back that no descriptor will tell of. */
   if (c->stream && c->stream->below && may_read(c))
     ws_connection_attend_later(c);
+}
+
+void ws_connection_resume(ws_connection *c) {
+  open_if_accepted(c);
+  if (c->pending.len > 0 && may_feed(c)) {
+    bool more;
+    size_t used = feed(c, c->pending.data, c->pending.len, &more);
+    if (c->phase != WS_PHASE_LIVE || c->ended) return;
+    ws_buffer_consume(&c->pending, used);
+    if (c->pending.len == 0) ws_buffer_deinit(&c->pending);
+    else if (more) ws_connection_attend_later(c);
+  }
+  if (c->phase != WS_PHASE_LIVE || c->ended) return;
+  /* A filter may hold bytes back that no descriptor will tell of. */
+  if (c->stream->below && may_read(c)) read_some(c);
+  if (c->phase == WS_PHASE_LIVE && !c->ended) ws_connection_rewatch(c);
 }
 
 /* ----------------------------------------------------------- opening */
@@ -377,6 +380,8 @@ void ws_connection_begin_server(ws_connection *c) {
   c->has_session = true;
   c->phase = WS_PHASE_LIVE;
   ws_connection_rewatch(c);
+  /* The request may have come with the end of the TLS handshake. */
+  if (c->stream->below) ws_connection_attend_later(c);
 }
 
 int ws_connection_begin_client(ws_connection *c,

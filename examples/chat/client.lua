@@ -55,4 +55,4 @@ while sock.readyState ~= ws.CLOSED do
   end
   ws.poll()
 end
-os.exit(welcome and clean)
+os.exit(welcome and clean and 0 or 1)

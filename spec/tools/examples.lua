@@ -20,9 +20,9 @@ local function start(command, before)
   local line = "%s timeout 20 %s examples/%s 2>&1; echo exit $?"
   local pipe = assert(io.popen(line:format(before or "", lua, command)))
   return {
-    read = function() return pipe:read "l" or "" end,
+    read = function() return pipe:read "*l" or "" end,
     finish = function()
-      local text = pipe:read "a"
+      local text = pipe:read "*a"
       pipe:close()
       return text:match "^(.-)exit (%d+)\n$"
     end,
@@ -51,7 +51,7 @@ end
 
 local function read_file(path)
   local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
+  local text = file:read "*a"
   file:close()
   return text
 end
@@ -97,7 +97,7 @@ end
 
 local function fetch(address)
   local pipe = assert(io.popen("curl -s -m 10 " .. address))
-  local body = pipe:read "a"
+  local body = pipe:read "*a"
   pipe:close()
   return body
 end
@@ -121,4 +121,4 @@ ends_well("the first client", ann,
 ends_well("chat/server.lua", server, {})
 
 print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0)
+os.exit(failed == 0 and 0 or 1)

@@ -154,12 +154,14 @@ describe("the inbox of receive", function()
   it("highWaterMark is the client's option", function()
     serve()
     local sock = connect { highWaterMark = 10000, lowWaterMark = 0 }
-    for i = 1, 20 do there:send(("%04d"):format(i) .. ("x"):rep(996)) end
-    there:ping()
-    idle(60)
-    assert.equal(0, pongs) -- 11 of 20 are held, the ping behind them is unread
-    for i = 1, 20 do assert.equal(i, tonumber(sock:receive(2000):sub(1, 4))) end
-    wait_until(function() return pongs == 1 end)
+    for round = 1, 2 do
+      for i = 1, 20 do there:send(("%04d"):format(i) .. ("x"):rep(996)) end
+      there:ping()
+      idle(60)
+      assert.equal(round - 1, pongs) -- 11 of 20 are held, the ping behind them is unread
+      for i = 1, 20 do assert.equal(i, tonumber(sock:receive(2000):sub(1, 4))) end
+      wait_until(function() return pongs == round end)
+    end
   end)
 
   it("and the server's, for its own sockets", function()

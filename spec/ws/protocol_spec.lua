@@ -363,6 +363,7 @@ describe("ws.protocol", function()
         ws.protocol.client { url = "ws://h/", headers = { ["X-A"] = "a\r\nb" } }
       end,
       ["TypeError: unknown option 'url'"] = function() ws.protocol.server { url = "ws://h/" } end,
+      ["SyntaxError: .*token"] = function() ws.protocol.server { protocols = { "a b" } } end,
       ["TypeError: feed"] = function() ws.protocol.server():feed(5) end,
     } do
       assert.matches("protocol_spec.lua:%d+: " .. pattern, raised(call))

@@ -1,0 +1,118 @@
+-- SPDX-License-Identifier: MIT
+-- The loop inside Copas, whose steps wait with LuaSocket's select. The module
+-- itself is an object for that; attach() does all there is to do with it.
+
+local copas = require "copas"
+local driving = require "ws.adapter.driving"
+local loop = require "ws.loop"
+local threads = require "ws.adapter.threads"
+
+---@class ws.adapter.copas
+local adapter = {}
+
+--- For LuaSocket's select: the loop's descriptor; nil where its poller has
+--- none.
+---@return integer|nil
+function adapter:getfd() -- luacheck: ignore 212
+  return loop.fd()
+end
+
+--- For LuaSocket's select: whether ws.poll(0) has work though the descriptor
+--- is silent.
+---@return boolean
+function adapter:dirty() -- luacheck: ignore 212
+  return loop.next_timeout() == 0
+end
+
+-- --------------------------------------------------------------- the driver
+
+-- To Copas this is a server. Nobody is accepted: it is readable, that is all.
+local watched = { readable = false, added = false }
+function watched.getfd() return driving.fd() end
+function watched.dirty() return false end
+function watched.settimeout() return true end
+function watched.accept() watched.readable = true end
+
+-- Where Copas can forget a server it knows ours during a step only, so that it
+-- finds out when it has nothing else to do.
+local function watch()
+  if watched.added or not driving.fd() then return end
+  watched.added = true
+  copas.addserver(watched, function() end)
+end
+
+local function unwatch()
+  if not watched.added or not copas.removeserver then return end
+  watched.added = false
+  copas.removeserver(watched, true)
+end
+
+local function shorter(seconds, ms)
+  if not ms then return seconds end
+  if seconds and seconds >= 0 and seconds * 1000 < ms then return seconds end
+  return ms / 1000
+end
+
+local scheduler
+
+local function after_step(...)
+  unwatch()
+  if watched.readable or driving.due() == 0 then
+    watched.readable = false
+    driving.turn()
+    scheduler.resume_woken()
+  end
+  return ...
+end
+
+local step, finished = copas.step, copas.finished
+local host = {}
+
+local function driven_step(timeout)
+  if not driving.alive() and driving.due() == nil then return step(timeout) end
+  watch()
+  return after_step(step(shorter(timeout, driving.due())))
+end
+
+local function both_finished()
+  return finished() and not driving.alive()
+end
+
+-- ------------------------------------------------------------ the coroutines
+
+-- Copas has had sleep and wakeup since version 2.
+if copas.wakeup then
+  scheduler = threads.of {
+    suspend = copas.pauseforever or function() copas.sleep(-1) end,
+    resume = copas.wakeup,
+  }
+else
+  -- What a coroutine yields to an older one is a socket and a queue for it.
+  local nowhere = { insert = function() end, push = function() end }
+  scheduler = threads.of {
+    suspend = function() coroutine.yield(watched, nowhere) end,
+    resume = copas.addthread,
+  }
+end
+host.scheduler = scheduler
+
+function host.stop()
+  copas.step, copas.finished = step, finished
+  unwatch()
+end
+
+--- Runs the loop inside Copas: handlers are called in its steps, and receive,
+--- messages, ws.connect and ws.sleep in its coroutines give way to it.
+--- copas.loop() goes on while something is left to wait for here or there.
+function adapter.attach()
+  driving.begin(host)
+  copas.step = driven_step
+  copas.finished = finished and both_finished
+end
+
+--- Gives the loop back: ws.run() or another adapter may drive it.
+function adapter.detach()
+  driving.stop(host)
+end
+
+return adapter

@@ -1,0 +1,54 @@
+-- SPDX-License-Identifier: MIT
+-- For hosts in which any coroutine but the main one may give way: a scheduler
+-- for waiting.use that resumes them between turns. Not for hosts with
+-- conditions or signals of their own.
+
+local loop = require "ws.loop"
+
+local threads = {}
+
+local function running()
+  local coxpcall = package.loaded.coxpcall -- Lua 5.1: the outermost one counts
+  local thread, main = (coxpcall and coxpcall.running or coroutine.running)()
+  if not main then return thread end
+end
+
+local function report(thread, ok, raised)
+  if ok then return end
+  loop.report(raised, debug.traceback(thread, type(raised) == "string" and raised or nil))
+end
+
+local function resume(thread)
+  report(thread, coroutine.resume(thread))
+end
+
+--- A scheduler, see waiting.use. how.suspend() gives way (coroutine.yield);
+--- how.resume(thread) goes on with it (coroutine.resume, reporting errors).
+--- scheduler.resume_woken() is to be called after each turn.
+---@param how? table
+function threads.of(how)
+  how = how or {}
+  local suspend, go_on = how.suspend or coroutine.yield, how.resume or resume
+  local woken = {}
+  local scheduler = { running = running }
+
+  function scheduler.suspend() suspend() end
+
+  function scheduler.wake(thread)
+    if coroutine.status(thread) ~= "suspended" then return false end
+    woken[#woken + 1] = thread
+    return true
+  end
+
+  function scheduler.resume_woken()
+    local list = woken
+    woken = {}
+    for _, thread in ipairs(list) do
+      if coroutine.status(thread) == "suspended" then go_on(thread) end
+    end
+  end
+
+  return scheduler
+end
+
+return threads

@@ -1,0 +1,274 @@
+-- SPDX-License-Identifier: MIT
+-- What holds in every loop that can drive ours. An adapter's spec calls the
+-- suite with its host:
+--   attach(), detach()
+--   spawn(fn)        fn in a coroutine of the host's
+--   sleep(seconds)   the host's own, inside such a coroutine
+--   run(seconds)     the host's loop, until nothing is left to wait for there
+--                    (then true) or that much time has gone
+
+local assert = require "luassert"
+local helper = require "spec.helper"
+local loop = require "ws.loop"
+local ws = require "ws"
+
+local raised = helper.raised
+
+local suite = {}
+
+-- Lua 5.1 cannot yield across pcall: there a failure shows as one of run().
+local can_catch = not (_VERSION == "Lua 5.1" and not rawget(_G, "jit"))
+
+--- Runs fn() in a coroutine of the host's until it is over and nothing is left.
+function suite.run(host, fn)
+  local done, failure
+  host.spawn(function()
+    if can_catch then
+      local ok, message = pcall(fn)
+      failure = not ok and message
+    else
+      fn()
+    end
+    done = true
+  end)
+  local ended = host.run(4)
+  if failure then error(failure, 0) end
+  assert(done, "the coroutine did not come to its end")
+  assert(ended, "the host's loop did not come to its end")
+end
+
+--- Counts turns of ours while fn() runs.
+function suite.turns(fn)
+  local turn, count = loop.turn, 0
+  loop.turn = function(...)
+    count = count + 1
+    return turn(...)
+  end
+  fn()
+  loop.turn = turn
+  return count
+end
+
+function suite.holds(host, it, before_each, after_each)
+  local server, url, reports
+
+  local function run(fn)
+    suite.run(host, function()
+      fn()
+      server:close()
+    end)
+  end
+
+  before_each(function()
+    reports = {}
+    ws.onerror = function(message, traceback) reports[#reports + 1] = { message, traceback } end
+    host.attach()
+    server, url = helper.echo_server {
+      upgrade = function(request) if request.path == "/no" then return false, 403 end end,
+      open = function(sock, request) if request.path == "/deaf" then sock:pause() end end,
+    }
+  end)
+
+  after_each(function()
+    host.detach()
+    ws.onerror = nil
+    server:close()
+    helper.wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.settle()
+  end)
+
+  it("calls handlers, and comes to an end when nothing is left", function()
+    local sock, log = helper.recorded(ws.new(url))
+    sock.onopen = function() sock:send "hello" end
+    sock.onmessage = function(event) sock:close(4000, event.data) end
+    sock.onclose = function() server:close() end
+    assert.is_true(host.run(4))
+    assert.equal("open message close", log.types())
+    assert.equal("hello", log[3][2].reason)
+  end)
+
+  it("lets its coroutines wait with connect, receive, messages and sleep", function()
+    local got = {}
+    run(function()
+      local sock = assert(ws.connect(url))
+      sock:send "one"
+      got[1] = { sock:receive() }
+      got[2] = { sock:receive(10) }
+      sock:send("\255", "binary")
+      sock:send "last"
+      for data, opcode in sock:messages() do
+        got[#got + 1] = { data, opcode }
+        if data == "last" then sock:close(3000, "enough") end
+      end
+      got[5] = { sock:receive() }
+      local before = ws.now()
+      ws.sleep(20)
+      got[6] = ws.now() - before
+    end)
+    assert.same({ "one", "text" }, got[1])
+    assert.same({ nil, "timeout" }, got[2])
+    assert.same({ { "\255", "binary" }, { "last", "text" } }, { got[3], got[4] })
+    assert.same({ nil, "closed", 3000, "enough" }, got[5])
+    assert.is_true(got[6] >= 19 and got[6] < 500)
+  end)
+
+  it("gives nil, message, code when a connection fails", function()
+    local got
+    run(function() got = { ws.connect(url .. "no") } end)
+    assert.is_nil(got[1])
+    assert.matches("403", got[2])
+    assert.equal("EHANDSHAKE", got[3])
+  end)
+
+  it("serves its own coroutines while one of them waits for us", function()
+    local steps, waiting = 0, true
+    host.spawn(function()
+      while waiting do
+        host.sleep(0.004)
+        steps = steps + 1
+      end
+    end)
+    run(function()
+      local sock = assert(ws.connect(url))
+      sock:receive(40)
+      ws.sleep(40)
+      waiting = false
+      sock:close()
+    end)
+    assert.is_true(steps >= 5, steps .. " steps")
+  end)
+
+  it("serves two coroutines that wait for each other", function()
+    local got, first = {}, nil
+    host.spawn(function()
+      first = assert(ws.connect(url))
+      got[1] = first:receive()
+    end)
+    run(function()
+      while not first or first.readyState ~= 1 do ws.sleep(1) end
+      ws.sleep(5)
+      first:send "from the other"
+      while not got[1] do ws.sleep(1) end
+      first:close()
+    end)
+    assert.same({ "from the other" }, got)
+  end)
+
+  it("turns the loop only when it is due: idling costs nothing", function()
+    local idle, busy
+    run(function()
+      local sock = assert(ws.connect(url))
+      host.spawn(function() sock:receive() end)
+      host.sleep(0.03)
+      idle = suite.turns(function() host.sleep(0.15) end)
+      busy = suite.turns(function()
+        sock:send "x"
+        host.sleep(0.05)
+      end)
+      sock:close()
+    end)
+    if ws.fd() then assert.equal(0, idle) end
+    assert.is_true(busy >= 2 and (busy < 10 or not ws.fd()), busy .. " turns")
+  end)
+
+  it("hears of what was begun while it was idle", function()
+    local got, before = {}, nil
+    run(function()
+      local sock = assert(ws.connect(url .. "deaf", nil, { closeTimeout = 30 }))
+      local other = ws.new(url)
+      host.sleep(0.03)
+      other.onclose = function() got.terminated = ws.now() - before end
+      sock.onclose = function() got.closed = ws.now() - before end
+      before = ws.now()
+      ws.setTimeout(function() got.timer = ws.now() - before end, 10)
+      other:terminate()
+      sock:close()
+      host.sleep(0.15)
+    end)
+    assert.is_true(got.terminated < 10, tostring(got.terminated))
+    assert.is_true(got.timer >= 9 and got.timer < 30, tostring(got.timer))
+    assert.is_true(got.closed >= 29 and got.closed < 120, tostring(got.closed))
+  end)
+
+  it("hears of it when only a deadline is left", function()
+    local closed, timer
+    suite.run(host, function()
+      local sock = assert(ws.connect(url .. "deaf", nil, { closeTimeout = 25 }))
+      sock.onclose = function(event) closed = event.code end
+      host.sleep(0.02)
+      ws.setTimeout(function()
+        timer = true
+        server:close()
+      end, 40)
+      sock:close()
+    end)
+    assert.equal(1006, closed)
+    assert.is_true(timer)
+  end)
+
+  it("leaves ws.spawn and what is outside any coroutine as they were", function()
+    local got = {}
+    ws.spawn(function()
+      local sock = assert(ws.connect(url))
+      sock:send "spawned"
+      got[1] = sock:receive()
+      sock:close()
+    end)
+    local sock = assert(ws.connect(url)) -- runs our loop alone
+    sock:send "outside"
+    got[2] = sock:receive()
+    sock:close()
+    run(function() ws.sleep(1) end)
+    assert.same({ "spawned", "outside" }, got)
+  end)
+
+  it("lets nothing wait inside a handler", function()
+    local message
+    run(function()
+      ws.setTimeout(function() message = raised(function() ws.sleep(1) end) end, 0)
+      ws.sleep(10)
+    end)
+    assert.matches("cannot wait inside a handler: use ws.spawn", message)
+  end)
+
+  it("goes on after an error in a handler, which ws.onerror gets", function()
+    local after
+    run(function()
+      ws.setTimeout(function() error("in the handler") end, 0)
+      ws.setTimeout(function() after = true end, 1)
+      ws.sleep(10)
+    end)
+    assert.is_true(after)
+    assert.equal(1, #reports)
+    assert.matches("in the handler", reports[1][1])
+  end)
+
+  it("can be used again after its end", function()
+    for i = 1, 2 do
+      local got
+      local again = helper.echo_server()
+      suite.run(host, function()
+        local sock = assert(ws.connect("ws://127.0.0.1:" .. again.port))
+        sock:send(tostring(i))
+        got = sock:receive()
+        sock:close()
+        again:close()
+        server:close()
+      end)
+      assert.equal(tostring(i), got)
+    end
+  end)
+
+  it("gives the loop back", function()
+    host.detach()
+    local sock, log = helper.recorded(ws.new(url))
+    sock.onopen = function()
+      sock:close()
+      server:close()
+    end
+    ws.run()
+    assert.equal("open close", log.types())
+  end)
+end
+
+return suite
