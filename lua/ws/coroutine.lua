@@ -137,6 +137,7 @@ function methods:receive(ms)
     options.raise("TypeError", "receive: milliseconds expected, got " .. type(ms), 2)
   end
   local box = websocket.use_inbox(self)
+  box.used = true
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end
   if box.closed then return inbox.ending(box) end

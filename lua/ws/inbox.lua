@@ -20,6 +20,12 @@ local function box_of(sock)
   return state and state.inbox
 end
 
+--- True when messages are kept for receive(): once it was called, and before
+--- as long as nobody listens.
+function inbox.takes(box, listeners)
+  return box ~= nil and (box.used or not listeners)
+end
+
 -- Wakes the first waiter that still waits.
 local function wake(box, ...)
   while box.waiters[1] do

@@ -62,6 +62,28 @@ local function origin_of(sock)
   return state.origin
 end
 
+local function tell_message(sock, state, data, opcode)
+  if not state.listeners.message then return end
+  event_target.dispatch(state.listeners, sock, events.make("MessageEvent",
+    { type = "message", data = data, opcode = opcode, origin = origin_of(sock) }))
+end
+
+-- A socket of ws.connect has kept messages for receive(), and now gets a
+-- listener instead: it is told of them, in a task of their own.
+local function tell_kept(sock, type_)
+  local state = sock:state()
+  local box = state.inbox
+  if type_ ~= "message" or inbox.takes(box, state.listeners.message) then return end
+  if not box or box.first > box.last then return end
+  loop.get():post(function()
+    while sock.readyState == 1 and not inbox.takes(box, state.listeners.message) do
+      local data, opcode = inbox.pop(box)
+      if not data then return end
+      tell_message(sock, state, data, opcode)
+    end
+  end)
+end
+
 -- What sockets with listeners or an inbox are told through.
 local listening = {
   open = function(sock, request)
@@ -73,11 +95,10 @@ local listening = {
     guarded_raw(sock, "message", data, opcode)
     local state = sock:state()
     if not state or sock.readyState ~= 1 then return end
-    if state.inbox then return inbox.push(sock, data, opcode) end
-    local list = state.listeners.message
-    if not list then return end
-    event_target.dispatch(state.listeners, sock, events.make("MessageEvent",
-      { type = "message", data = data, opcode = opcode, origin = origin_of(sock) }))
+    if inbox.takes(state.inbox, state.listeners.message) then
+      return inbox.push(sock, data, opcode)
+    end
+    tell_message(sock, state, data, opcode)
   end,
   error = function(sock, message, code)
     guarded_raw(sock, "error", message, code)
@@ -160,6 +181,7 @@ for _, type_ in ipairs { "open", "message", "error", "close", "ping", "pong", "d
   end
   setters["on" .. type_] = function(sock, value)
     event_target.set_on(listen(sock).listeners, type_, value)
+    tell_kept(sock, type_)
   end
 end
 
@@ -189,6 +211,7 @@ end
 ---@param opts? boolean|table capture, or {capture=, once=, signal=}
 function methods:addEventListener(type_, callback, opts)
   event_target.add(listen(self).listeners, tostring(type_), callback, opts, 2)
+  tell_kept(self, type_)
 end
 
 --- Removes the listener added with the same type, function and capture.

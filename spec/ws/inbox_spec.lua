@@ -263,3 +263,24 @@ describe("the inbox of receive", function()
     assert.same({ nil, "closed", 1000, "" }, { sock:receive(2000) })
   end)
 end)
+
+describe("a socket of ws.connect", function()
+  it("tells listeners instead, as long as receive was not called", function()
+    local server, url = helper.echo_server()
+    local sock = assert(ws.connect(url))
+    sock:send "kept"
+    helper.turn_for(30)
+    local got = {}
+    sock.onmessage = function(event) got[#got + 1] = event.data end
+    assert.same({}, got)
+    sock:send "told"
+    helper.wait_until(function() return got[2] end)
+    assert.same({ "kept", "told" }, got)
+    sock:send "received"
+    assert.equal("received", (sock:receive(2000)))
+    helper.turn_for(10)
+    assert.equal(2, #got)
+    sock:terminate()
+    server:close()
+  end)
+end)
