@@ -6,6 +6,7 @@
 #include "bytes/base64.h"
 #include "bytes/memory.h"
 #include "bytes/status.h"
+#include "connection/connection_open.h"
 #include "connection/dial.h"
 #include "connection/proxy.h"
 #include "protocol/redirect.h"

@@ -88,72 +88,6 @@ void ws_connection_abandon(ws_connection *connection);
 /* The next of the hub's connections, or NULL. */
 ws_connection *ws_connection_next(const ws_connection *connection);
 
-/* ------------------------------------------- for client.c and server.c */
-
-/* Told when a connection has died, before on_close's caller returns: the
- * server takes it off its list. */
-typedef void ws_connection_died(void *keeper, ws_connection *connection);
-void ws_connection_set_keeper(ws_connection *connection, void *keeper,
-                              ws_connection_died *died);
-
-/* The keeper while it is one that set this `died`, else NULL. */
-void *ws_connection_keeper_if(const ws_connection *connection,
-                              ws_connection_died *died);
-
-/* Gives it the stream (taken) and, for a server, begins to read; a client's
- * session begins when the stream is open: `opened(keeper)` is then called and
- * has to call ws_connection_begin_client. attach_from is the server's form: it
- * knows the peer and reads at once. On failure the stream stays the caller's.
- */
-int ws_connection_attach(ws_connection *connection, ws_stream *stream,
-                         void (*opened)(void *keeper));
-int ws_connection_attach_from(ws_connection *connection, ws_stream *stream,
-                              const ws_address *peer);
-int ws_connection_begin_client(ws_connection *connection,
-                               const ws_handshake_request *request);
-void ws_connection_begin_server(ws_connection *connection);
-
-/* Client: `answered(keeper, head)` is asked about an answer that is no 101;
- * true: it takes the connection on from here, and has to detach it and attach
- * another stream, later. */
-void ws_connection_on_answer(ws_connection *connection,
-                             bool (*answered)(void *keeper,
-                                              const ws_http_head *head));
-
-/* Gives up stream and session; CONNECTING as before there was one, with what
- * is left of its time. Not from inside `answered`. */
-void ws_connection_detach(ws_connection *connection);
-
-/* Sets a TCP socket up as the settings say: no delay, and what the system can
- * do about dead peers. */
-void ws_connection_tune(const ws_connection_config *config, ws_fd fd);
-
-/* Starts the deadline for getting to OPEN. `stage` is what the message says
- * it was doing: static, set anew as stages go by. */
-void ws_connection_set_stage(ws_connection *connection, const char *stage);
-int ws_connection_start_deadline(ws_connection *connection);
-
-/* Ends it: error and close events follow in a later task. `message` is
- * copied; NULL: the status's own text. Does nothing when it ended already. */
-void ws_connection_fail(ws_connection *connection, int status,
-                        const char *message);
-
-/* Appends shared bytes of a whole frame that carries `payload` bytes; for
- * publish. WS_OK, WS_ENOMEM, or WS_EBACKPRESSURE when it was skipped. Not
- * OPEN: WS_OK, nothing is sent. */
-int ws_connection_push(ws_connection *connection, const ws_kept *frame,
-                       size_t payload);
-
-/* The compression agreed with the peer, or NULL; for topics.c. */
-ws_deflate *ws_connection_deflate(const ws_connection *connection);
-
-/* Server's list and topics; for server.c and topics.c. */
-typedef struct ws_connection_links {
-  ws_connection *next, *previous;
-  struct ws_subscription *subscriptions;
-} ws_connection_links;
-ws_connection_links *ws_connection_links_of(ws_connection *connection);
-
 /* ---------------------------------------------------- for the Lua floor */
 
 void *ws_connection_owner(const ws_connection *connection);
@@ -201,6 +135,11 @@ int ws_connection_ping(ws_connection *connection, unsigned opcode,
 /* The DOM's close() after its argument checks: code 0 for none. */
 void ws_connection_close(ws_connection *connection, unsigned code,
                          const void *reason, size_t len);
+
+/* Ends it: error and close events follow in a later task. `message` is
+ * copied; NULL: the status's own text. Does nothing when it ended already. */
+void ws_connection_fail(ws_connection *connection, int status,
+                        const char *message);
 
 /* Drops it now; on_close 1006 follows in a later task. */
 void ws_connection_terminate(ws_connection *connection);

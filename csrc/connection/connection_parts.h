@@ -4,6 +4,7 @@
  * nobody else. */
 #pragma once
 #include "connection/connection.h"
+#include "connection/connection_open.h"
 
 typedef enum ws_phase {
   WS_PHASE_DIALLING,  /* no stream yet */

@@ -90,8 +90,8 @@ static void on_body_end(ws_connection *c) {
 static void fail_at(ws_connection *c, const char *stage, int status,
                     const char *why) {
   char message[512];
-  snprintf(message, sizeof message, "%s%s", stage,
-           why ? why : ws_status_text(status));
+  if (!why) why = ws_status_text(status);
+  snprintf(message, sizeof message, "%s%s", stage, why);
   ws_connection_fail(c, status, message);
 }
 
@@ -185,15 +185,19 @@ static void on_end(ws_connection *c, int status) {
     ws_connection_kill(c);
     return;
   }
-  ws_event event;
-  memset(&event, 0, sizeof event);
+  /* TLS 1.3: what the server thinks of our certificate comes only now. */
+  if (status == WS_ETLS && c->state == WS_CONNECTING) {
+    fail_at(c, "tls: ", status, ws_stream_why(c->stream));
+    return;
+  }
+  ws_event event = {.type = WS_EVENT_NONE};
   ws_session_end(&c->session, &event);
   if (event.type == WS_EVENT_FAIL && c->state == WS_CONNECTING) {
     fail_at(c, "http: ", event.status, event.why);
     return;
   }
-  if (c->write_failed != WS_OK) status = c->write_failed;
   const char *why = ws_stream_why(c->stream);
+  if (c->write_failed != WS_OK) status = c->write_failed;
   if (status == WS_EOF) {
     status = WS_ECONNRESET;
     why = "the connection ended without a Close frame";
@@ -353,12 +357,6 @@ int ws_connection_attach_from(ws_connection *c, ws_stream *stream,
                               const ws_address *peer) {
   remember_peer(c, peer);
   return attach(c, stream, NULL);
-}
-
-void ws_connection_on_answer(ws_connection *c,
-                             bool (*answered)(void *keeper,
-                                              const ws_http_head *head)) {
-  c->answered = answered;
 }
 
 void ws_connection_detach(ws_connection *c) {

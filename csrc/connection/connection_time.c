@@ -119,6 +119,12 @@ void ws_connection_set_stage(ws_connection *c, const char *stage) {
   c->stage = stage;
 }
 
+void ws_connection_on_answer(ws_connection *c,
+                             bool (*answered)(void *keeper,
+                                              const ws_http_head *head)) {
+  c->answered = answered;
+}
+
 int ws_connection_start_deadline(ws_connection *c) {
   if (c->config->open_timeout == 0) return WS_OK;
   c->open_until = ws_loop_now(c->hub->loop) + c->config->open_timeout;

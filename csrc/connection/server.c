@@ -5,6 +5,7 @@
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
+#include "connection/connection_open.h"
 #include "transport/socket.h"
 #include "transport/stream_tcp.h"
 
@@ -345,6 +346,10 @@ size_t ws_server_count(const ws_server *server) {
 
 ws_connection *ws_server_first(const ws_server *server) {
   return server->first;
+}
+
+ws_connection *ws_server_next(ws_connection *connection) {
+  return ws_connection_links_of(connection)->next;
 }
 
 ws_topics *ws_server_topics(ws_server *server) { return &server->topics; }

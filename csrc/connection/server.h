@@ -53,5 +53,6 @@ const ws_address *ws_server_address(const ws_server *server);
 
 size_t ws_server_count(const ws_server *server); /* OPEN and closing ones */
 ws_connection *ws_server_first(const ws_server *server);
+ws_connection *ws_server_next(ws_connection *connection); /* NULL at the end */
 ws_topics *ws_server_topics(ws_server *server);
 ws_server *ws_server_of(const ws_connection *connection); /* NULL: a client's */

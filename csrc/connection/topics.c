@@ -6,6 +6,7 @@
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
+#include "connection/connection_open.h"
 
 #include <string.h>
 

@@ -155,7 +155,7 @@ static int l_clients(lua_State *L) {
   lua_newtable(L);
   int n = 0;
   for (ws_connection *c = ws_server_first(self->server); c;
-       c = ws_connection_links_of(c)->next) {
+       c = ws_server_next(c)) {
     const ws_link *link = ws_connection_owner(c);
     if (ws_connection_state(c) != WS_OPEN || !link) continue;
     ws_link_push(L, link);
@@ -182,7 +182,7 @@ static int l_set_tls(lua_State *L) {
 /* Connections that outlive the object must not find it. */
 static void disown(const ws_lua_server *self) {
   for (ws_connection *c = ws_server_first(self->server); c;
-       c = ws_connection_links_of(c)->next) {
+       c = ws_server_next(c)) {
     ws_link *link = ws_connection_owner(c);
     if (link) link->server = NULL;
   }

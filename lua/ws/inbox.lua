@@ -86,12 +86,14 @@ end
 local function settle_opening(box, ...)
   local opening = box.opening
   box.opening = nil
-  if opening then opening(...) end
+  if opening then return opening(...) end
+  return true
 end
 
 function inbox.opened(sock)
   local box = box_of(sock)
-  if box then settle_opening(box, true) end
+  -- The coroutine that waited in ws.connect is gone: so is the socket.
+  if box and not settle_opening(box, true) then sock:terminate() end
 end
 
 function inbox.failed(sock, message, code)

@@ -6,6 +6,7 @@
 #include "bytes/status.h"
 #include "check.h"
 #include "connection/client.h"
+#include "connection/connection_open.h"
 #include "connection/server.h"
 #include "loop/clock.h"
 #include "transport/entropy.h"

@@ -14,7 +14,7 @@ TEST(many_clients) {
   CHECK_INT(ws_server_count(p.server), 20);
   size_t listed = 0;
   for (ws_connection *c = ws_server_first(p.server); c;
-       c = ws_connection_links_of(c)->next) {
+       c = ws_server_next(c)) {
     CHECK(ws_server_of(c) == p.server);
     listed++;
   }

@@ -233,7 +233,10 @@ describe("tls", function()
     assert.equal("open", log.types())
     for _, name in ipairs { "none", "client_unknown.pem", "client_expired.pem",
                             "client_wrong.pem" } do
-      fails(name ~= "none" and { cert = file(name), key = file "leaf.key" } or {})
+      local message, code = fails(name ~= "none"
+        and { cert = file(name), key = file "leaf.key" } or {})
+      -- TLS 1.3 tells it after the handshake; a reset may overtake it.
+      if code ~= "ECONNRESET" then assert.equal("ETLS", code, message) end
     end
     wait_until(function() return server.connections == 1 end)
     local opened = 0
