@@ -17,7 +17,7 @@ end
 
 -- Starts a program in the background; its process id.
 local function start(command)
-  local pipe = assert(io.popen(command .. " >/dev/null 2>&1 & echo $!"))
+  local pipe = assert(io.popen("env -u LD_PRELOAD " .. command .. " >/dev/null 2>&1 & echo $!"))
   local pid = pipe:read "*l"
   pipe:close()
   return pid

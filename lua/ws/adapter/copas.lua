@@ -26,10 +26,12 @@ end
 
 -- --------------------------------------------------------------- the driver
 
--- To Copas this is a server. Nobody is accepted: it is readable, that is all.
-local watched = { readable = false, added = false }
+-- To Copas this is a server, which it tells by the name. Nobody is accepted: it
+-- is readable, that is all.
+local watched = setmetatable({ readable = false, added = false },
+  { __tostring = function() return "tcp: ws" end })
 function watched.getfd() return driving.fd() end
-function watched.dirty() return false end
+function watched.dirty() return driving.is_early() end -- Copas 2 ran coroutines meanwhile
 function watched.settimeout() return true end
 function watched.accept() watched.readable = true end
 
@@ -69,9 +71,9 @@ local step, finished = copas.step, copas.finished
 local host = {}
 
 local function driven_step(timeout)
-  if not driving.alive() and driving.due() == nil then return step(timeout) end
-  watch()
-  return after_step(step(shorter(timeout, driving.due())))
+  local ms = driving.plan()
+  if ms or driving.alive() then watch() end
+  return after_step(step(shorter(timeout, ms)))
 end
 
 local function both_finished()
@@ -95,6 +97,7 @@ else
   }
 end
 host.scheduler = scheduler
+host.wanted = watch
 
 function host.stop()
   copas.step, copas.finished = step, finished

@@ -3,7 +3,6 @@
 -- cqueues.poll; attach() does all there is to do with it.
 
 local condition = require "cqueues.condition"
-local core = require "ws.core"
 local cqueues = require "cqueues"
 local driving = require "ws.adapter.driving"
 local loop = require "ws.loop"
@@ -34,16 +33,14 @@ end
 
 local controller -- the one attached to
 local driver     -- the coroutine in it that turns the loop, while that is alive
-local planned    -- when that one wakes by itself (ws.now); nil: never
-local changed    -- a condition: planned may be wrong
+local changed    -- a condition: that one has planned wrong
 
 -- What the driver waits for, between two turns.
 local pollable = {}
 function pollable.pollfd() return driving.fd() end
 function pollable.events() return driving.fd() and "r" end
 function pollable.timeout()
-  local ms = driving.due()
-  planned = ms and core.now() + ms
+  local ms = driving.plan()
   return ms and ms / 1000
 end
 
@@ -67,17 +64,10 @@ local function start()
   controller:wrap(drive, driver)
 end
 
--- Whether the loop is due earlier than its driver thinks.
-local function is_early()
-  local ms = driving.due()
-  if not ms then return false end
-  return not planned or core.now() + ms < planned - 1
-end
-
 local function check()
   if not driver then
     if driving.alive() then start() end
-  elseif is_early() then
+  elseif driving.is_early() then
     changed:signal()
   end
 end

@@ -2,6 +2,7 @@
 -- What adapters of other loops share: when the loop is due, a turn of it, and
 -- who drives it. Knows none of those loops.
 
+local core = require "ws.core"
 local loop = require "ws.loop"
 local waiting = require "ws.coroutine"
 
@@ -12,6 +13,7 @@ local INTERVAL = 10
 
 local inner  -- the core's loop
 local driver -- what drives it now: begin()
+local planned -- when its next turn is, without a sign of the descriptor; nil: never
 
 --- From now on `host` drives the loop, and nobody else. host.scheduler: see
 --- waiting.use; host.wanted(): the loop, perhaps idle until now, is about to
@@ -45,6 +47,20 @@ function driving.due()
   local ms = inner:timeout()
   if inner:fd() or not inner:alive() then return ms end
   return ms and ms < INTERVAL and ms or INTERVAL
+end
+
+--- As due(), and the host is going to keep to it.
+function driving.plan()
+  local ms = driving.due()
+  planned = ms and core.now() + ms
+  return ms
+end
+
+--- Whether a turn is due earlier than was planned.
+function driving.is_early()
+  local ms = driving.due()
+  if not ms then return false end
+  return not planned or core.now() + ms < planned - 1
 end
 
 --- Whether anything is left to wait for.
