@@ -242,11 +242,8 @@ static void drop(ws_connection *c) {
 
 void ws_connection_release(ws_connection *c) {
   c->events = NULL;
-  if (c->buried) {
-    if (!c->telling) free_all(c);
-    return;
-  }
-  if (!c->told) drop(c);
+  if (!c->told) drop(c); /* it may be buried, and its end not told yet */
+  if (c->buried && !c->telling) free_all(c);
 }
 
 void ws_connection_abandon(ws_connection *c) {

@@ -326,6 +326,41 @@ static void talk_without_memory(int forever) {
 TEST(without_memory_once) { talk_without_memory(0); }
 TEST(without_memory_ever_after) { talk_without_memory(1); }
 
+static void pause_then_terminate(side *s, const char *event) {
+  if (s->client || strcmp(event, "message") != 0) return;
+  if (s->messages == 1)
+    ws_connection_pause(s->connection, WS_PAUSE_USER, true);
+  else
+    ws_connection_terminate(s->connection);
+}
+
+/* It dies in a task: dead and buried, and its end is told only in the next
+ * turn. What waits for that goes with it, and so does its hold on the loop. */
+TEST(released_between_its_death_and_its_end) {
+  party p;
+  party_begin(&p);
+  p.react = pause_then_terminate;
+  party_listen(&p);
+  side *s = party_open(&p), *other = party_other(&p);
+  party_send(s, "one");
+  party_send(s, "two");
+  PARTY_UNTIL(&p, other->messages, 1);
+  ws_loop_turn(p.loop, 5);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, false);
+  PARTY_UNTIL(&p, other->messages, 2);
+  CHECK_INT(other->closes, 0);
+  ws_connection_release(other->connection);
+  ws_connection_release(s->connection);
+  s->connection = other->connection = NULL;
+  ws_server_close(p.server, 1001);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  for (int i = 0; i < 50 && ws_loop_alive(p.loop); i++)
+    ws_loop_turn(p.loop, 50);
+  CHECK(!ws_loop_alive(p.loop));
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 int main(void) {
   RUN(echoes_of_all_lengths);
   RUN(the_client_closes);
@@ -340,5 +375,6 @@ int main(void) {
   RUN(the_order_of_events);
   RUN(without_memory_once);
   RUN(without_memory_ever_after);
+  RUN(released_between_its_death_and_its_end);
   return check_done();
 }
