@@ -106,7 +106,7 @@ c-test: $(c_test_programs) build/certs/done
 	  for test in $(c_test_programs); do $(tally) $$test || ok=1; done; exit $$ok
 
 lua-test: all build/certs/done build/peers/done
-	@$(run_env) $(tally) $(LUA) /usr/bin/busted --pattern=_spec \
+	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
 
 examples: all build/certs/done  ## run every example

@@ -64,7 +64,10 @@ static void bury(void *owner) {
   if (!c->events) free_all(c);
 }
 
+/* Once it is dead and its end was told: until then the hub's end is its own.
+ */
 static void leave_hub(ws_connection *c) {
+  if (c->phase != WS_PHASE_DEAD || !c->told) return;
   if (c->previous) c->previous->next = c->next;
   else c->hub->first = c->next;
   if (c->next) c->next->previous = c->previous;
@@ -143,6 +146,7 @@ static void tell_end(ws_connection *c) {
   c->told = c->telling = true;
   c->state = WS_CLOSED;
   ws_loop_release(c->hub->loop);
+  leave_hub(c);
   const ws_connection_events *events = c->events;
   if (events && !c->upgraded) {
     if (events->on_gone) events->on_gone(c->owner);
@@ -236,6 +240,7 @@ static void drop(ws_connection *c) {
     c->ended = c->told = true;
     c->state = WS_CLOSED;
     ws_loop_release(c->hub->loop);
+    leave_hub(c);
   }
   ws_connection_kill(c);
 }

@@ -334,21 +334,41 @@ static void pause_then_terminate(side *s, const char *event) {
     ws_connection_terminate(s->connection);
 }
 
-/* It dies in a task: dead and buried, and its end is told only in the next
- * turn. What waits for that goes with it, and so does its hold on the loop. */
+/* A server's side that dies in a task: dead and buried, and its end is told
+ * only in the next turn. */
+static side *dead_but_not_told(party *p, side **client) {
+  p->react = pause_then_terminate;
+  party_listen(p);
+  *client = party_open(p);
+  side *other = party_other(p);
+  party_send(*client, "one");
+  party_send(*client, "two");
+  PARTY_UNTIL(p, other->messages, 1);
+  ws_loop_turn(p->loop, 5);
+  ws_connection_pause(other->connection, WS_PAUSE_USER, false);
+  PARTY_UNTIL(p, other->messages, 2);
+  CHECK_INT(other->closes, 0);
+  return other;
+}
+
+TEST(the_hub_ends_between_its_death_and_its_end) {
+  party p;
+  side *client;
+  party_begin(&p);
+  side *other = dead_but_not_told(&p, &client);
+  ws_hub_deinit(&p.hub);
+  CHECK_INT(ws_connection_state(other->connection), WS_CLOSED);
+  party_end(&p);
+  CHECK_INT(other->closes, 0);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* What waits for its end goes with it, and so does its hold on the loop. */
 TEST(released_between_its_death_and_its_end) {
   party p;
+  side *s;
   party_begin(&p);
-  p.react = pause_then_terminate;
-  party_listen(&p);
-  side *s = party_open(&p), *other = party_other(&p);
-  party_send(s, "one");
-  party_send(s, "two");
-  PARTY_UNTIL(&p, other->messages, 1);
-  ws_loop_turn(p.loop, 5);
-  ws_connection_pause(other->connection, WS_PAUSE_USER, false);
-  PARTY_UNTIL(&p, other->messages, 2);
-  CHECK_INT(other->closes, 0);
+  side *other = dead_but_not_told(&p, &s);
   ws_connection_release(other->connection);
   ws_connection_release(s->connection);
   s->connection = other->connection = NULL;
@@ -375,6 +395,7 @@ int main(void) {
   RUN(the_order_of_events);
   RUN(without_memory_once);
   RUN(without_memory_ever_after);
+  RUN(the_hub_ends_between_its_death_and_its_end);
   RUN(released_between_its_death_and_its_end);
   return check_done();
 }
