@@ -60,7 +60,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: c-test-programs luas all env test check c-test lua-test layers lint asan rules headers \
+.PHONY: c-test-programs rock luas all env test check c-test lua-test layers lint asan rules headers \
   exports examples demo chat install clean help
 
 all: $(core)  ## build in place, under build/
@@ -152,7 +152,17 @@ luas:  ## the Lua tests on every other Lua: 5.1, 5.2, 5.3, LuaJIT
 	  $(MAKE) --no-print-directory LUA=$$lua ONLY="spec/lua spec/ws" lua-test \
 	    || ok=1; done; exit $$ok
 
-check: lint layers headers exports asan rules  ## the long checks
+rock:  ## build the rock from a copy of the tree, install it apart, use it there
+	@rm -rf build/rock; mkdir -p build/rock/source; \
+	  cp -r csrc lua rockspec build/rock/source/
+	@cd build/rock/source && luarocks --lua-version $(lua_version) \
+	  --tree ../tree make rockspec/lua-ws-scm-1.rockspec >../log 2>&1 || \
+	  { cat ../log; exit 1; }
+	@cd build/rock/tree && \
+	  LUA_PATH="share/lua/$(lua_version)/?.lua;share/lua/$(lua_version)/?/init.lua" \
+	  LUA_CPATH="lib/lua/$(lua_version)/?.so" $(LUA) ../../../spec/tools/rock.lua
+
+check: lint layers headers exports rock asan rules  ## the long checks
 
 headers:
 	@for header in csrc/*/*.h; do \

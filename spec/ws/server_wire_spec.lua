@@ -21,7 +21,7 @@ describe("ws.serve on the wire", function()
       end,
       error = function(_, _, code) events[#events + 1] = "error " .. code end,
       close = function(_, code, reason, clean)
-        events[#events + 1] = ("close %d %s %s"):format(code, reason, clean)
+        events[#events + 1] = ("close %d %s %s"):format(code, reason, tostring(clean))
       end,
     }
     for name, value in pairs(options or {}) do all[name] = value end
