@@ -2,6 +2,7 @@
 -- What specs share: turning the loop until something holds, and proof that
 -- nothing is left behind.
 
+local core = require "ws.core"
 local ws = require "ws"
 
 local helper = {}
@@ -60,6 +61,17 @@ end
 function helper.raised(fn, ...)
   local ok, message = pcall(fn, ...)
   if ok then error("it raised nothing", 2) end
+  return message
+end
+
+--- What fn, written on one line, raises: it has to begin with "file:line: Name: "
+--- of that line.
+function helper.raised_there(name, fn)
+  local message, where = helper.raised(fn), debug.getinfo(fn, "S")
+  local start = ("%s:%d: %s: "):format(where.short_src, where.linedefined, name)
+  if tostring(message):sub(1, #start) ~= start then
+    error(("'%s...' expected, got '%s'"):format(start, tostring(message)), 2)
+  end
   return message
 end
 
@@ -160,6 +172,11 @@ function Raw:response()
   return status, headers, self:all()
 end
 
+--- The Sec-WebSocket-Accept for a key (RFC 6455 section 4.2.2).
+function helper.accept(key)
+  return core.base64(core.sha1(key .. "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
+end
+
 local function frame_size(bytes)
   local length, head = bytes:byte(2), 2
   if not length then return end
@@ -175,8 +192,8 @@ local function frame_size(bytes)
   if #bytes >= head + length then return head, length, masked end
 end
 
---- Takes one frame: opcode, payload, whether it is final, whether it is masked;
---- nil when the connection ended instead.
+--- Takes one frame: opcode, payload (unmasked), whether it is final, whether it
+--- was masked; nil when the connection ended instead.
 function Raw:frame()
   local head, length, masked = 0, 0, false
   self:wait(function()
@@ -185,8 +202,29 @@ function Raw:frame()
   end, "a frame")
   if not head then return nil end
   local first, payload = self.bytes:byte(1), self.bytes:sub(head + 1, head + length)
+  if masked then payload = core.mask(payload, self.bytes:sub(head - 3, head)) end
   self.bytes = self.bytes:sub(head + length + 1)
   return first % 16, payload, first >= 128, masked
+end
+
+--- Answers a client's handshake with 101: `more` is header lines to add, each
+--- with its end, `bytes` follows the head. Returns the request's head, also as
+--- a table: each name (in lower case) -> the list of its values.
+function Raw:welcome(more, bytes)
+  local last = self:wait(function()
+    return select(2, self.bytes:find("\r\n\r\n", 1, true))
+  end, "a handshake")
+  local head, headers = self.bytes:sub(1, last), {}
+  self.bytes = self.bytes:sub(last + 1)
+  for name, value in head:gmatch "\r\n([^:\r]+): ([^\r]*)" do
+    local values = headers[name:lower()] or {}
+    headers[name:lower()], values[#values + 1] = values, value
+  end
+  local key = headers["sec-websocket-key"][1]
+  self:send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    .. "Sec-WebSocket-Accept: " .. helper.accept(key) .. "\r\n" .. (more or "") .. "\r\n"
+    .. (bytes or ""))
+  return head, headers
 end
 
 --- Ends our direction.

@@ -49,8 +49,8 @@ local function find(list, callback, capture)
   end
 end
 
--- Lists are replaced, never changed: a dispatch under way keeps the one it
--- started with.
+-- Lists are replaced, never changed: a pass under way keeps the one it started
+-- with.
 local function without(list, index)
   local copy = {}
   for i, listener in ipairs(list) do
@@ -130,7 +130,8 @@ local function invoke(listener, target, event)
   end
 end
 
-local function pass(lists, list, target, event, capture)
+local function pass(lists, target, event, capture)
+  local list = lists[event.type] or {}
   for i = 1, #list do
     local listener = list[i]
     if listener.capture == capture and not listener.removed then
@@ -144,12 +145,11 @@ end
 --- Calls the listeners of event.type: first those that capture, then the
 --- others, each in the order added. S79, S85, S87, S88.
 function event_target.dispatch(lists, target, event)
-  local list = lists[event.type]
   event.target = target
-  if not list then return end
+  if not lists[event.type] then return end
   event.currentTarget, event.eventPhase, event.dispatching = target, 2, true
-  pass(lists, list, target, event, true)
-  if not event.propagationStopped then pass(lists, list, target, event, false) end
+  pass(lists, target, event, true)
+  if not event.propagationStopped then pass(lists, target, event, false) end
   event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
   event.propagationStopped, event.immediatelyStopped = nil, nil
 end

@@ -2,6 +2,8 @@
 -- Event, MessageEvent, CloseEvent and ErrorEvent: tables whose defaults and
 -- methods come from their class (DOM section 2.2, HTML "MessageEvent").
 
+local kind_of = type -- `type` is an event's, too
+
 local events = {}
 
 local methods = {}
@@ -49,6 +51,9 @@ for _, meta in pairs(classes) do known[meta] = true end
 local function constructor(name)
   return function(type, fields)
     if type == nil then error(("TypeError: %s: the type is missing"):format(name), 2) end
+    if fields ~= nil and kind_of(fields) ~= "table" then
+      error(("TypeError: %s: a table of fields expected, got %s"):format(name, kind_of(fields)), 2)
+    end
     local event = {}
     for key, value in pairs(fields or {}) do event[key] = value end
     event.type = tostring(type)

@@ -105,7 +105,8 @@ function tls.server(given, level)
   local checked = options.check(given, server_schema, level)
   local context, message, code = server_context(checked, level)
   if not context then return nil, message, code end
-  return add_names(context, checked, level)
+  context, message, code = add_names(context, checked, level)
+  return context, message, code -- no tail call: errors name the caller's line
 end
 
 return tls

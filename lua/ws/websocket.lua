@@ -10,6 +10,7 @@ local event_target = require "ws.event_target"
 local events = require "ws.events"
 local inbox = require "ws.inbox"
 local loop = require "ws.loop"
+local options = require "ws.options"
 
 local websocket = {}
 
@@ -205,24 +206,34 @@ end
 
 -- ----------------------------------------------------------------- methods
 
+-- True for a server's socket; raises at the caller's line for what is none.
+local function check_self(sock)
+  local of_server = options.blame(3, methods.isServer, sock)
+  return of_server
+end
+
 --- Adds a listener (DOM section 2.7).
 ---@param type_ string "open", "message", "error", "close", "ping", "pong", "drain"
 ---@param callback function|table called with the event; a table's handleEvent
 ---@param opts? boolean|table capture, or {capture=, once=, signal=}
 function methods:addEventListener(type_, callback, opts)
+  check_self(self)
   event_target.add(listen(self).listeners, tostring(type_), callback, opts, 2)
   tell_kept(self, type_)
 end
 
 --- Removes the listener added with the same type, function and capture.
 function methods:removeEventListener(type_, callback, opts)
+  check_self(self)
   event_target.remove(state_of(self).listeners, tostring(type_), callback, opts)
 end
 
 --- Dispatches an event made with ws.Event and its kin, at once.
 ---@return boolean false when it was cancelable and cancelled
 function methods:dispatchEvent(event)
-  return event_target.dispatch_made(state_of(self).listeners, self, event, 2)
+  check_self(self)
+  local uncancelled = event_target.dispatch_made(state_of(self).listeners, self, event, 2)
+  return uncancelled -- no tail call: errors name the caller's line
 end
 
 --- Starts the closing handshake; a second call does nothing.
@@ -230,10 +241,10 @@ end
 --- RFC 6455 section 7.4 lets it send), else InvalidAccessError
 ---@param reason? string at most 123 bytes of UTF-8, else SyntaxError
 function methods:close(code, reason)
-  local ready = self.readyState -- also checks self
-  if code ~= nil then code = arguments.code(code, self:isServer(), 2) end
+  local of_server = check_self(self)
+  if code ~= nil then code = arguments.code(code, of_server, 2) end
   if reason ~= nil then reason = arguments.reason(reason, 2) end
-  if ready >= 2 then return end
+  if self.readyState >= 2 then return end
   if code == nil and reason and reason ~= "" then code = 1000 end
   if code then self:rawClose(code, reason) else self:rawClose() end
 end

@@ -59,6 +59,7 @@ describe("the URL", function()
 
   it("S8 is checked before the protocols", function()
     assert.matches("fragment", raised(ws.new, "ws://h/#x", ""))
+    assert.matches("fragment", raised(ws.new, "ws://h/#x", nil, { nonsense = 1 }))
     assert.matches("subprotocol", raised(ws.new, "ws://h/", ""))
     assert.matches("URL", raised(ws.new, "ftp://h/#x", ""))
   end)
@@ -133,20 +134,57 @@ describe("the URL", function()
     assert.equal("ws://User@localhost:1/", sock.url)
   end)
 
-  it("errors carry the caller's line, through every door", function()
-    local function line() return debug.getinfo(2, "l").currentline end
-    local here
-    for _, call in ipairs {
-      function() here = line() ws.new "" end,
-      function() here = line() ws "" end,
-      function() here = line() ws.WebSocket "" end,
-      function() here = line() ws.connect "" end,
-      function() here = line() local _ = ws.new "" end,
-    } do
-      local message = raised(call)
-      assert.matches("arguments_spec.lua:" .. here .. ": SyntaxError: ", message, nil, message)
-    end
-  end)
+end)
+
+describe("errors of the constructor carry the caller's line", function()
+  local raised_there = helper.raised_there
+
+  -- Every door, with the same arguments.
+  local doors = {
+    new = function(name, ...)
+      local a, b, c = ...
+      return raised_there(name, function() ws.new(a, b, c) end)
+    end,
+    call = function(name, ...)
+      local a, b, c = ...
+      return raised_there(name, function() ws(a, b, c) end)
+    end,
+    WebSocket = function(name, ...)
+      local a, b, c = ...
+      return raised_there(name, function() ws.WebSocket(a, b, c) end)
+    end,
+    connect = function(name, ...)
+      local a, b, c = ...
+      return raised_there(name, function() ws.connect(a, b, c) end)
+    end,
+    ["connect in a task"] = function(name, ...)
+      local a, b, c = ...
+      local message
+      ws.spawn(function()
+        message = raised_there(name, function() ws.connect(a, b, c) end)
+      end)
+      return assert(message)
+    end,
+  }
+
+  for door, enter in pairs(doors) do
+    it("by " .. door, function()
+      enter("TypeError")
+      enter("TypeError", {})
+      assert.matches("'ftp://h/'", enter("SyntaxError", "ftp://h/"))
+      enter("SyntaxError", "ws://h/#")
+      assert.matches("'a b'", enter("SyntaxError", "ws://h/", "a b"))
+      assert.matches("twice", enter("SyntaxError", "ws://h/", { "a", "a" }))
+      enter("TypeError", "ws://h/", { {} })
+      enter("TypeError", "ws://h/", nil, 5)
+      assert.matches("did you mean 'maxPayload'",
+        enter("TypeError", "ws://h/", nil, { maxpayload = 5 }))
+      enter("TypeError", "ws://h/", { timeout = "5" })
+      enter("SyntaxError", "ws://h/", { protocols = "" })
+      enter("TypeError", "ws://h/", { headers = { Host = "x" } })
+      enter("TypeError", "ws://h/", { headers = { ["X-A"] = { "a\nb" } } })
+    end)
+  end
 end)
 
 describe("the protocols", function()
@@ -174,6 +212,11 @@ describe("the protocols", function()
       refused(bad)
     end
     assert.same({ "azAZ09!#$%&'*+-.^_`|~" }, accepted "azAZ09!#$%&'*+-.^_`|~")
+    for byte = 0, 255 do
+      local char = string.char(byte)
+      local token = byte > 32 and byte < 127 and not ('()<>@,;:\\"/[]?={}'):find(char, 1, true)
+      if token then assert.same({ char }, accepted(char)) else refused(char) end
+    end
   end)
 
   it("S27 are each there once, compared exactly", function()
@@ -216,9 +259,10 @@ describe("close's arguments", function()
 
   it("S113 S115 the code is 1000 or 3000 to 4999, whole", function()
     for _, code in ipairs { 0, 999, 1001, 1005, 1006, 1015, 2999, 5000, -1, 66536, 0 / 0, 1 / 0,
-      -1 / 0, 1000.5, 3000.1 } do
+      -1 / 0, 65535, 999.5, 1000.4, 1000.5, 2999.5, 3000.1, 4999.5, "3000.5", "", "1001" } do
       refused("InvalidAccessError", code)
     end
+    for code = 1001, 1015 do refused("InvalidAccessError", code) end
     for _, code in ipairs { 1000, 3000, 4999, "1000", 1000.0, "3000" } do
       assert.equal(tonumber(code), arguments.code(code, false, 1))
     end
@@ -240,7 +284,7 @@ describe("close's arguments", function()
   it("S117 the reason has at most 123 bytes of UTF-8", function()
     refused("SyntaxError", 1000, ("x"):rep(124))
     refused("SyntaxError", 1000, ("é"):rep(62))
-    refused("TypeError", 1000, "\xff")
+    refused("TypeError", 1000, "\255")
     refused("TypeError", 1000, {})
     assert.equal(("x"):rep(123), arguments.reason(("x"):rep(123), 1))
     assert.equal("5", arguments.reason(5, 1))
@@ -248,5 +292,16 @@ describe("close's arguments", function()
 
   it("S124 it returns nothing", function()
     assert.equal(0, select("#", sock:close()))
+    assert.equal(0, select("#", sock:close(1000, "again")))
+  end)
+
+  it("errors carry the caller's line", function()
+    local there = helper.raised_there
+    there("InvalidAccessError", function() sock:close(999) end)
+    there("SyntaxError", function() sock:close(1000, ("x"):rep(124)) end)
+    there("TypeError", function() sock:close(1000, {}) end)
+    there("TypeError", function() sock:close(1000, "\255") end)
+    there("TypeError", function() sock.close({}) end)
+    there("TypeError", function() sock.close() end)
   end)
 end)

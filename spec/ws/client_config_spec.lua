@@ -31,15 +31,54 @@ describe("a client's options", function()
     assert.is_userdata(made.tls) -- a redirect may lead to wss
   end)
 
-  it("have the types the API says", function()
-    local wrong = { headers = "x", origin = 5, timeout = -1, closeTimeout = "1", tls = true,
-      proxy = {}, compression = 5, maxPayload = 1.5, pingInterval = false, pingTimeout = "x",
-      highWaterMark = -1, lowWaterMark = {}, followRedirects = -1, noDelay = 1, family = 5,
-      path = 5, message = "x", open = {}, timeot = 5 }
-    for name, value in pairs(wrong) do
-      local message = helper.raised(function() ws.new("ws://h/", nil, { [name] = value }) end)
-      assert.matches("client_config_spec.lua:%d+: TypeError: .*'" .. name .. "'", message)
+  it("have the types and ranges the API says, else the caller's line", function()
+    local no_size = { -1, 1.5, 0 / 0, 1 / 0, 2 ^ 53, "5", true, {} }
+    local no_text, no_flag = { 5, true, {}, print }, { 0, "yes", {} }
+    local wrong = { headers = { "x", 5, true }, origin = no_text, path = no_text,
+      timeout = no_size, closeTimeout = no_size, maxPayload = no_size, pingInterval = no_size,
+      pingTimeout = no_size, highWaterMark = no_size, lowWaterMark = no_size,
+      followRedirects = no_size, noDelay = no_flag, tls = { true, "x", 5 },
+      proxy = { {}, 5, true }, compression = { 5, "deflate" }, family = { 5, "4", true, 46 },
+      open = { "x", {} }, message = { "x", 5 }, close = { true }, timeot = { 5 } }
+    for name, values in pairs(wrong) do
+      for _, value in ipairs(values) do
+        local message = helper.raised_there("TypeError",
+          function() ws.new("ws://h/", nil, { [name] = value }) end)
+        assert.matches("option '" .. name .. "'", message)
+      end
     end
+  end)
+
+  it("so have those inside them", function()
+    for url, given in pairs {
+      ["ws://h/1"] = { compression = { level = 10 } },
+      ["ws://h/2"] = { compression = { clientMaxWindowBits = 16 } },
+      ["ws://h/3"] = { compression = { serverMaxWindowBits = 7 } },
+      ["ws://h/4"] = { compression = { threshold = -1 } },
+      ["ws://h/5"] = { compression = { windowBits = 9 } },
+      ["wss://h/6"] = { tls = { verify = "no" } }, ["wss://h/7"] = { tls = { pin = "xyz" } },
+      ["wss://h/8"] = { tls = { ca = "/no/such" } }, ["wss://h/9"] = { tls = { requestCert = 1 } },
+      ["ws://h/a"] = { headers = { ["a b"] = "" } }, ["ws://h/b"] = { origin = "a\nb" },
+      ["ws://h/c"] = { lowWaterMark = 2000000 },
+    } do
+      helper.raised_there("TypeError", function() ws.new(url, nil, given) end)
+      helper.raised_there("TypeError", function() ws.new(url, given) end)
+    end
+    helper.raised_there("SyntaxError", function() ws.new("ws://h/", nil, { proxy = "ftp://p" }) end)
+  end)
+
+  it("family chooses among a name's addresses", function()
+    local server = helper.echo_server()
+    local url = ("ws://localhost:%d/"):format(server.port)
+    local sock = ws.new(url, nil, { family = 4 })
+    helper.wait_until(function() return sock.readyState == 1 end)
+    assert.equal("127.0.0.1", sock.remoteAddress)
+    sock:terminate()
+    local other, log = helper.recorded(ws.new(url, nil, { family = 6 }))
+    helper.wait_until(function() return other.readyState == 3 end)
+    assert.equal("error close", log.types())
+    helper.wait_until(function() return server.connections == 0 end)
+    server:close()
   end)
 
   it("fit together", function()

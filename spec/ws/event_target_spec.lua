@@ -41,9 +41,19 @@ describe("listeners", function()
     assert.equal("A A", (fire()))
     assert.equal(0, select("#", sock:addEventListener("open", print)))
     for _, wrong in ipairs { 5, "x", true } do
-      assert.matches("event_target_spec.lua:%d+: TypeError: addEventListener",
-        helper.raised(function() sock:addEventListener("open", wrong) end))
+      local message = helper.raised_there("TypeError",
+        function() sock:addEventListener("open", wrong) end)
+      assert.matches("addEventListener: .* got " .. type(wrong) .. "$", message)
     end
+  end)
+
+  it("the methods are a socket's", function()
+    for _, wrong in ipairs { 5, "x", {}, io.stdout } do
+      helper.raised_there("TypeError", function() sock.addEventListener(wrong, "open", print) end)
+      helper.raised_there("TypeError", function() sock.removeEventListener(wrong, "x", print) end)
+      helper.raised_there("TypeError", function() sock.dispatchEvent(wrong, ws.Event "x") end)
+    end
+    helper.raised_there("TypeError", function() sock.addEventListener() end)
   end)
 
   it("S81 may be objects, whose handleEvent is looked up each time", function()
@@ -139,7 +149,7 @@ describe("listeners", function()
   end)
 
   it("S86 dispatchEvent is for made-up events, at once", function()
-    local seen
+    local seen, again
     sock.onclose = function(event)
       seen = { event.isTrusted, event.target == sock, event.eventPhase }
       event:preventDefault()
@@ -149,14 +159,23 @@ describe("listeners", function()
     assert.same({ false, true, 2 }, seen)
     assert.equal(0, sock.readyState)
     assert.is_false(sock:dispatchEvent(ws.Event("close", { cancelable = true })))
-    sock.onopen = function(it) sock:dispatchEvent(it) end
-    fire()
-    assert.matches("InvalidStateError", told[#told])
-    for _, wrong in ipairs { {}, "open", 5 } do
-      assert.matches("TypeError: dispatchEvent",
-        helper.raised(function() sock:dispatchEvent(wrong) end))
+    sock.onopen = function(it)
+      again = helper.raised_there("InvalidStateError", function() sock:dispatchEvent(it) end)
     end
-    assert.matches("TypeError", helper.raised(function() sock:dispatchEvent() end))
+    fire()
+    assert.same({}, told)
+    assert.matches("is being dispatched", again)
+    event.isTrusted = true -- so says anybody
+    sock:dispatchEvent(event)
+    assert.is_false(event.isTrusted)
+    fire() -- the event is free again after each dispatch
+    assert.is_true(sock:dispatchEvent(event))
+    assert.is_true(sock:dispatchEvent(event))
+    for _, wrong in ipairs { {}, { type = "open" }, "open", 5 } do
+      assert.matches("dispatchEvent: an event expected",
+        helper.raised_there("TypeError", function() sock:dispatchEvent(wrong) end))
+    end
+    helper.raised_there("TypeError", function() sock:dispatchEvent() end)
     assert.is_true(sock:dispatchEvent(ws.Event "of no type we know"))
   end)
 
@@ -170,6 +189,37 @@ describe("listeners", function()
     sock:addEventListener("open", gone)
     assert.equal("A", (fire()))
     assert.equal("A late", (fire()))
+  end)
+
+  it("S83 S87 an on... handler changed meanwhile: replaced at once, set anew waits", function()
+    sock:addEventListener("open", note("A", function() sock.onopen = note "new" end))
+    sock.onopen = note "old"
+    assert.equal("A new", (fire()))
+    sock:addEventListener("close", note("A", function()
+      sock.onclose = nil
+      sock.onclose = note "again"
+    end))
+    sock.onclose = note "old"
+    assert.equal("A", (fire "close"))
+    sock.onclose = nil
+    assert.equal("A", (fire "close"))
+  end)
+
+  it("S87 the list is cloned per pass: capture may add to the next", function()
+    local once = { once = true, capture = true }
+    sock:addEventListener("open", note("CAP", function()
+      sock:addEventListener("open", note "late CAP", true)
+      sock:addEventListener("open", note "A")
+    end), once)
+    assert.equal("CAP A", (fire()))
+    assert.equal("late CAP A", (fire()))
+    local last = note "last"
+    sock:addEventListener("close", note("CAP", function()
+      sock:removeEventListener("close", last)
+    end), once)
+    sock:addEventListener("close", last)
+    assert.equal("CAP", (fire "close"))
+    assert.equal("", (fire "close"))
   end)
 
   it("S88 those that capture come first; stopping stops", function()
@@ -186,6 +236,16 @@ describe("listeners", function()
     end))
     sock:addEventListener("close", note "two")
     assert.equal("one", (fire "close"))
+    sock:addEventListener("message", note "A")
+    sock:addEventListener("message", note("stop", function(event)
+      event:stopImmediatePropagation()
+    end), true)
+    sock:addEventListener("message", note "CAP", true)
+    local event = ws.Event "message"
+    order = {}
+    sock:dispatchEvent(event)
+    assert.same({ "stop" }, order)
+    assert.same({ 0, nil, sock }, { event.eventPhase, event.currentTarget, event.target }) -- S79
   end)
 
   it("S90 what they return means nothing", function()

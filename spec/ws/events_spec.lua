@@ -38,10 +38,18 @@ describe("events made by hand", function()
     assert.is_true(event.defaultPrevented)
   end)
 
-  it("need a type", function()
-    assert.matches("events_spec.lua:%d+: TypeError: Event",
-      helper.raised(function() ws.Event() end))
+  it("need a type, and fields in a table", function()
+    for _, class in ipairs { "Event", "MessageEvent", "CloseEvent", "ErrorEvent" } do
+      local message = helper.raised_there("TypeError", function() ws[class]() end)
+      assert.matches(class .. ": the type is missing$", message)
+      message = helper.raised_there("TypeError", function() ws[class]("x", 5) end)
+      assert.matches(class .. ": a table of fields expected, got number$", message)
+    end
     assert.equal("5", ws.Event(5).type)
+    local fields = { data = "x" }
+    local event = ws.Event("x", fields)
+    event.data = "y"
+    assert.same({ data = "x" }, fields)
   end)
 
   it("S40 have no initCloseEvent", function()
@@ -102,5 +110,28 @@ describe("the real events of a connection", function()
     assert.matches("^tcp: ", seen.message)
     assert.is_nil(seen.reason)
     assert.is_nil(seen.wasClean)
+    assert.equal("ErrorEvent: error", tostring(seen))
+    assert.same({ true, 0, sock }, { seen.isTrusted, seen.eventPhase, seen.target })
+  end)
+
+  it("S77 the origin has no path, no user and no default port", function()
+    local path = os.tmpname()
+    os.remove(path)
+    local server = assert(ws.serve { path = path,
+      open = function(sock) sock:send "x" end })
+    for url, origin in pairs {
+      ["ws://u:p@H/a?b"] = "ws://h", ["http://h:80/"] = "ws://h", ["ws://h:443"] = "ws://h:443",
+      ["ws://[0::1]:81/a"] = "ws://[::1]:81",
+    } do
+      local sock = ws.new(url, nil, { path = path })
+      local seen
+      sock.onmessage = function(event) seen = event.origin end
+      helper.wait_until(function() return seen end)
+      assert.equal(origin, seen)
+      sock:terminate()
+    end
+    helper.wait_until(function() return server.connections == 0 end)
+    server:close()
+    os.remove(path)
   end)
 end)

@@ -329,6 +329,7 @@ describe("tls", function()
       ["cert is missing"] = {}, ["option 'cert'"] = { cert = 5 },
       ["option 'minVersion'"] = { minVersion = "TLSv1" },
       ["option 'requestCert'"] = { requestCert = "maybe" }, ["'verfiy'"] = { verfiy = true },
+      ["'crt'"] = { cert = file "server.pem", key = file "leaf.key", sni = { a = { crt = "" } } },
     } do
       assert.matches("tls_spec.lua:%d+: TypeError: .*" .. pattern,
         raised(function() ws.serve { port = 0, tls = tls } end))
