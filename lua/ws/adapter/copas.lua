@@ -55,14 +55,11 @@ local function shorter(seconds, ms)
   return ms / 1000
 end
 
-local scheduler
-
 local function after_step(...)
   unwatch()
-  if watched.readable or driving.due() == 0 then
+  if watched.readable or driving.due() == 0 or not driving.fd() then
     watched.readable = false
     driving.turn()
-    scheduler.resume_woken()
   end
   return ...
 end
@@ -77,12 +74,15 @@ local function driven_step(timeout)
 end
 
 local function both_finished()
-  return finished() and not driving.alive()
+  if driving.alive() then return false end
+  unwatch()
+  return finished()
 end
 
 -- ------------------------------------------------------------ the coroutines
 
 -- Copas has had sleep and wakeup since version 2.
+local scheduler
 if copas.wakeup then
   scheduler = threads.of {
     suspend = copas.pauseforever or function() copas.sleep(-1) end,

@@ -21,7 +21,7 @@ local planned -- when its next turn is, without a sign of the descriptor; nil: n
 function driving.begin(host)
   if driver ~= host then driving.stop(driver) end
   inner = loop.get()
-  driver = host
+  driver, planned = host, nil
   waiting.use(host.scheduler)
   loop.on_use(host.wanted)
 end
@@ -68,9 +68,12 @@ function driving.alive()
   return inner:alive()
 end
 
---- One turn that does not wait.
+--- One turn that does not wait. Raises what ws.onerror raised.
 function driving.turn()
-  loop.poll(0)
+  local ok, raised = pcall(loop.poll, 0)
+  local resume_woken = driver and driver.scheduler.resume_woken
+  if resume_woken then resume_woken() end
+  if not ok then error(raised, 0) end
 end
 
 return driving

@@ -24,7 +24,7 @@ end
 
 --- A scheduler, see waiting.use. how.suspend() gives way (coroutine.yield);
 --- how.resume(thread) goes on with it (coroutine.resume, reporting errors).
---- scheduler.resume_woken() is to be called after each turn.
+--- driving.turn() calls scheduler.resume_woken().
 ---@param how? table
 function threads.of(how)
   how = how or {}

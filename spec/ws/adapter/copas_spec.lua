@@ -82,6 +82,7 @@ describe("the adapter of Copas", function()
   it("is an object for LuaSocket's select", function()
     assert.equal(ws.fd(), adapter:getfd())
     if not adapter:getfd() then return pending "this poller has no descriptor" end
+    helper.settle()
     assert.is_false(adapter:dirty())
     assert.is_nil(socket.select({ adapter }, nil, 0)[1])
     ws.new(url):terminate() -- its close event is due

@@ -159,6 +159,7 @@ function suite.holds(host, it, before_each, after_each)
     run(function()
       local sock = assert(ws.connect(url))
       host.spawn(function() sock:receive() end)
+      collectgarbage() collectgarbage() -- what earlier specs left is to be freed by turns
       host.sleep(0.03)
       idle = suite.turns(function() host.sleep(0.15) end)
       busy = suite.turns(function()

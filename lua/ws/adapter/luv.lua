@@ -1,0 +1,108 @@
+-- SPDX-License-Identifier: MIT
+-- The loop inside libuv's, by luv or in Neovim, where turns are made through
+-- vim.schedule so that handlers may call everything.
+
+local driving = require "ws.adapter.driving"
+local threads = require "ws.adapter.threads"
+
+local vim = rawget(_G, "vim")
+local uv = vim and (vim.uv or vim.loop) or require "luv"
+
+---@class ws.adapter.luv
+local adapter = {}
+
+local poll    -- watches the loop's descriptor, nil where its poller has none
+local timer   -- for the loop's deadlines; does not keep libuv's loop running
+local prepare -- before libuv waits: what has been asked of the loop meanwhile?
+local keeper  -- poll, or timer: keeps libuv's loop running while ours is alive
+local scheduled = false
+
+local host = { scheduler = threads.of() }
+local ready
+
+local function start_poll()
+  if poll then uv.poll_start(poll, "r", ready) end
+end
+
+local function plan()
+  local ms = driving.plan()
+  if not ms then return uv.timer_stop(timer) end
+  uv.update_time()
+  uv.timer_start(timer, ms, 0, ready)
+end
+
+local function keep(alive)
+  if not alive then return uv.unref(keeper) end
+  uv.ref(keeper)
+  if not poll and not uv.is_active(timer) then uv.timer_start(timer, 0, 0, ready) end
+end
+
+local function before_waiting()
+  if scheduled then return end
+  keep(driving.alive())
+  if driving.is_early() then plan() end
+end
+
+local function settle(ok, raised)
+  if prepare then -- a handler may have detached
+    plan()
+    keep(driving.alive())
+  end
+  if not ok then error(raised, 0) end
+end
+
+local function turn()
+  settle(pcall(driving.turn))
+end
+
+-- The descriptor stays readable until the turn: libuv must not say so again
+-- and again.
+local function turn_later()
+  if scheduled then return end
+  scheduled = true
+  if poll then uv.poll_stop(poll) end
+  vim.schedule(function()
+    scheduled = false
+    if not prepare then return end
+    start_poll()
+    turn()
+  end)
+end
+
+ready = vim and turn_later or turn
+
+function host.wanted()
+  keep(true)
+end
+
+function host.stop()
+  for _, handle in ipairs { prepare, timer, poll } do uv.close(handle) end
+  prepare, timer, poll, keeper = nil, nil, nil, nil
+end
+
+local function start()
+  timer, prepare = uv.new_timer(), uv.new_prepare()
+  poll = driving.fd() and uv.new_poll(driving.fd())
+  keeper = poll or timer
+  uv.unref(timer)
+  uv.unref(prepare)
+  uv.prepare_start(prepare, before_waiting)
+  start_poll()
+end
+
+--- Runs the loop inside libuv's: handlers are called there, and receive,
+--- messages, ws.connect and ws.sleep in any coroutine give way to it.
+--- uv.run() goes on while something is left to wait for here or there.
+function adapter.attach()
+  if prepare then return end
+  driving.begin(host)
+  start()
+  keep(true)
+end
+
+--- Gives the loop back: ws.run() or another adapter may drive it.
+function adapter.detach()
+  driving.stop(host)
+end
+
+return adapter

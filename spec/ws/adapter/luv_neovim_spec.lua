@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: MIT
+-- The adapter of luv inside Neovim: neovim_inside.lua runs there and tells us.
+
+local helper = require "spec.helper"
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+local command = "env -u LD_PRELOAD -u WS_POLLER LUA_CPATH='build/luajit/?.so;;' WS_URL=%s"
+  .. " timeout 10 nvim --headless -u NONE -i NONE -n"
+  .. " -c 'luafile spec/ws/adapter/neovim_inside.lua' >build/neovim.log 2>&1 &"
+
+describe("inside Neovim", function()
+  it("handlers may call its API, coroutines wait, and idling costs nothing", function()
+    if not exists "build/luajit/ws/core.so" then return pending "no build/luajit" end
+    if not os.execute "command -v nvim >/dev/null" then return pending "no nvim" end
+    local told, closed, count = {}, nil, 0
+    local server, url = helper.echo_server {
+      message = function(_, line)
+        local name, value = line:match "^(%S+) (.*)$"
+        told[name] = value
+      end,
+      close = function(_, code)
+        count = count + 1
+        if count == 2 then closed = code end
+      end,
+    }
+    os.execute(command:format(url))
+    helper.wait_until(function() return closed end, 8000, "Neovim")
+    server:close()
+    assert.same({
+      handlers = "|server hello|client hello|closed 1005",
+      coroutine = "|server hello|client hello|closed 1005|in a coroutine",
+      idle = "0", timer = "true", sent = "true",
+    }, told)
+    assert.equal(4000, closed)
+  end)
+end)
