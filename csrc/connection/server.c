@@ -340,7 +340,9 @@ size_t ws_server_count(const ws_server *server) {
   size_t count = 0;
   for (ws_connection *c = server->first; c;
        c = ws_connection_links_of(c)->next)
-    if (ws_connection_state(c) != WS_CONNECTING) count++;
+    if (ws_connection_state(c) == WS_OPEN ||
+        ws_connection_state(c) == WS_CLOSING)
+      count++;
   return count;
 }
 

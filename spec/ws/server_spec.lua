@@ -65,6 +65,23 @@ describe("ws.serve", function()
 
   -- ------------------------------------------------------------- the object
 
+  it("counts connections: one that is closed no more, not even in its own `close`", function()
+    local counted = {}
+    local server
+    server = serve {
+      open = function() counted[#counted + 1] = server.connections end,
+      close = function() counted[#counted + 1] = server.connections end,
+    }
+    local first = opened(server)
+    local second = opened(server)
+    first:close()
+    wait_until(function() return #counted == 3 end)
+    second:terminate()
+    wait_until(function() return #counted == 4 end)
+    assert.same({ 1, 2, 1, 0 }, counted)
+    assert.equal(0, server.connections)
+  end)
+
   it("listens on a free port and says where", function()
     local server = serve()
     assert.is_true(server.port > 0)
