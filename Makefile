@@ -60,7 +60,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: c-test-programs rock luas all env test check c-test lua-test layers lint asan rules headers \
+.PHONY: luajit-core c-test-programs rock luas all env test check c-test lua-test layers lint asan rules headers \
   exports examples demo chat install clean help
 
 all: $(core)  ## build in place, under build/
@@ -105,7 +105,11 @@ c-test: $(c_test_programs) build/certs/done
 	@export WS_CERTS=$(CURDIR)/build/certs; ok=0; \
 	  for test in $(c_test_programs); do $(tally) $$test || ok=1; done; exit $$ok
 
-lua-test: all build/certs/done build/peers/done
+# Neovim and nginx, in which some specs run, have LuaJIT.
+luajit-core:
+	@$(MAKE) --no-print-directory -s LUA=luajit SANITIZE= all
+
+lua-test: all luajit-core build/certs/done build/peers/done
 	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
 

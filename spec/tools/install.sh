@@ -8,8 +8,9 @@ set -eu
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
 test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luv neovim
-luarocks nodejs npm python3 python3-websockets tinyproxy microsocks nginx libnginx-mod-http-lua
-lua-nginx-websocket chromium libasan8 libubsan1"
+luarocks nodejs npm python3 python3-websockets tinyproxy microsocks nginx
+libnginx-mod-http-lua lua-nginx-websocket chromium libasan8 libubsan1
+libluajit2-5.1-dev"
 luas="lua5.1 liblua5.1-0-dev lua5.2 liblua5.2-dev lua5.3 liblua5.3-dev luajit2
 libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
 
@@ -25,6 +26,7 @@ have() {
   case "$1" in
     gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
     make | openssl | luarocks | nginx | chromium) command -v "$1" >/dev/null ;;
+    neovim) command -v nvim >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     npm) command -v npm >/dev/null ;;
     *) return 1 ;;
