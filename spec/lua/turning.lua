@@ -32,6 +32,7 @@ end
 
 --- Blocks alive after a full collection.
 function turning.live()
+  if jit then jit.flush() end -- luacheck: ignore 113 (traces keep what they met)
   collectgarbage() collectgarbage() collectgarbage()
   return core.live()
 end
