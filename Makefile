@@ -61,7 +61,8 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: luajit-core c-test-programs rock luas all env test check c-test lua-test layers lint asan rules headers \
-  exports examples demo chat install clean help
+  exports examples bench bench-programs profile demo chat install clean \
+  help
 
 all: $(core)  ## build in place, under build/
 
@@ -149,9 +150,11 @@ asan:  ## the C and Lua tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs
 	@$(MAKE) --no-print-directory SANITIZE=1 c-test lua-test
 
-luas:  ## the Lua tests on every other Lua: 5.1, 5.2, 5.3, LuaJIT
+others ?= lua5.2 lua5.3 luajit
+
+luas:  ## the Lua tests on other Luas: 5.2, 5.3, LuaJIT
 	@sh spec/tools/install.sh luas
-	@ok=0; for lua in lua5.1 lua5.2 lua5.3 luajit; do echo "-- $$lua"; \
+	@ok=0; for lua in $(others); do echo "-- $$lua"; \
 	  $(MAKE) --no-print-directory -j$(jobs) LUA=$$lua all && \
 	  $(MAKE) --no-print-directory LUA=$$lua ONLY="spec/lua spec/ws" lua-test \
 	    || ok=1; done; exit $$ok
@@ -173,6 +176,37 @@ headers:
 	  echo "#include \"$${header#csrc/}\"" | $(CC) -std=c11 -D_GNU_SOURCE \
 	    -Icsrc $(lua_cflags) $(warnings) -fsyntax-only -x c - || exit 1; \
 	done; echo "every header compiles alone"
+
+# -------------------------------------------------------------------- bench
+
+bench_flags := -std=c11 -D_GNU_SOURCE -O2 $(warnings)
+
+build/bench/load: $(wildcard spec/bench/load*.[ch])
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(bench_flags) $(lib_cflags) -o $@ $(filter %.c,$^) $(libs)
+
+build/bench/floor: spec/bench/floor.c
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(bench_flags) -o $@ $<
+
+# A peer that is not everywhere; the bench does without it.
+build/bench/peer_lws: spec/bench/peer_lws.c
+	@mkdir -p $(@D)
+	@! pkg-config --exists libwebsockets || $(CC) -std=c11 -D_GNU_SOURCE -O2 \
+	  -o $@ $< $$(pkg-config --cflags --libs libwebsockets)
+
+bench-programs: all build/bench/load build/bench/floor build/bench/peer_lws \
+  build/certs/done build/peers/done
+	@! { command -v luajit && pkg-config --exists luajit; } >/dev/null || \
+	  $(MAKE) --no-print-directory LUA=luajit all
+
+bench:  ## CPU time against the floor and the peers: build/bench; QUICK=1
+	@sh spec/tools/install.sh bench
+	@$(MAKE) --no-print-directory -j$(jobs) bench-programs
+	@lua5.4 spec/bench/run.lua $(LUA)
+
+profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
+	@$(run_env) sh spec/bench/profile.sh $(LUA) $(LOAD)
 
 exports: $(core)
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \

@@ -59,7 +59,9 @@ describe("an error in a handler", function()
   it("of endless recursion is one like the others", function()
     local function deeper() return 1 + deeper() end
     run(deeper)
-    assert.matches("stack overflow", errors[1].message)
+    local message = errors[1].message
+    -- LuaJIT may have no stack left for the traceback either.
+    if message ~= "error in error handling" then assert.matches("stack overflow", message) end
     run(function() string.rep() end)
     assert.equal(2, #errors)
     run(function() local s = "x" while true do s = s:gsub("x", deeper) end end)

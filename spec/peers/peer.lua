@@ -24,8 +24,8 @@ function peer.start(name, command)
   local line = ("echo $$; exec env -u LD_PRELOAD timeout 100 %s 2>build/peers/%s.log")
     :format(command, name)
   local pipe = assert(io.popen(line))
-  local process = { pid = pipe:read "l" }
-  function process.read() return pipe:read "l" end
+  local process = { pid = pipe:read "*l" }
+  function process.read() return pipe:read "*l" end
   function process.stop()
     os.execute("kill " .. process.pid .. " 2>/dev/null")
     pipe:close()

@@ -64,7 +64,16 @@ local function start()
   controller:wrap(drive, driver)
 end
 
+local host
+
+-- A controller may have been closed meanwhile.
+local function is_there()
+  if cqueues.type(controller) == "controller" then return true end
+  driving.stop(host)
+end
+
 local function check()
+  if not is_there() then return end
   if not driver then
     if driving.alive() then start() end
   elseif driving.is_early() then
@@ -102,10 +111,10 @@ function scheduler.wake(token)
   return token:signal() ~= 0
 end
 
-local host = { scheduler = scheduler }
+host = { scheduler = scheduler }
 
 function host.wanted()
-  if not driver then start() end
+  if is_there() and not driver then start() end
 end
 
 function host.stop()

@@ -12,7 +12,7 @@ local socket = require "socket"
 local suite = require "spec.ws.adapter.suite"
 local ws = require "ws"
 
-local host = { attach = adapter.attach, detach = adapter.detach }
+local host = { detach = adapter.detach }
 
 -- Copas 1 has neither sleep nor an end of its own: both are made here.
 local asleep, live = {}, 0
@@ -23,6 +23,11 @@ local function sleep(seconds)
   coroutine.yield(aside, aside)
 end
 host.sleep = copas.sleep or sleep
+
+function host.attach()
+  asleep, live = {}, 0
+  adapter.attach()
+end
 
 local function wake_sleepers()
   for thread, due in pairs(asleep) do
@@ -67,10 +72,7 @@ end)
 
 describe("the adapter of Copas", function()
   local server, url
-  before_each(function()
-    server, url = helper.echo_server()
-    live = 0
-  end)
+  before_each(function() server, url = helper.echo_server() end)
   after_each(function()
     adapter.detach()
     ws.onerror = nil
@@ -153,7 +155,7 @@ describe("the adapter of Copas", function()
   it("a coroutine that ended while it waited hurts nobody", function()
     if not coroutine.close then return pending "this Lua has no coroutine.close" end
     local sock, got, dead = nil, {}, nil
-    adapter.attach()
+    host.attach()
     host.spawn(function() sock = assert(ws.connect(url)) end)
     local deadline = socket.gettime() + 4
     while not sock and socket.gettime() < deadline do copas.step(0.1) end

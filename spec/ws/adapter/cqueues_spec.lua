@@ -134,6 +134,21 @@ describe("the adapter of cqueues", function()
     assert.is_true(after)
   end)
 
+  it("gives the loop back when its controller was closed", function()
+    for _, turned in ipairs { true, false } do
+      local cq, log = cqueues.new(), {}
+      adapter.attach(cq)
+      if turned then assert(cq:step(0)) end
+      cq:close()
+      local sock = ws.new(url)
+      sock.onopen = function() sock:close() end
+      sock.onclose = function(event) log[1] = event.code ws.stop() end
+      ws.run()
+      assert.same({ 1005 }, log)
+      adapter.detach()
+    end
+  end)
+
   it("a controller that was closed while one waited hurts nobody", function()
     local cq, got = cqueues.new(), {}
     local main = cqueues.new()
