@@ -267,9 +267,10 @@ function suite.holds(host, it, before_each, after_each)
       sock:close()
       server:close()
     end
-    ws.setTimeout(ws.stop, 5000) -- whatever else may still be open here
-    sock:addEventListener("close", ws.stop)
+    local limit = ws.setTimeout(ws.stop, 5000)
+    sock:addEventListener("close", ws.stop) -- whatever else is still open here
     ws.run()
+    ws.clearTimeout(limit)
     assert.equal("open close", log.types())
   end)
 end
