@@ -9,7 +9,7 @@ local helper = require "spec.helper"
 local peer = require "spec.peers.peer"
 
 local suite = {}
-local describe, it
+local describe, it, setup, teardown
 local wait = 10000 -- milliseconds
 
 local function all_bytes()
@@ -206,8 +206,8 @@ local function handshake(get, kind, can)
 end
 
 --- busted gives its functions to the spec's own file alone: it hands them on.
-function suite.using(describe_, it_)
-  describe, it = describe_, it_
+function suite.using(describe_, it_, setup_, teardown_)
+  describe, it, setup, teardown = describe_, it_, setup_, teardown_
   return suite
 end
 
@@ -264,6 +264,42 @@ function suite.serves(get, can)
     get().servers.secure:close()
     assert.equal("closed 1001 ", closing(sock))
     assert.equal("closed 1001 ", get().report())
+  end)
+end
+
+-- A peer that is started before the tests of `tests(get)` and ended after them.
+local function with_peer(title, start, tests)
+  describe(title, function()
+    local it_runs
+    setup(function() it_runs = start() end)
+    teardown(function() it_runs.stop() end)
+    tests(function() return it_runs end)
+  end)
+end
+
+--- A peer that is a pair of programs: a server, which prints its two ports,
+--- and a client, which takes the URL of its orders.
+---@param title string
+---@param id string of the logs
+---@param interpreter string
+---@param extension string "js" or "py"
+function suite.both_ways(title, id, interpreter, extension, can)
+  local program = ("%s spec/peers/%s_%%s.%s"):format(interpreter, id, extension)
+  with_peer(title .. " as server:", function()
+    local process = peer.start(id .. "_server", program:format "server")
+    local port, secure_port = assert(process.read()):match "(%d+) (%d+)"
+    return peer.server(port, secure_port, process)
+  end, function(get)
+    suite.talk(get, can)
+    suite.refuses(get)
+  end)
+  with_peer(title .. " as client:", function()
+    return peer.client(function(url)
+      return peer.start(id .. "_client", program:format "client" .. " " .. url)
+    end)
+  end, function(get)
+    suite.talk(get, can)
+    suite.serves(get, can)
   end)
 end
 
