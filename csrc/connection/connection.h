@@ -63,6 +63,11 @@ typedef struct ws_connection_events {
   void (*on_gone)(void *owner);
 } ws_connection_events;
 
+/* For on_message alone: the next message, if it is here already and may be
+ * told: then on_message is not called for it. False: return. Its bytes are
+ * good until the next call. */
+bool ws_connection_next_message(ws_connection *connection, ws_event *message);
+
 /* A server's or client's side without a stream, CONNECTING, holding the loop.
  * Takes a reference to `config`. The owner must call ws_connection_release
  * once it needs it no more. NULL without memory. */

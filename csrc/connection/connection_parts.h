@@ -106,7 +106,23 @@ void ws_connection_opened(ws_connection *c);
 
 /* -------------------------------------------------- connection_read.c */
 
+/* Input on its way through the session, while events are told of it: on the
+ * stack of who feeds. */
+typedef struct ws_feeding {
+  ws_connection *connection;
+  struct ws_feeding *outer; /* the one that goes on after it */
+  uint8_t *data;
+  size_t len, used;
+  int events;
+  bool more;      /* it stopped because others shall have their turn */
+  bool kept;      /* `event` is still to be told */
+  ws_event event;
+} ws_feeding;
+
 void ws_connection_ready(void *owner, unsigned events);
+
+/* Goes on with the opening of the stream: TCP, TLS. */
+void ws_connection_secure(ws_connection *c);
 
 /* Feeds pending input, as far as it may. */
 void ws_connection_resume(ws_connection *c);

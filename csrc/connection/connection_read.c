@@ -136,27 +136,46 @@ static void open_if_accepted(ws_connection *c) {
     ws_connection_opened(c);
 }
 
+/* The next event of what is being fed; false when there is none for now. */
+static bool step(ws_feeding *f) {
+  ws_connection *c = f->connection;
+  if (f->kept) {
+    f->kept = false;
+    return true;
+  }
+  if (!may_feed(c)) return false;
+  f->more = f->events++ == EVENT_BUDGET;
+  if (f->more) return false;
+  f->used += ws_session_feed(&c->session, f->data + f->used, f->len - f->used,
+                             ws_connection_out(c), &f->event);
+  return f->event.type != WS_EVENT_NONE;
+}
+
+bool ws_connection_next_message(ws_connection *c, ws_event *message) {
+  ws_feeding *f = c->hub->feeding;
+  if (!f || f->connection != c || !step(f)) return false;
+  f->kept = f->event.type != WS_EVENT_MESSAGE || c->state != WS_OPEN;
+  *message = f->event;
+  return !f->kept;
+}
+
 /* Feeds data[0..len); returns how much was used. `more` says that the budget
  * ran out. */
 static size_t feed(ws_connection *c, uint8_t *data, size_t len, bool *more) {
-  size_t used = 0;
-  *more = false;
-  for (int events = 0; may_feed(c); events++) {
-    if (events == EVENT_BUDGET) {
-      *more = true;
-      break;
-    }
-    ws_event event;
-    used += ws_session_feed(&c->session, data + used, len - used,
-                            ws_connection_out(c), &event);
-    if (event.type == WS_EVENT_NONE) break;
-    dispatch(c, &event);
+  ws_hub *hub = c->hub;
+  ws_feeding f = {.connection = c, .outer = hub->feeding, .data = data,
+                  .len = len};
+  hub->feeding = &f;
+  while (step(&f)) {
+    dispatch(c, &f.event);
     open_if_accepted(c);
   }
+  hub->feeding = f.outer;
   if (c->phase == WS_PHASE_LIVE && !c->ended &&
       ws_session_refused(&c->session) && !redirected(c))
     ws_connection_schedule(c);
-  return used;
+  *more = f.more;
+  return f.used;
 }
 
 /* Feeds fresh input and keeps what could not be fed. */
@@ -272,7 +291,7 @@ static void fail_securing(ws_connection *c, int status) {
   fail_at(c, staged ? "" : "tls: ", status, why);
 }
 
-static void secure(ws_connection *c) {
+void ws_connection_secure(ws_connection *c) {
   int status = ws_stream_open(c->stream);
   if (status == WS_EAGAIN) {
     ws_connection_rewatch(c);
@@ -289,7 +308,7 @@ static void secure(ws_connection *c) {
 void ws_connection_ready(void *owner, unsigned events) {
   ws_connection *c = owner;
   if (c->phase == WS_PHASE_SECURING) {
-    secure(c);
+    ws_connection_secure(c);
     if (c->phase != WS_PHASE_LIVE) return;
   }
   if (events & WS_WRITABLE) {
@@ -301,7 +320,9 @@ void ws_connection_ready(void *owner, unsigned events) {
   if (events & (WS_READABLE | WS_HANGUP) && may_read(c)) read_some(c);
   else if (events & WS_HANGUP) c->hung_up = true;
   if (c->phase == WS_PHASE_DEAD) return;
-  ws_connection_flush(c);
+  /* What the end of the turn would do again. */
+  ws_loop_cancel(c->hub->loop, &c->flush);
+  ws_connection_flush_task(c);
   if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
 }
 
@@ -326,70 +347,4 @@ void ws_connection_rewatch(ws_connection *c) {
   }
   if (watch_for(c, wants) != WS_OK)
     ws_connection_fail(c, WS_ENOMEM, NULL);
-}
-
-static void remember_peer(ws_connection *c, const ws_address *peer) {
-  if (peer->len > sizeof c->peer.bytes) return; /* a Unix socket's */
-  memcpy(c->peer.bytes, peer->sockaddr.bytes, peer->len);
-  c->peer.len = (uint8_t)peer->len;
-}
-
-static int attach(ws_connection *c, ws_stream *stream,
-                  void (*opened)(void *keeper)) {
-  int status = ws_loop_watch(c->hub->loop, &c->watch, ws_stream_fd(stream),
-                             ws_stream_wants(stream));
-  if (status != WS_OK) return status;
-  c->stream = stream;
-  c->opened = opened;
-  c->phase = WS_PHASE_SECURING;
-  secure(c);
-  return WS_OK;
-}
-
-int ws_connection_attach(ws_connection *c, ws_stream *stream,
-                         void (*opened)(void *keeper)) {
-  ws_address peer;
-  if (ws_socket_peer(ws_stream_fd(stream), &peer)) remember_peer(c, &peer);
-  return attach(c, stream, opened);
-}
-
-int ws_connection_attach_from(ws_connection *c, ws_stream *stream,
-                              const ws_address *peer) {
-  remember_peer(c, peer);
-  return attach(c, stream, NULL);
-}
-
-void ws_connection_detach(ws_connection *c) {
-  c->phase = WS_PHASE_DIALLING;
-  ws_connection_drop_output(c);
-  ws_loop_unwatch(c->hub->loop, &c->watch);
-  ws_stream_free(c->stream);
-  c->stream = NULL;
-  if (c->has_session) ws_session_deinit(&c->session);
-  c->has_session = false;
-  ws_buffer_deinit(&c->pending);
-  c->blocked = c->hung_up = c->hurried = false;
-  c->write_failed = WS_OK;
-  ws_connection_schedule(c);
-}
-
-void ws_connection_begin_server(ws_connection *c) {
-  ws_session_init_server(&c->session, &c->config->session);
-  c->has_session = true;
-  c->phase = WS_PHASE_LIVE;
-  ws_connection_rewatch(c);
-  /* The request may have come with the end of the TLS handshake. */
-  if (c->stream->below) ws_connection_attend_later(c);
-}
-
-int ws_connection_begin_client(ws_connection *c,
-                               const ws_handshake_request *request) {
-  int status = ws_session_init_client(&c->session, &c->config->session,
-                                      request, ws_connection_out(c));
-  if (status != WS_OK) return status;
-  c->has_session = true;
-  c->phase = WS_PHASE_LIVE;
-  ws_connection_wrote(c);
-  if (!c->ended) ws_connection_rewatch(c);
-  return WS_OK;
 }

@@ -13,6 +13,10 @@
 /* A payload this long is not copied through the cork. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
 
+/* A frame for many that is this short is copied to each: it costs less than
+ * to keep count of it, and many of them leave as one. */
+#define SHORT_FRAME ((size_t)1024)
+
 /* More than this waiting is written before the turn ends. */
 #define FLUSH_AT ((size_t)1024 * 1024)
 
@@ -298,8 +302,12 @@ int ws_connection_push(ws_connection *c, const ws_kept *frame,
   }
   bool skip = c->config->drop_publishes && over_limit(c, frame->len);
   int status = skip ? WS_EBACKPRESSURE : uncork(c);
-  if (status == WS_OK)
+  if (status == WS_OK && frame->len <= SHORT_FRAME && !c->blocked) {
+    status = ws_outbox_copy(&c->outbox, frame->data, frame->len, payload);
+    if (status == WS_OK) frame->release(frame->keeper);
+  } else if (status == WS_OK) {
     status = ws_outbox_keep(&c->outbox, frame, payload, false);
+  }
   if (status != WS_OK) {
     frame->release(frame->keeper);
     if (!skip) ws_connection_fail(c, status, NULL);

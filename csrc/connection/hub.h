@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct ws_connection;
+struct ws_feeding;
 struct ws_server;
 
 #define WS_HUB_INPUT ((size_t)256 * 1024) /* bytes one read gives at most */
@@ -26,6 +27,7 @@ typedef struct ws_hub {
   size_t cork_payload;          /* of these, how many are payload */
   bool cork_begun; /* the first of them was written in part */
   struct ws_connection *corked; /* whose they are, or NULL */
+  struct ws_feeding *feeding;   /* whose input is being told, or NULL */
   struct ws_connection *first;  /* all connections not yet dead */
   struct ws_server *servers;    /* all that are not yet freed */
   ws_deflate_pool deflate;      /* for all that compress */

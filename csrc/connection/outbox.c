@@ -27,8 +27,9 @@ typedef struct ws_chunk {
 } ws_chunk;
 
 static ws_chunk *chunk_new(size_t size) {
-  ws_chunk *chunk = ws_memory_new(sizeof *chunk + size);
+  ws_chunk *chunk = ws_memory_resize(NULL, sizeof *chunk + size);
   if (!chunk) return NULL;
+  memset(chunk, 0, sizeof *chunk);
   chunk->data = chunk->own;
   chunk->room = size;
   return chunk;

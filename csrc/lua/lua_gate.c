@@ -84,6 +84,7 @@ static int keep_function(lua_State *L, lua_CFunction function) {
 void ws_gate_init(ws_gate *gate, lua_State *L) {
   gate->on_error = LUA_NOREF;
   gate->failed = false;
+  gate->told = NULL;
   gate->traceback = keep_function(L, with_traceback);
   gate->enter = keep_function(L, enter);
   gate->report = keep_function(L, report);
@@ -111,6 +112,7 @@ bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
   lua_pushlightuserdata(L, &p);
   bool good = lua_pcall(L, 1, 0, -3) == LUA_OK;
+  gate->told = NULL;
   if (!good) on_failure(gate);
   lua_pop(L, 1);
   return good;

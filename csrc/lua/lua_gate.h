@@ -18,6 +18,8 @@ typedef struct ws_gate {
   int on_error;  /* the user's handler, or LUA_NOREF */
   int failure;   /* a table: [1] what that handler raised, the first one */
   bool failed;   /* it did */
+  const char *told; /* a text that lies on the thread's stack and is known to
+                     * be UTF-8, or NULL; an error clears it */
 } ws_gate;
 
 /* Raises without memory. */

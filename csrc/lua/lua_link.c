@@ -104,13 +104,34 @@ static void tell(ws_link *link, ws_gate_entry *entry, telling *t) {
   if (wanted(link, t->handler)) ws_gate_enter(&link->loop->gate, entry, t);
 }
 
-static void enter_message(lua_State *L, void *argument) {
-  const telling *t = argument;
-  if (!push_handler(L, t)) return;
+/* Text that is told is UTF-8: sent on by the handler, it is not looked at
+ * again. It stays on the stack meanwhile: nothing else can lie at its place. */
+static void tell_message(lua_State *L, const telling *t) {
+  ws_lua_loop *loop = t->link->loop;
+  bool text = t->opcode == WS_TEXT;
   lua_pushlstring(L, t->data ? t->data : "", t->len);
-  if (t->opcode == WS_TEXT) lua_pushliteral(L, "text");
-  else lua_pushliteral(L, "binary");
+  loop->gate.told = text ? lua_tostring(L, 1) : NULL;
+  if (!push_handler(L, t)) return;
+  lua_pushvalue(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, text ? loop->text : loop->binary);
   lua_call(L, 3, 0);
+}
+
+/* The next message, too, as long as there is one: each way through the gate
+ * has its price. */
+static void enter_message(lua_State *L, void *argument) {
+  telling *t = argument;
+  ws_event next;
+  for (;;) {
+    tell_message(L, t);
+    t->link->loop->gate.told = NULL;
+    lua_settop(L, 0);
+    if (!t->link->handlers || !wanted(t->link, t->handler)) return;
+    if (!ws_connection_next_message(t->link->connection, &next)) return;
+    t->opcode = next.opcode;
+    t->data = next.data;
+    t->len = next.len;
+  }
 }
 
 static void on_message(void *owner, unsigned opcode, const uint8_t *data,

@@ -43,5 +43,8 @@ ws_link *ws_link_check(lua_State *L, int index);
 void ws_lua_fill_methods(lua_State *L);
 void ws_lua_fill_getters(lua_State *L);
 
+/* lua_send.c: the same for the methods that send. */
+void ws_lua_fill_senders(lua_State *L);
+
 /* Makes the type, and pushes {methods=, getters=, setters=}. */
 void ws_lua_open_connection(lua_State *L);

@@ -64,6 +64,8 @@ static void shut(ws_lua_loop *self, lua_State *L) {
   ws_loop_free(self->loop);
   self->loop = NULL;
   ws_gate_deinit(&self->gate, L);
+  luaL_unref(L, LUA_REGISTRYINDEX, self->text);
+  luaL_unref(L, LUA_REGISTRYINDEX, self->binary);
 }
 
 static int l_collect(lua_State *L) {
@@ -138,6 +140,11 @@ static const ws_poller_kind *find_poller(const char *name) {
   return NULL;
 }
 
+static int keep_word(lua_State *L, const char *word) {
+  lua_pushstring(L, word);
+  return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
 int ws_lua_new_loop(lua_State *L) {
   const char *name = luaL_optstring(L, 1, NULL);
   const ws_poller_kind *kind = name ? find_poller(name) : NULL;
@@ -145,10 +152,14 @@ int ws_lua_new_loop(lua_State *L) {
     return ws_lua_failure(L, WS_EUNSUPPORTED, "no such poller here");
   ws_lua_loop *self = ws_lua_object(L, TYPE, sizeof *self, 0);
   ws_gate_init(&self->gate, L);
+  self->text = keep_word(L, "text");
+  self->binary = keep_word(L, "binary");
   ws_loop *loop = NULL;
   int status = ws_loop_new(kind, &loop);
   if (status != WS_OK) {
     ws_gate_deinit(&self->gate, L);
+    luaL_unref(L, LUA_REGISTRYINDEX, self->text);
+    luaL_unref(L, LUA_REGISTRYINDEX, self->binary);
     return ws_lua_failure(L, status, NULL);
   }
   ws_hub_init(&self->hub, loop);

@@ -20,6 +20,7 @@ typedef struct ws_lua_loop {
   ws_hub hub;
   ws_gate gate;
   ws_tie *ties;
+  int text, binary; /* these words, in the registry: found faster than made */
 } ws_lua_loop;
 
 /* `cut` is called when the loop ends first, and has to drop the tie. */

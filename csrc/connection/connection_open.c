@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/* How a connection gets its stream and its session, and loses them again to
+ * get others. What comes in then is connection_read.c's. */
+#include "connection/connection_open.h"
+
+#include "bytes/status.h"
+#include "connection/connection_parts.h"
+#include "transport/socket.h"
+
+#include <string.h>
+
+static void remember_peer(ws_connection *c, const ws_address *peer) {
+  if (peer->len > sizeof c->peer.bytes) return; /* a Unix socket's */
+  memcpy(c->peer.bytes, peer->sockaddr.bytes, peer->len);
+  c->peer.len = (uint8_t)peer->len;
+}
+
+static int attach(ws_connection *c, ws_stream *stream,
+                  void (*opened)(void *keeper)) {
+  int status = ws_loop_watch(c->hub->loop, &c->watch, ws_stream_fd(stream),
+                             ws_stream_wants(stream));
+  if (status != WS_OK) return status;
+  c->stream = stream;
+  c->opened = opened;
+  c->phase = WS_PHASE_SECURING;
+  ws_connection_secure(c);
+  return WS_OK;
+}
+
+int ws_connection_attach(ws_connection *c, ws_stream *stream,
+                         void (*opened)(void *keeper)) {
+  ws_address peer;
+  if (ws_socket_peer(ws_stream_fd(stream), &peer)) remember_peer(c, &peer);
+  return attach(c, stream, opened);
+}
+
+int ws_connection_attach_from(ws_connection *c, ws_stream *stream,
+                              const ws_address *peer) {
+  remember_peer(c, peer);
+  return attach(c, stream, NULL);
+}
+
+void ws_connection_detach(ws_connection *c) {
+  c->phase = WS_PHASE_DIALLING;
+  ws_connection_drop_output(c);
+  ws_loop_unwatch(c->hub->loop, &c->watch);
+  ws_stream_free(c->stream);
+  c->stream = NULL;
+  if (c->has_session) ws_session_deinit(&c->session);
+  c->has_session = false;
+  ws_buffer_deinit(&c->pending);
+  c->blocked = c->hung_up = c->hurried = false;
+  c->write_failed = WS_OK;
+  ws_connection_schedule(c);
+}
+
+void ws_connection_begin_server(ws_connection *c) {
+  ws_session_init_server(&c->session, &c->config->session);
+  c->has_session = true;
+  c->phase = WS_PHASE_LIVE;
+  ws_connection_rewatch(c);
+  /* The request may have come with the end of the TLS handshake. */
+  if (c->stream->below) ws_connection_attend_later(c);
+}
+
+int ws_connection_begin_client(ws_connection *c,
+                               const ws_handshake_request *request) {
+  int status = ws_session_init_client(&c->session, &c->config->session,
+                                      request, ws_connection_out(c));
+  if (status != WS_OK) return status;
+  c->has_session = true;
+  c->phase = WS_PHASE_LIVE;
+  ws_connection_wrote(c);
+  if (!c->ended) ws_connection_rewatch(c);
+  return WS_OK;
+}

@@ -1,0 +1,41 @@
+-- SPDX-License-Identifier: MIT
+-- Our servers in the bench: echo.lua MODE, prints its port and serves.
+
+local ws = require "ws"
+
+local mode = arg[1] or "echo"
+local options = { port = 0, maxPayload = 16 * 1024 * 1024, idleTimeout = 0 }
+
+local function echo(sock, data, opcode) sock:send(data, opcode) end
+
+local modes = {
+  echo = function() options.message = echo end,
+
+  -- The browser's way: an event table a message.
+  events = function()
+    function options.open(sock)
+      sock.onmessage = function(event) event.target:send(event.data, event.opcode) end
+    end
+  end,
+
+  deflate = function()
+    options.message, options.compression = echo, true
+  end,
+
+  tls = function()
+    options.message = echo
+    options.tls = { cert = "build/certs/server.pem", key = "build/certs/leaf.key" }
+  end,
+}
+
+local server
+function modes.broadcast()
+  function options.open(sock) sock:subscribe "all" end
+  function options.message(_, data, opcode) server:publish("all", data, opcode) end
+end
+
+modes[mode]()
+server = assert(ws.serve(options))
+print(server.port)
+io.stdout:flush()
+ws.run()

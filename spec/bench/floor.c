@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* What this machine allows: the system calls of an echo and nothing else. The
+ * first frame tells how long all of a connection's frames are; from then on
+ * bytes are counted, and as many prepared frames go back. Nothing is unmasked,
+ * and the payload is not the one that came.   floor echo|broadcast */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define INPUT_SIZE ((size_t)512 * 1024)
+#define REPLIES_SIZE ((size_t)2 * 1024 * 1024)
+#define BATCH 1024
+#define REQUEST_MOST 2048
+
+/* To the key of RFC 6455 section 1.3, which the load generator sends. */
+static const char answer[] =
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+    "Connection: Upgrade\r\n"
+    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+
+typedef struct client {
+  struct client *next, *previous;
+  int fd;
+  bool opened, blocked;
+  size_t request, reply; /* bytes of a frame either way; 0: none came yet */
+  size_t had;            /* bytes of the frame that is coming */
+  size_t owed;           /* bytes to be sent */
+  size_t at;             /* where in the replies they begin */
+} client;
+
+static int epoll;
+static bool broadcast;
+static uint8_t *input, *replies;
+static size_t reply_size, replies_len; /* of what `replies` holds */
+static client clients = {.next = &clients, .previous = &clients};
+
+static void die(const char *what) {
+  perror(what);
+  exit(1);
+}
+
+static void drop(client *c) {
+  c->next->previous = c->previous;
+  c->previous->next = c->next;
+  close(c->fd);
+  free(c);
+}
+
+static void watch(client *c, bool blocked) {
+  if (c->blocked == blocked) return;
+  c->blocked = blocked;
+  struct epoll_event event = {.data = {.ptr = c}};
+  event.events = blocked ? EPOLLIN | EPOLLOUT : EPOLLIN;
+  epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+/* False when the connection is gone. */
+static bool pay(client *c) {
+  while (c->owed > 0) {
+    size_t len = replies_len - c->at;
+    if (len > c->owed) len = c->owed;
+    ssize_t sent = send(c->fd, replies + c->at, len, MSG_NOSIGNAL);
+    if (sent < 0 && errno != EAGAIN) return false;
+    if (sent < 0) break;
+    c->owed -= (size_t)sent;
+    c->at = (c->at + (size_t)sent) % replies_len;
+  }
+  watch(c, c->owed > 0);
+  return true;
+}
+
+/* Fills `replies` with frames that carry `size` bytes. */
+static void prepare(size_t size) {
+  size_t wide = size < 126 ? 0 : size < 65536 ? 2 : 8;
+  size_t frame = 2 + wide + size;
+  if (frame == reply_size) return;
+  size_t count = frame < REPLIES_SIZE ? REPLIES_SIZE / frame : 1;
+  reply_size = frame;
+  replies_len = count * frame;
+  free(replies);
+  replies = calloc(count, frame);
+  if (!replies) die("floor");
+  for (size_t i = 0; i < count; i++) {
+    uint8_t *head = replies + i * frame;
+    head[0] = 0x82;
+    head[1] = (uint8_t)(wide == 0 ? size : wide == 2 ? 126 : 127);
+    for (size_t j = 0; j < wide; j++)
+      head[2 + j] = (uint8_t)(size >> 8 * (wide - 1 - j));
+  }
+}
+
+/* The first frame: its header comes in one piece, from this generator. False
+ * when it is a Close. */
+static bool measure(client *c, const uint8_t *head) {
+  if ((head[0] & 15) == 8) return false;
+  size_t size = head[1] & 127u;
+  size_t wide = size < 126 ? 0 : size == 126 ? 2 : 8;
+  if (wide > 0) size = 0;
+  for (size_t i = 0; i < wide; i++) size = size << 8 | head[2 + i];
+  prepare(size);
+  c->request = 2 + wide + 4 + size;
+  c->reply = reply_size;
+  return true;
+}
+
+/* One that is gone is dropped when its own event comes. */
+static void publish(size_t count) {
+  for (client *c = clients.next; c != &clients; c = c->next) {
+    if (!c->opened) continue;
+    c->owed += count * reply_size;
+    if (!c->blocked) (void)pay(c);
+  }
+}
+
+static bool on_frames(client *c, size_t len) {
+  static const uint8_t close_frame[] = {0x88, 2, 3, 0xe8};
+  if (c->request == 0 && !measure(c, input)) {
+    send(c->fd, close_frame, sizeof close_frame, MSG_NOSIGNAL);
+    return false;
+  }
+  size_t count = (c->had + len) / c->request;
+  c->had = (c->had + len) % c->request;
+  if (broadcast) {
+    if (count > 0) publish(count);
+    return true;
+  }
+  c->owed += count * c->reply;
+  return pay(c);
+}
+
+static bool on_request(client *c, size_t len) {
+  c->had += len;
+  if (c->had > REQUEST_MOST) return false;
+  if (len < 4 || memcmp(input + len - 4, "\r\n\r\n", 4) != 0) return true;
+  c->had = 0;
+  c->opened = true;
+  return send(c->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) > 0;
+}
+
+static bool on_readable(client *c) {
+  ssize_t got = recv(c->fd, input, INPUT_SIZE, 0);
+  if (got < 0 && errno == EAGAIN) return true;
+  if (got <= 0) return false;
+  return c->opened ? on_frames(c, (size_t)got) : on_request(c, (size_t)got);
+}
+
+static void on_listener(int listener) {
+  int fd, on = 1;
+  while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    client *c = calloc(1, sizeof *c);
+    if (!c) die("floor");
+    c->fd = fd;
+    c->next = &clients;
+    c->previous = clients.previous;
+    c->previous->next = clients.previous = c;
+    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = c}};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+  }
+}
+
+/* Listens and prints its port. */
+static int start(void) {
+  struct sockaddr_in at = {.sin_family = AF_INET};
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t len = sizeof at;
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
+      listen(fd, 4096) != 0 ||
+      getsockname(fd, (struct sockaddr *)&at, &len) != 0)
+    die("floor");
+  struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = NULL}};
+  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+  printf("%d\n", ntohs(at.sin_port));
+  fflush(stdout);
+  return fd;
+}
+
+int main(int argc, char **argv) {
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  broadcast = argc > 1 && strcmp(argv[1], "broadcast") == 0;
+  input = malloc(INPUT_SIZE);
+  epoll = epoll_create1(EPOLL_CLOEXEC);
+  if (!input || epoll < 0) die("floor");
+  int listener = start();
+  for (;;) {
+    struct epoll_event events[BATCH];
+    int count = epoll_wait(epoll, events, BATCH, -1);
+    for (int i = 0; i < count; i++) {
+      client *c = events[i].data.ptr;
+      if (!c) on_listener(listener);
+      else if (!((events[i].events & EPOLLOUT) == 0 || pay(c))) drop(c);
+      else if ((events[i].events & ~(unsigned)EPOLLOUT) && !on_readable(c))
+        drop(c);
+    }
+  }
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The frames a load generator sends, masked and laid out before the run, so
+ * that sending costs it one system call and no copy. For load*.c only. */
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum ring_kind {
+  RING_BINARY,
+  RING_TEXT, /* ASCII */
+  RING_UTF8, /* two bytes a character */
+  RING_JSON  /* ASCII, with as much repetition as records have */
+} ring_kind;
+
+/* Slot i is bytes[starts[i] .. starts[i + 1]). After slot `count - 1` comes
+ * slot `again`: 0, but for compressed frames, whose first lap has another
+ * history behind it than all the laps that follow. */
+typedef struct load_ring {
+  uint8_t *bytes;
+  size_t *starts;
+  size_t count, again;
+  uint8_t *plain; /* slot i's message is plain + i % messages * size */
+  size_t messages, size;
+} load_ring;
+
+/* Never returns without memory. `size` at least 1. */
+void ring_make(load_ring *ring, ring_kind kind, size_t size, int deflate);
+
+/* The slot after `slot`. */
+size_t ring_next(const load_ring *ring, size_t slot);
+
+/* CPU seconds zlib alone takes to inflate `count` of these messages and to
+ * deflate them again, both with context takeover: what no server can save. */
+double ring_zlib_seconds(const load_ring *ring, size_t count);

@@ -1,0 +1,81 @@
+-- SPDX-License-Identifier: MIT
+-- Starting and stopping what is measured, and the programs that measure. Each
+-- has a core of its own where there are two.
+
+local processes = {}
+
+local log = "build/bench/programs.log"
+local running = {}
+
+-- The words of a command's first line, or nil.
+local function ask(command)
+  local pipe = assert(io.popen(command .. " 2>/dev/null"))
+  local line = pipe:read "l"
+  pipe:close()
+  return line
+end
+
+local cores = tonumber(ask "nproc") or 1
+local pins = ask "command -v taskset" and cores > 1
+
+local function on_core(core, command)
+  return pins and ("taskset -c %d %s"):format(core, command) or command
+end
+
+--- The path of a program, or nil.
+function processes.find(name) return ask("command -v " .. name) end
+
+--- True when the shell command succeeds.
+function processes.succeeds(command)
+  return (os.execute(command .. " >/dev/null 2>&1")) == true
+end
+
+-- As many descriptors as the system lets us have.
+local limit = "ulimit -n 50000 2>/dev/null || ulimit -n $(ulimit -Hn)"
+
+--- Starts a server: {pid=, port=}, or nil. `env` is put before the command.
+function processes.start(env, command)
+  local line = ("%s; %s; echo $$; exec %s 2>>%s"):format(limit, env, on_core(0, command), log)
+  local pipe = assert(io.popen(line))
+  local pid, port = pipe:read "n", pipe:read "n"
+  if not port then
+    pipe:close()
+    return nil
+  end
+  local server = { pid = math.tointeger(pid), port = math.tointeger(port), pipe = pipe }
+  running[server] = true
+  return server
+end
+
+function processes.stop(server)
+  if not running[server] then return end
+  running[server] = nil
+  os.execute("kill " .. server.pid)
+  server.pipe:close()
+end
+
+function processes.stop_all()
+  for server in pairs(running) do processes.stop(server) end
+end
+
+--- Runs a program that prints one line of name=value: a table of numbers, or
+--- nil when it failed.
+function processes.measure(env, command)
+  local whole = ("%s; %s; exec %s 2>>%s"):format(limit, env, on_core(1, command), log)
+  local pipe = assert(io.popen(whole))
+  local result
+  for line in pipe:lines() do
+    for name, value in line:gmatch "([%w_]+)=(%S+)" do
+      result = result or {}
+      result[name] = tonumber(value)
+    end
+  end
+  return pipe:close() and result or nil
+end
+
+--- Waits for what a run left behind to be cleared away.
+function processes.settle() os.execute "sleep 0.05" end
+
+function processes.clear_log() assert(io.open(log, "w")):close() end
+
+return processes
