@@ -132,8 +132,13 @@ void ws_connection_rewatch(ws_connection *c);
 
 /* ------------------------------------------------- connection_write.c */
 
+/* The cork, now this connection's, that it was not before. */
+ws_buffer *ws_connection_take_cork(ws_connection *c);
+
 /* Where the session's bytes go: the cork, now this connection's. */
-ws_buffer *ws_connection_out(ws_connection *c);
+static inline ws_buffer *ws_connection_out(ws_connection *c) {
+  return c->hub->corked == c ? &c->hub->cork : ws_connection_take_cork(c);
+}
 
 /* The session wrote to the cork: sees to it that it leaves. */
 void ws_connection_wrote(ws_connection *c);

@@ -144,6 +144,7 @@ static bool step(ws_feeding *f) {
     return true;
   }
   if (!may_feed(c)) return false;
+  if (f->used == f->len && ws_session_dry(&c->session)) return false;
   f->more = f->events++ == EVENT_BUDGET;
   if (f->more) return false;
   f->used += ws_session_feed(&c->session, f->data + f->used, f->len - f->used,

@@ -41,9 +41,8 @@ static int uncork(ws_connection *c) {
   return status;
 }
 
-ws_buffer *ws_connection_out(ws_connection *c) {
+ws_buffer *ws_connection_take_cork(ws_connection *c) {
   ws_hub *hub = c->hub;
-  if (hub->corked == c) return &hub->cork;
   ws_connection *before = hub->corked;
   if (before && uncork(before) != WS_OK)
     ws_connection_fail(before, WS_ENOMEM, NULL);

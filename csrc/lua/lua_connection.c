@@ -113,6 +113,7 @@ static int l_set_handlers(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   ws_handlers *handlers = ws_handlers_use(L, 2);
   ws_handlers *before = link->handlers;
+  link->version++;
   if (before) link->handlers = handlers;
   else ws_handlers_unuse(handlers, L); /* it is closed: for tag() only */
   if (before) ws_handlers_unuse(before, L);

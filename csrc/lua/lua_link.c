@@ -104,30 +104,60 @@ static void tell(ws_link *link, ws_gate_entry *entry, telling *t) {
   if (wanted(link, t->handler)) ws_gate_enter(&link->loop->gate, entry, t);
 }
 
+/* On the stack below every message: the handler, its object, the words. */
+enum { AT_HANDLER = 1, AT_OBJECT, AT_TEXT, AT_BINARY, AT_DATA };
+
+static bool push_party(lua_State *L, const telling *t) {
+  const ws_lua_loop *loop = t->link->loop;
+  lua_settop(L, 0);
+  if (!push_handler(L, t)) return false;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->text);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->binary);
+  return true;
+}
+
+static void tell_binary(lua_State *L, const char *data, size_t len) {
+  lua_pushvalue(L, AT_HANDLER);
+  lua_pushvalue(L, AT_OBJECT);
+  lua_pushlstring(L, data, len);
+  lua_pushvalue(L, AT_BINARY);
+  lua_call(L, 3, 0);
+}
+
 /* Text that is told is UTF-8: sent on by the handler, it is not looked at
  * again. It stays on the stack meanwhile: nothing else can lie at its place. */
-static void tell_message(lua_State *L, const telling *t) {
-  ws_lua_loop *loop = t->link->loop;
-  bool text = t->opcode == WS_TEXT;
-  lua_pushlstring(L, t->data ? t->data : "", t->len);
-  loop->gate.told = text ? lua_tostring(L, 1) : NULL;
-  if (!push_handler(L, t)) return;
-  lua_pushvalue(L, 1);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, text ? loop->text : loop->binary);
+static void tell_text(lua_State *L, const char *data, size_t len,
+                      ws_gate *gate) {
+  lua_pushlstring(L, data, len);
+  gate->told = lua_tostring(L, AT_DATA);
+  lua_pushvalue(L, AT_HANDLER);
+  lua_pushvalue(L, AT_OBJECT);
+  lua_pushvalue(L, AT_DATA);
+  lua_pushvalue(L, AT_TEXT);
   lua_call(L, 3, 0);
+  gate->told = NULL;
+  lua_settop(L, AT_BINARY);
+}
+
+static void tell_message(lua_State *L, const telling *t) {
+  const char *data = t->data ? t->data : "";
+  if (t->opcode == WS_BINARY) tell_binary(L, data, t->len);
+  else tell_text(L, data, t->len, &t->link->loop->gate);
 }
 
 /* The next message, too, as long as there is one: each way through the gate
  * has its price. */
 static void enter_message(lua_State *L, void *argument) {
   telling *t = argument;
+  ws_link *link = t->link;
   ws_event next;
+  if (!push_party(L, t)) return;
   for (;;) {
+    unsigned version = link->version;
     tell_message(L, t);
-    t->link->loop->gate.told = NULL;
-    lua_settop(L, 0);
-    if (!t->link->handlers || !wanted(t->link, t->handler)) return;
-    if (!ws_connection_next_message(t->link->connection, &next)) return;
+    if (!link->handlers || !wanted(link, t->handler)) return;
+    if (link->version != version && !push_party(L, t)) return;
+    if (!ws_connection_next_message(link->connection, &next)) return;
     t->opcode = next.opcode;
     t->data = next.data;
     t->len = next.len;
@@ -239,7 +269,7 @@ const ws_connection_events ws_link_events = {
 static int index(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
-  if (!lua_isnil(L, -1)) return 1;
+  if (lua_toboolean(L, 3)) return 1;
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(2));
   if (lua_isnil(L, -1)) return 1;

@@ -16,6 +16,7 @@ typedef struct ws_link {
   ws_lua_loop *loop;
   ws_tie tie;
   ws_handlers *handlers; /* used, until the last event: then NULL */
+  unsigned version; /* counts how often they were replaced */
   struct ws_lua_server *server; /* NULL: a client's, or the server is gone */
   struct ws_lua_request *request; /* in lua_request.c, while one waits */
   char *url;        /* a client's; zero-terminated, own */

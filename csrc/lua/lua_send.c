@@ -52,24 +52,11 @@ static void *keep_string(void *argument) {
   return kept;
 }
 
-/* The message at [2], its opcode at [3], checked: S96, S97, S100. `told` is a
- * text that is known to be good. */
-static ws_slice check_message(lua_State *L, unsigned *opcode,
-                              const char *told) {
-  ws_slice data = {NULL, 0};
-  int type = lua_type(L, 2);
-  if (type == LUA_TNONE)
-    ws_lua_raise(L, "TypeError", "send: the data is missing");
-  if (type != LUA_TSTRING && type != LUA_TNUMBER)
-    ws_lua_raise(L, "TypeError", "send: a string expected, got %s",
-                 luaL_typename(L, 2));
-  data.data = lua_tolstring(L, 2, &data.len);
-  *opcode = ws_lua_opcode(L, 3);
-  if (*opcode == WS_TEXT && data.data != told &&
-      !ws_utf8_valid((const uint8_t *)data.data, data.len))
-    ws_lua_raise(L, "TypeError",
-                 "send: text is not UTF-8 (send it as \"binary\"?)");
-  return data;
+static int no_message(lua_State *L) {
+  if (lua_type(L, 2) == LUA_TNONE)
+    return ws_lua_raise(L, "TypeError", "send: the data is missing");
+  return ws_lua_raise(L, "TypeError", "send: a string expected, got %s",
+                      luaL_typename(L, 2));
 }
 
 /* The text being told to a handler, known to be UTF-8. NULL after the
@@ -78,9 +65,23 @@ static const char *told_text(const ws_link *link) {
   return link->handlers ? link->loop->gate.told : NULL;
 }
 
+/* The message at [2], its opcode at [3], checked: S96, S97, S100. */
+static ws_slice check_message(lua_State *L, const ws_link *link,
+                              unsigned *opcode) {
+  ws_slice data = {NULL, 0};
+  data.data = lua_tolstring(L, 2, &data.len); /* of numbers, too */
+  if (!data.data) no_message(L);
+  *opcode = ws_lua_opcode(L, 3);
+  if (*opcode == WS_TEXT && data.data != told_text(link) &&
+      !ws_utf8_valid((const uint8_t *)data.data, data.len))
+    ws_lua_raise(L, "TypeError",
+                 "send: text is not UTF-8 (send it as \"binary\"?)");
+  return data;
+}
+
 /* send(data, opcode, {compress = false}) */
 static bool check_plain(lua_State *L) {
-  if (lua_isnoneornil(L, 4)) return false;
+  if (lua_gettop(L) < 4 || lua_isnil(L, 4)) return false;
   if (!lua_istable(L, 4))
     ws_lua_raise(L, "TypeError", "send: a table of options expected, got %s",
                  luaL_typename(L, 4));
@@ -90,7 +91,7 @@ static bool check_plain(lua_State *L) {
 static int l_send(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   unsigned opcode;
-  ws_slice data = check_message(L, &opcode, told_text(link));
+  ws_slice data = check_message(L, link, &opcode);
   lender source = {L, 2, &link->loop->gate};
   ws_send_how how = {check_plain(L), keep_string, release_string, &source};
   if (ws_connection_send(link->connection, opcode, data.data, data.len,

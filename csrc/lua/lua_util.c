@@ -155,11 +155,11 @@ const ws_header *ws_lua_headers(lua_State *L, int index, size_t *count) {
 }
 
 unsigned ws_lua_opcode(lua_State *L, int index) {
-  if (lua_isnoneornil(L, index)) return WS_TEXT;
   size_t len = 0;
   const char *name = lua_tolstring(L, index, &len);
-  if (len == 4 && memcmp(name, "text", len) == 0) return WS_TEXT;
-  if (len == 6 && memcmp(name, "binary", len) == 0) return WS_BINARY;
+  if (len == 6 && memcmp(name, "binary", 6) == 0) return WS_BINARY;
+  if (len == 4 && memcmp(name, "text", 4) == 0) return WS_TEXT;
+  if (lua_isnoneornil(L, index)) return WS_TEXT;
   ws_lua_raise(L, "TypeError", "\"text\" or \"binary\" expected, got %s",
                name ? name : luaL_typename(L, index));
   return 0;

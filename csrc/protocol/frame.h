@@ -41,6 +41,12 @@ static inline bool ws_opcode_is_control(unsigned opcode) {
  * shortest form, or one with its top bit set. */
 ptrdiff_t ws_frame_decode(ws_frame *frame, const uint8_t *data, size_t len);
 
+/* The length of a header: what ws_frame_encode writes. */
+static inline size_t ws_frame_head_len(uint64_t length, bool masked) {
+  size_t more = length <= 125 ? 0 : length <= 0xffff ? 2 : 8;
+  return 2 + more + (masked ? 4 : 0);
+}
+
 /* Writes the header in its shortest form; returns its length. */
 size_t ws_frame_encode(uint8_t head[WS_FRAME_HEAD_MAX], const ws_frame *frame);
 

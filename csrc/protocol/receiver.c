@@ -325,6 +325,29 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   return head + go_on(receiver, data + head, len - head, event);
 }
 
+/* What most frames are: a short message in one frame that is all there. Its
+ * two bytes of header tell; returns 0 when it is anything else. */
+static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
+                         ws_event *event) {
+  if (len < 2 || receiver->spilled > 0 || receiver->opcode != 0)
+    return 0;
+  bool masked = receiver->limits->masked;
+  unsigned opcode = data[0] ^ 0x80u; /* no fin, or a bit set: above 15 */
+  size_t length = data[1] ^ (masked ? 0x80u : 0u);
+  size_t head = masked ? 6 : 2;
+  if ((opcode != WS_TEXT && opcode != WS_BINARY) || length > 125 ||
+      length > len - 2 || head + length > len || length > limit_of(receiver))
+    return 0;
+  uint8_t *payload = data + head;
+  if (masked)
+    ws_mask(payload, length, data + 2, 0);
+  if (opcode == WS_TEXT && !ws_utf8_valid(payload, length))
+    fail_message(receiver, WS_EUTF8, event);
+  else
+    give_message(receiver, opcode, payload, length, event);
+  return head + length;
+}
+
 /* ----------------------------------------------------------- exported */
 
 void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
@@ -351,7 +374,7 @@ size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
     say_failure(receiver, event);
     return 0;
   }
-  size_t used = 0;
+  size_t used = receiver->in_frame ? 0 : take_short(receiver, data, len, event);
   while (used < len && event->type == WS_EVENT_NONE)
     used += receiver->in_frame
                 ? go_on(receiver, data + used, len - used, event)

@@ -20,18 +20,17 @@ static int write_frame(ws_sender *sender, ws_frame frame, const void *data,
   /* 5.3: a fresh key for every frame, or none goes out at all. */
   if (frame.masked && sender->random(frame.key, sizeof frame.key) != WS_OK)
     return WS_ERANDOM;
-  uint8_t head[WS_FRAME_HEAD_MAX];
-  size_t head_len = ws_frame_encode(head, &frame);
-  int status = ws_buffer_reserve(out, head_len + len);
+  size_t head = ws_frame_head_len(len, frame.masked);
+  int status = ws_buffer_reserve(out, head + len);
   if (status != WS_OK)
     return status;
   uint8_t *end = out->data + out->len;
-  memcpy(end, head, head_len);
+  ws_frame_encode(end, &frame);
   if (len > 0 && frame.masked)
-    ws_mask_copy(end + head_len, data, len, frame.key, 0);
+    ws_mask_copy(end + head, data, len, frame.key, 0);
   else if (len > 0)
-    memcpy(end + head_len, data, len);
-  out->len += head_len + len;
+    memcpy(end + head, data, len);
+  out->len += head + len;
   return WS_OK;
 }
 

@@ -242,6 +242,10 @@ size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
   return session->phase == PHASE_SWALLOW ? len : 0;
 }
 
+bool ws_session_dry(const ws_session *session) {
+  return session->phase == PHASE_FRAMES && !session->receiver.deliver;
+}
+
 uint8_t *ws_session_space(ws_session *session, size_t least, size_t *room) {
   if (session->phase != PHASE_FRAMES)
     return NULL;

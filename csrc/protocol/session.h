@@ -89,6 +89,9 @@ static inline ws_state ws_session_state(const ws_session *session) {
 size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
                        ws_buffer *out, ws_event *event);
 
+/* Without more bytes the next feed would give NONE: it can be left out. */
+bool ws_session_dry(const ws_session *session);
+
 /* See ws_receiver_space; NULL outside a long frame. */
 uint8_t *ws_session_space(ws_session *session, size_t least, size_t *room);
 

@@ -35,6 +35,7 @@ static bool same(const ws_frame *a, const ws_frame *b) {
 static void round_trip(const ws_frame *frame) {
   uint8_t head[WS_FRAME_HEAD_MAX];
   size_t len = ws_frame_encode(head, frame);
+  CHECK_INT(ws_frame_head_len(frame->length, frame->masked), len);
   ws_frame read = {0};
   CHECK_INT(decode_guarded(&read, head, len), len);
   CHECK(same(&read, frame));
