@@ -2,7 +2,6 @@
 /* What Lua may do with a connection: the methods and getters of ws.connection
  * that C gives, but for sending. The browser's face is put over them in Lua. */
 #include "bytes/status.h"
-#include "bytes/utf8.h"
 #include "connection/server.h"
 #include "lua/lua_link.h"
 #include "lua/lua_request.h"
@@ -88,23 +87,6 @@ static int l_publish(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   ws_topics *topics = topics_of(L, link);
   return ws_lua_publish(L, topics, link->connection);
-}
-
-int ws_lua_publish(lua_State *L, ws_topics *topics,
-                   const ws_connection *except) {
-  ws_slice name = ws_lua_slice(L, 2);
-  ws_slice data = ws_lua_slice(L, 3);
-  unsigned opcode = ws_lua_opcode(L, 4);
-  if (opcode == WS_TEXT &&
-      !ws_utf8_valid((const uint8_t *)data.data, data.len))
-    return ws_lua_raise(L, "TypeError", "publish: text is not UTF-8");
-  ptrdiff_t sent = 0;
-  if (topics)
-    sent = ws_topics_publish(topics, name, opcode, data.data, data.len,
-                             except);
-  if (sent < 0) return luaL_error(L, "not enough memory");
-  lua_pushinteger(L, (lua_Integer)sent);
-  return 1;
 }
 
 /* ------------------------------------------------------- for the Lua floor */

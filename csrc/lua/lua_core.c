@@ -9,6 +9,7 @@
 #include "lua/lua_server.h"
 #include "lua/lua_session.h"
 #include "lua/lua_tls.h"
+#include "lua/lua_view.h"
 
 #define VERSION "0.1.0"
 
@@ -29,6 +30,7 @@ WS_EXPORT int luaopen_ws_core(lua_State *L) {
   ws_lua_open_loop(L);
   ws_lua_open_timer(L);
   ws_lua_open_handlers(L);
+  ws_lua_open_view(L);
   ws_lua_open_tls(L);
   ws_lua_open_server(L);
   ws_lua_open_session(L);

@@ -85,6 +85,7 @@ void ws_gate_init(ws_gate *gate, lua_State *L) {
   gate->on_error = LUA_NOREF;
   gate->failed = false;
   gate->told = NULL;
+  gate->lent = NULL;
   gate->traceback = keep_function(L, with_traceback);
   gate->enter = keep_function(L, enter);
   gate->report = keep_function(L, report);
@@ -108,11 +109,14 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L) {
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   lua_State *L = gate->L;
   passage p = {entry, argument};
+  ws_view *outer = gate->lent;
+  gate->lent = NULL;
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->traceback);
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
   lua_pushlightuserdata(L, &p);
   bool good = lua_pcall(L, 1, 0, -3) == LUA_OK;
-  gate->told = NULL;
+  ws_gate_end_telling(gate); /* nothing of Lua's has run since */
+  gate->lent = outer;
   if (!good) on_failure(gate);
   lua_pop(L, 1);
   return good;

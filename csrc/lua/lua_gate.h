@@ -3,7 +3,7 @@
  * long jump, and almost any call of the Lua API can raise: so everything a
  * callback does with Lua, pushing its arguments too, happens in here. */
 #pragma once
-#include "lua/lua_compat.h"
+#include "lua/lua_view.h"
 
 #include <stdbool.h>
 
@@ -18,8 +18,10 @@ typedef struct ws_gate {
   int on_error;  /* the user's handler, or LUA_NOREF */
   int failure;   /* a table: [1] what that handler raised, the first one */
   bool failed;   /* it did */
-  const char *told; /* a text that lies on the thread's stack and is known to
-                     * be UTF-8, or NULL; an error clears it */
+  /* What the handler that runs is told, anchored on the thread's stack; NULL
+   * otherwise. An error ends both. */
+  const char *told; /* text that is known to be UTF-8 */
+  ws_view *lent;    /* a view, whose time is over afterwards */
 } ws_gate;
 
 /* Raises without memory. */
@@ -33,6 +35,13 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L);
  * stderr. True when there was none. */
 typedef void ws_gate_entry(lua_State *L, void *argument);
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument);
+
+/* The handler that was told something has returned. */
+static inline void ws_gate_end_telling(ws_gate *gate) {
+  gate->told = NULL;
+  if (gate->lent) gate->lent->data = NULL;
+  gate->lent = NULL;
+}
 
 /* Raises what the error handler raised since the last call, if it did. */
 void ws_gate_rethrow(ws_gate *gate, lua_State *L);

@@ -6,6 +6,8 @@
 #pragma once
 #include "lua/lua_compat.h"
 
+#include <stdbool.h>
+
 typedef enum ws_handler {
   WS_HANDLER_OPEN,
   WS_HANDLER_MESSAGE,
@@ -20,11 +22,12 @@ typedef enum ws_handler {
 /* Lies in the set's userdata: whoever uses it must hold that, too. */
 typedef struct ws_handlers {
   unsigned uses; /* by servers and connections that live */
+  bool views;    /* messages are lent as views */
   int functions[WS_HANDLER_COUNT]; /* while used, in the registry; LUA_NOREF
                                     * for none */
 } ws_handlers;
 
-/* core.handlers{...} */
+/* core.handlers{open=, message=, ..., views=true, tag=anything} */
 int ws_lua_handlers(lua_State *L);
 
 /* One more uses the set at `index`; raises TypeError for anything else. */

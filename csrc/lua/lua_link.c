@@ -105,7 +105,7 @@ static void tell(ws_link *link, ws_gate_entry *entry, telling *t) {
 }
 
 /* On the stack below every message: the handler, its object, the words. */
-enum { AT_HANDLER = 1, AT_OBJECT, AT_TEXT, AT_BINARY, AT_DATA };
+enum { AT_HANDLER = 1, AT_OBJECT, AT_TEXT, AT_BINARY, AT_VIEW, AT_DATA };
 
 static bool push_party(lua_State *L, const telling *t) {
   const ws_lua_loop *loop = t->link->loop;
@@ -113,6 +113,8 @@ static bool push_party(lua_State *L, const telling *t) {
   if (!push_handler(L, t)) return false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->text);
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->binary);
+  if (t->link->handlers->views) ws_view_push_type(L);
+  else lua_pushnil(L);
   return true;
 }
 
@@ -124,25 +126,32 @@ static void tell_binary(lua_State *L, const char *data, size_t len) {
   lua_call(L, 3, 0);
 }
 
-/* Text that is told is UTF-8: sent on by the handler, it is not looked at
- * again. It stays on the stack meanwhile: nothing else can lie at its place. */
-static void tell_text(lua_State *L, const char *data, size_t len,
-                      ws_gate *gate) {
-  lua_pushlstring(L, data, len);
-  gate->told = lua_tostring(L, AT_DATA);
+/* What lies at AT_DATA stays there until the handler has returned. */
+static void tell_kept(lua_State *L, unsigned opcode, ws_gate *gate) {
   lua_pushvalue(L, AT_HANDLER);
   lua_pushvalue(L, AT_OBJECT);
   lua_pushvalue(L, AT_DATA);
-  lua_pushvalue(L, AT_TEXT);
+  lua_pushvalue(L, opcode == WS_TEXT ? AT_TEXT : AT_BINARY);
   lua_call(L, 3, 0);
-  gate->told = NULL;
-  lua_settop(L, AT_BINARY);
+  ws_gate_end_telling(gate);
+  lua_settop(L, AT_VIEW);
 }
 
 static void tell_message(lua_State *L, const telling *t) {
+  ws_gate *gate = &t->link->loop->gate;
   const char *data = t->data ? t->data : "";
-  if (t->opcode == WS_BINARY) tell_binary(L, data, t->len);
-  else tell_text(L, data, t->len, &t->link->loop->gate);
+  if (t->link->handlers->views) {
+    gate->lent = ws_view_push(L, AT_VIEW, t->opcode, data, t->len);
+    tell_kept(L, t->opcode, gate);
+  } else if (t->opcode == WS_TEXT) {
+    /* Known to be UTF-8: sent on by the handler, it is not looked at again.
+     * Nothing else can lie at its place meanwhile. */
+    lua_pushlstring(L, data, t->len);
+    gate->told = lua_tostring(L, AT_DATA);
+    tell_kept(L, t->opcode, gate);
+  } else {
+    tell_binary(L, data, t->len);
+  }
 }
 
 /* The next message, too, as long as there is one: each way through the gate

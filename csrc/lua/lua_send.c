@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The methods of ws.connection that send: send, ping, pong. */
+/* What sends: the methods send, ping and pong of ws.connection, and publish
+ * for those who have topics. */
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "bytes/utf8.h"
 #include "lua/lua_link.h"
+#include "lua/lua_server.h"
 #include "lua/lua_util.h"
 
 static int invalid_state(lua_State *L) {
@@ -52,31 +54,57 @@ static void *keep_string(void *argument) {
   return kept;
 }
 
-static int no_message(lua_State *L) {
-  if (lua_type(L, 2) == LUA_TNONE)
-    return ws_lua_raise(L, "TypeError", "send: the data is missing");
-  return ws_lua_raise(L, "TypeError", "send: a string expected, got %s",
-                      luaL_typename(L, 2));
+/* A message as Lua gives it: [index] the data, [index + 1] the opcode. */
+typedef struct message {
+  ws_slice data;
+  unsigned opcode;
+  bool valid;  /* known to be UTF-8 */
+  bool viewed; /* a view: it cannot be pinned */
+} message;
+
+static int no_message(lua_State *L, int index, const char *name) {
+  if (lua_type(L, index) == LUA_TNONE)
+    return ws_lua_raise(L, "TypeError", "%s: the data is missing", name);
+  return ws_lua_raise(L, "TypeError", "%s: a string expected, got %s", name,
+                      luaL_typename(L, index));
+}
+
+/* Of a view: its opcode is what it came with, unless another is given. */
+static void take_view(lua_State *L, int index, const char *name, message *m) {
+  const ws_view *view = ws_view_at(L, index);
+  if (!view) {
+    no_message(L, index, name);
+    return;
+  }
+  bool given = !lua_isnoneornil(L, index + 1);
+  m->opcode = given ? ws_lua_opcode(L, index + 1) : view->opcode;
+  m->data = (ws_slice){view->data, view->len};
+  m->valid = view->opcode == WS_TEXT;
+  m->viewed = true;
+}
+
+/* Checked: S96, S97, S100. `told` is a text that is known to be UTF-8. */
+static message check_message(lua_State *L, int index, const char *name,
+                             const char *told) {
+  message m = {{NULL, 0}, WS_TEXT, false, false};
+  m.data.data = lua_tolstring(L, index, &m.data.len); /* of numbers, too */
+  if (m.data.data) {
+    m.opcode = ws_lua_opcode(L, index + 1);
+    m.valid = m.data.data == told;
+  } else {
+    take_view(L, index, name, &m);
+  }
+  if (m.opcode == WS_TEXT && !m.valid &&
+      !ws_utf8_valid((const uint8_t *)m.data.data, m.data.len))
+    ws_lua_raise(L, "TypeError",
+                 "%s: text is not UTF-8 (send it as \"binary\"?)", name);
+  return m;
 }
 
 /* The text being told to a handler, known to be UTF-8. NULL after the
  * connection's last event: its loop may be gone. */
 static const char *told_text(const ws_link *link) {
   return link->handlers ? link->loop->gate.told : NULL;
-}
-
-/* The message at [2], its opcode at [3], checked: S96, S97, S100. */
-static ws_slice check_message(lua_State *L, const ws_link *link,
-                              unsigned *opcode) {
-  ws_slice data = {NULL, 0};
-  data.data = lua_tolstring(L, 2, &data.len); /* of numbers, too */
-  if (!data.data) no_message(L);
-  *opcode = ws_lua_opcode(L, 3);
-  if (*opcode == WS_TEXT && data.data != told_text(link) &&
-      !ws_utf8_valid((const uint8_t *)data.data, data.len))
-    ws_lua_raise(L, "TypeError",
-                 "send: text is not UTF-8 (send it as \"binary\"?)");
-  return data;
 }
 
 /* send(data, opcode, {compress = false}) */
@@ -90,11 +118,11 @@ static bool check_plain(lua_State *L) {
 
 static int l_send(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
-  unsigned opcode;
-  ws_slice data = check_message(L, link, &opcode);
+  message m = check_message(L, 2, "send", told_text(link));
   lender source = {L, 2, &link->loop->gate};
-  ws_send_how how = {check_plain(L), keep_string, release_string, &source};
-  if (ws_connection_send(link->connection, opcode, data.data, data.len,
+  ws_send_how how = {check_plain(L), m.viewed ? NULL : keep_string,
+                     release_string, &source};
+  if (ws_connection_send(link->connection, m.opcode, m.data.data, m.data.len,
                          &how) == WS_EINVAL)
     return invalid_state(L);
   lua_pushboolean(L, ws_connection_writable(link->connection));
@@ -116,6 +144,19 @@ static int control(lua_State *L, unsigned opcode, const char *name) {
 
 static int l_ping(lua_State *L) { return control(L, WS_PING, "ping"); }
 static int l_pong(lua_State *L) { return control(L, WS_PONG, "pong"); }
+
+int ws_lua_publish(lua_State *L, ws_topics *topics,
+                   const ws_connection *except) {
+  ws_slice name = ws_lua_slice(L, 2);
+  message m = check_message(L, 3, "publish", NULL);
+  ptrdiff_t sent = 0;
+  if (topics)
+    sent = ws_topics_publish(topics, name, m.opcode, m.data.data, m.data.len,
+                             except);
+  if (sent < 0) return luaL_error(L, "not enough memory");
+  lua_pushinteger(L, (lua_Integer)sent);
+  return 1;
+}
 
 void ws_lua_fill_senders(lua_State *L) {
   static const luaL_Reg methods[] = {

@@ -16,7 +16,7 @@ local schema = {
   timeout = "size", closeTimeout = "size", tls = "table", path = "string",
   proxy = "string|boolean", compression = "boolean|table", maxPayload = "size",
   pingInterval = "size", pingTimeout = "size", highWaterMark = "size", lowWaterMark = "size",
-  followRedirects = "size", noDelay = "boolean",
+  followRedirects = "size", noDelay = "boolean", views = "boolean",
   family = function(value) return value == 4 or value == 6, "4 or 6" end,
 }
 for _, name in ipairs(raw_names) do schema[name] = "function" end
@@ -40,7 +40,8 @@ local function check_water(config, level)
   end
 end
 
---- The core's configuration for a client, and its raw handlers or nil.
+--- The core's configuration for a client, its raw handlers or nil, and whether
+--- they are lent views.
 ---@param given? table options as the caller gave them
 ---@param url table what core.url gave
 return function(given, url, level)
@@ -65,5 +66,5 @@ return function(given, url, level)
   if url.secure or (checked.followRedirects or 0) > 0 then
     config.tls, config.servername = tls.client(checked.tls, level)
   end
-  return config, raw
+  return config, raw, checked.views
 end

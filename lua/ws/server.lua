@@ -31,7 +31,7 @@ local schema = {
   handshakeTimeout = "size", idleTimeout = "size", closeTimeout = "size",
   pingInterval = "size", pingTimeout = "size", maxBackpressure = "size",
   highWaterMark = "size", lowWaterMark = "size", backlog = "size",
-  reusePort = "boolean", noDelay = "boolean",
+  reusePort = "boolean", noDelay = "boolean", views = "boolean",
 }
 for _, name in ipairs(raw_names) do schema[name] = "function" end
 for name, expected in pairs(judge.schema) do schema[name] = expected end
@@ -115,8 +115,8 @@ end
 
 --- Sends a message to everyone who subscribed to the topic. It is framed once.
 ---@param topic string
----@param data string
----@param opcode? "text"|"binary" "text" by default
+---@param data string|ws.View
+---@param opcode? "text"|"binary" "text" by default, a view's own
 function methods:publish(topic, data, opcode)
   local inner = check(self, "publish")
   local result = options.blame(2, inner.publish, inner, topic, data, opcode)
@@ -170,7 +170,7 @@ local function config_of(checked)
   config.httpClosed = checked.request and http_closed
   local raw = {}
   for _, name in ipairs(raw_names) do raw[name] = checked[name] end
-  config.handlers = websocket.adopt(raw, checked.highWaterMark)
+  config.handlers = websocket.adopt(raw, checked.highWaterMark, checked.views)
   return config
 end
 

@@ -128,8 +128,8 @@ local listening = {
   end,
 }
 
-local function handlers_with(functions, tag)
-  local set = { tag = tag }
+local function handlers_with(functions, tag, views)
+  local set = { tag = tag, views = views }
   for name, fn in pairs(functions) do set[name] = fn end
   return core.handlers(set)
 end
@@ -137,10 +137,10 @@ end
 --- The core's handlers for sockets with these raw handlers {open, message,
 --- close, error, drain, ping, pong}: they are called with no event table, until
 --- a socket gets listeners or is used with receive, which then holds messages
---- up to `high_water` bytes.
-function websocket.adopt(raw, high_water)
+--- up to `high_water` bytes. With `views` the message handler is lent views.
+function websocket.adopt(raw, high_water, views)
   local tag = { raw = raw, high_water = high_water }
-  tag.direct = handlers_with(raw, tag)
+  tag.direct = handlers_with(raw, tag, views)
   return tag.direct
 end
 
@@ -258,10 +258,10 @@ function websocket.construct(level, url, protocols, given)
   if arguments.is_options(protocols) then
     protocols, given = nil, protocols
   end
-  local config, raw = client_config(given, parsed, level)
+  local config, raw, views = client_config(given, parsed, level)
   config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href
-  config.handlers = raw and websocket.adopt(raw, config.highWaterMark) or plain.listening
+  config.handlers = raw and websocket.adopt(raw, config.highWaterMark, views) or plain.listening
   local sock = loop.get():connect(config)
   if not raw then
     local state = state_of(sock)

@@ -11,6 +11,9 @@ local function echo(sock, data, opcode) sock:send(data, opcode) end
 local modes = {
   echo = function() options.message = echo end,
 
+  -- Lent instead of made a string.
+  views = function() options.message, options.views = echo, true end,
+
   -- The browser's way: an event table a message.
   events = function()
     function options.open(sock)

@@ -42,6 +42,12 @@ return {
   echo("16 KiB", 50, 16, 1.7, 1.25, { quick = true }),
   -- 1.3 times a C echo, which takes 1.46 times the floor.
   echo("1 MiB", 10, 1, 1.9, 1.46, { quick = true }),
+  echo("125 B", 50, 16, 1.35, 1.10, {
+    mode = "views", name = "echo of views 125 B, 50 connections, 16 in flight",
+    base = { subject = "floor", mode = "echo" } }),
+  echo("16 KiB", 50, 16, 1.7, 1.25, {
+    mode = "views", name = "echo of views 16 KiB, 50 connections, 16 in flight",
+    base = { subject = "floor", mode = "echo" } }),
   {
     name = "browser events against the raw handler", mode = "events",
     load = "echo -s 125 -c 50 -k 16", base = { subject = "ours", mode = "echo" },

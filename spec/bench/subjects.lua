@@ -11,7 +11,7 @@ local function ours_in(top, lua)
   local env = ("export LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/%s/?.so;;'")
     :format(top, top, top, lua)
   return {
-    env = env, modes = "echo events deflate tls broadcast client",
+    env = env, modes = "echo views events deflate tls broadcast client",
     server = lua .. " spec/bench/echo.lua", client = lua .. " spec/bench/client.lua",
     there = function()
       return processes.find(lua) and

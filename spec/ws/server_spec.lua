@@ -193,6 +193,35 @@ describe("ws.serve", function()
     assert.same({ 1005, "", true }, { got[2].code, got[2].reason, got[2].wasClean })
   end)
 
+  it("lends messages as views to the raw handler, strings to all others", function()
+    local told = {}
+    local server = serve {
+      views = true,
+      open = function(sock)
+        if sock.protocol == "" then return end
+        sock.onmessage = function(event) told.event = event.data end
+      end,
+      message = function(sock, data)
+        told.kind, told.size = type(data), #data
+        sock:send(data)
+      end,
+      protocols = { "events" },
+    }
+    local sock = ws.new(("ws://127.0.0.1:%d/"):format(server.port), {
+      views = true,
+      open = function(this) this:send "hello" end,
+      message = function(_, view) told.client = type(view) .. " " .. tostring(view) end,
+    })
+    socks[#socks + 1] = sock
+    wait_until(function() return told.client end)
+    assert.same({ kind = "userdata", size = 5, client = "userdata hello" }, told)
+    local other = opened(server, { protocols = "events" })
+    other:send "again"
+    wait_until(function() return told.event end)
+    assert.equal("again", told.event)
+    assert.equal("string", told.kind)
+  end)
+
   it("hands an error in a handler to ws.onerror and goes on", function()
     local reports = {}
     ws.onerror = function(message, traceback) reports[#reports + 1] = { message, traceback } end
