@@ -260,7 +260,7 @@ static void read_some(ws_connection *c) {
       }
     }
     if (c->phase == WS_PHASE_DEAD) return;
-    if (!c->stream->below && (size_t)got < room) return;
+    if ((size_t)got < room && ws_stream_drained(c->stream)) return;
   }
   /* A filter may hold bytes back that no descriptor will tell of. */
   if (c->stream && c->stream->below && may_read(c))

@@ -5,6 +5,7 @@
 #include "bytes/fd.h"
 #include "bytes/slice.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,6 +39,10 @@ typedef struct ws_stream_kind {
   const char *(*why)(ws_stream *stream);
   /* Frees this filter and those below, closing the descriptor. */
   void (*free)(ws_stream *stream);
+  /* After a read that gave less than was asked for: true when another would
+   * give WS_EAGAIN, so that waiting for the descriptor is right. NULL: true at
+   * the bottom, unknown (false) for a filter. */
+  bool (*drained)(ws_stream *stream);
 } ws_stream_kind;
 
 /* Every filter starts with this. */
@@ -64,6 +69,9 @@ static inline unsigned ws_stream_wants(ws_stream *s) {
 static inline ws_fd ws_stream_fd(ws_stream *s) { return s->kind->fd(s); }
 static inline const char *ws_stream_why(ws_stream *s) {
   return s->kind->why(s);
+}
+static inline bool ws_stream_drained(ws_stream *s) {
+  return s->kind->drained ? s->kind->drained(s) : !s->below;
 }
 static inline void ws_stream_free(ws_stream *s) {
   if (s) s->kind->free(s);

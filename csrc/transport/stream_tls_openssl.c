@@ -26,6 +26,8 @@ typedef struct tls_stream {
   bool below_open;
   bool open;
   bool closing; /* close_notify is written, perhaps still held */
+  bool unsaid;  /* a read that gave bytes met their end: the next will say so */
+  bool trimmed; /* the handshake's buffers are gone */
   bool verified;
   bool has_peer;
   char why[320];
@@ -75,6 +77,12 @@ static int end_of_below(tls_stream *s) {
   return s->wire.read_status = WS_ETRUNCATED;
 }
 
+/* Emptying the queue walks all of it: mostly there is nothing to do. Others
+ * in the process may leave errors in it, too. */
+static void clear_errors(void) {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 /* What a result <= 0 of an SSL call means; leaves OpenSSL's queue empty. */
 static int settle(tls_stream *s, int result) {
   int error = SSL_get_error(s->ssl, result);
@@ -85,7 +93,7 @@ static int settle(tls_stream *s, int result) {
     status = s->open ? WS_EOF : fail_by_queue(s);
   else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
     status = fail_by_queue(s);
-  ERR_clear_error();
+  clear_errors();
   return status;
 }
 
@@ -121,10 +129,10 @@ static int open_tls(ws_stream *stream) {
   int pushed = ws_tls_wire_push(&s->wire);
   if (pushed != WS_OK && pushed != WS_EAGAIN) return pushed;
   ws_tls_wire_allow(&s->wire, BUDGET);
-  ERR_clear_error();
+  clear_errors();
   int result = SSL_do_handshake(s->ssl);
   if (result == 1) {
-    ERR_clear_error();
+    clear_errors();
     return judge(s);
   }
   int status = settle(s, result);
@@ -135,7 +143,7 @@ static int open_tls(ws_stream *stream) {
 
 static int pull(tls_stream *s, uint8_t *data, size_t len) {
   if (s->wire.read_status != WS_OK) return s->wire.read_status;
-  ERR_clear_error();
+  clear_errors();
   int got = SSL_read(s->ssl, data, (int)(len < READ_ONCE ? len : READ_ONCE));
   if (got > 0) return got;
   return settle(s, got);
@@ -147,16 +155,24 @@ static ptrdiff_t read_tls(ws_stream *stream, uint8_t *data, size_t len) {
   if (s->wire.read_status != WS_OK) return s->wire.read_status;
   if (!s->open) return WS_EAGAIN;
   ws_tls_wire_allow(&s->wire, BUDGET + (len < READ_ONCE ? len : READ_ONCE));
+  s->unsaid = false;
   while (total < len) {
     int got = pull(s, data + total, len - total);
-    if (got < 0) return total > 0 ? (ptrdiff_t)total : got;
+    if (got < 0) {
+      s->unsaid = got != WS_EAGAIN;
+      return total > 0 ? (ptrdiff_t)total : got;
+    }
     total += (size_t)got;
-    if (!s->wire.drained || SSL_has_pending(s->ssl)) continue;
-    /* A session ticket on the way leaves 16 KiB behind for writing. */
-    (void)SSL_free_buffers(s->ssl);
-    break;
+    if (s->wire.drained && !SSL_has_pending(s->ssl)) break;
   }
+  /* A session ticket on the way leaves 16 KiB behind for writing. */
+  if (!s->trimmed) s->trimmed = SSL_free_buffers(s->ssl) == 1;
   return (ptrdiff_t)total;
+}
+
+static bool drained_tls(ws_stream *stream) {
+  tls_stream *s = (tls_stream *)stream;
+  return s->wire.drained && !s->unsaid && !SSL_has_pending(s->ssl);
 }
 
 /* A place in a run of slices. */
@@ -197,7 +213,7 @@ static ptrdiff_t encrypt(tls_stream *s, cursor from) {
   while (!ws_tls_wire_is_held(&s->wire)) {
     const char *data = gather(&from, scratch, &len);
     if (len == 0) break;
-    ERR_clear_error();
+    clear_errors();
     int put = SSL_write(s->ssl, data, (int)len);
     if (put <= 0) {
       int status = settle(s, put);
@@ -230,9 +246,9 @@ static int flush_tls(ws_stream *stream) {
 static int close_tls(ws_stream *stream) {
   tls_stream *s = (tls_stream *)stream;
   if (s->open && !s->closing && s->wire.write_status == WS_OK) {
-    ERR_clear_error();
+    clear_errors();
     (void)SSL_shutdown(s->ssl); /* 0: written; the peer's may still come */
-    ERR_clear_error();
+    clear_errors();
     s->closing = true;
   }
   if (ws_tls_wire_push(&s->wire) == WS_EAGAIN) return WS_EAGAIN;
@@ -272,6 +288,7 @@ static void free_tls(ws_stream *stream) {
 static const ws_stream_kind kind = {
     "tls",     open_tls, read_tls, write_tls, flush_tls,
     close_tls, wants_tls, fd_tls,  why_tls,   free_tls,
+    drained_tls,
 };
 
 static int set_up(tls_stream *s) {
@@ -303,7 +320,7 @@ int ws_stream_tls_new(ws_stream *below, ws_tls *tls, ws_slice host,
   s->name = name;
   ws_tls_wire_init(&s->wire, below);
   int status = set_up(s);
-  ERR_clear_error();
+  clear_errors();
   if (status != WS_OK) {
     discard(s);
     return status;

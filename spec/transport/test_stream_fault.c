@@ -210,6 +210,7 @@ static void noted_free(ws_stream *s) { ((noted *)s)->frees++; }
 static const ws_stream_kind noted_kind = {
     "noted",     noted_open,  noted_read, noted_write, noted_flush,
     noted_close, noted_wants, noted_fd,   noted_why,   noted_free,
+    NULL,
 };
 
 TEST(passes_everything_on) {

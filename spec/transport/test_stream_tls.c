@@ -190,6 +190,41 @@ TEST(close_notify_is_the_end_and_reading_goes_on) {
   pair_end(&pair);
 }
 
+/* Who waits for the descriptor after a short read misses nothing. */
+TEST(drained_when_the_next_read_would_wait) {
+  tls_pair pair;
+  uint8_t got[8];
+  begin(&pair);
+  CHECK_INT(put(pair.client, "text"), 4);
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 4);
+  CHECK(ws_stream_drained(pair.server));
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_EAGAIN);
+  CHECK_INT(put(pair.client, "more than fits"), 14);
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), sizeof got);
+  CHECK(!ws_stream_drained(pair.server));
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 6);
+  CHECK(ws_stream_drained(pair.server));
+  CHECK_INT(put(pair.client, "last"), 4);
+  CHECK_INT(ws_stream_close(pair.client), WS_OK);
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 4);
+  CHECK(!ws_stream_drained(pair.server));
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_EOF);
+  pair_end(&pair);
+}
+
+TEST(not_drained_before_a_failure_is_told) {
+  tls_pair pair;
+  uint8_t got[8];
+  begin(&pair);
+  CHECK_INT(put(pair.client, "good"), 4);
+  CHECK_INT(put(pair.client, "bad"), 3);
+  pair.to_server.data[pair.to_server.len - 1] ^= 1;
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 4);
+  CHECK(!ws_stream_drained(pair.server));
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETLS);
+  pair_end(&pair);
+}
+
 TEST(close_waits_for_room) {
   tls_pair pair;
   uint8_t got[8];
@@ -333,6 +368,8 @@ int main(void) {
   RUN(names_go_out_and_addresses_do_not);
   RUN(memory_failing_when_made);
   RUN(close_notify_is_the_end_and_reading_goes_on);
+  RUN(drained_when_the_next_read_would_wait);
+  RUN(not_drained_before_a_failure_is_told);
   RUN(close_waits_for_room);
   RUN(end_without_close_notify_is_truncation);
   RUN(end_during_the_handshake);
