@@ -150,9 +150,9 @@ asan:  ## the C and Lua tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs
 	@$(MAKE) --no-print-directory SANITIZE=1 c-test lua-test
 
-others ?= lua5.2 lua5.3 luajit
+others ?= lua5.1 lua5.2 lua5.3 luajit
 
-luas:  ## the Lua tests on other Luas: 5.2, 5.3, LuaJIT
+luas:  ## the Lua tests on other Luas: 5.1, 5.2, 5.3, LuaJIT
 	@sh spec/tools/install.sh luas
 	@ok=0; for lua in $(others); do echo "-- $$lua"; \
 	  $(MAKE) --no-print-directory -j$(jobs) LUA=$$lua all && \

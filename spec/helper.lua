@@ -56,6 +56,29 @@ function helper.recorded(sock)
   return sock, log
 end
 
+-- Plain Lua 5.1 can give way neither inside pcall nor in a `for` loop's iterator.
+local function gives_way_inside_pcall()
+  local thread = coroutine.create(function() return pcall(coroutine.yield) end)
+  return coroutine.resume(thread) and coroutine.status(thread) == "suspended"
+end
+helper.is_plain_51 = not gives_way_inside_pcall()
+
+--- A pcall inside which coroutines can wait, on every Lua.
+helper.pcall = helper.is_plain_51 and require "coxpcall".pcall or pcall
+
+--- for ... in iterator do fn(...) end, in which the iterator can wait.
+function helper.each(iterator, fn)
+  if not helper.is_plain_51 then
+    for first, second in iterator do fn(first, second) end
+    return
+  end
+  local first, second = iterator()
+  while first ~= nil do
+    fn(first, second)
+    first, second = iterator()
+  end
+end
+
 --- What fn raises, with the position that luassert would cut off; fails when
 --- it raises nothing.
 function helper.raised(fn, ...)

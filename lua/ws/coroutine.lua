@@ -17,11 +17,19 @@ local waiting = {}
 -- Coroutines of the loop, each with what to do with its error.
 local tasks = setmetatable({}, { __mode = "k" })
 
+-- What a Lua without coroutine.isyieldable raises is hard to make sense of.
+local function explained(raised)
+  if type(raised) ~= "string" or not raised:find "^attempt to yield across" then return raised end
+  return raised .. ": nothing can wait inside table.sort, string.gsub and their like; on plain "
+    .. "Lua 5.1 neither inside pcall nor in a `for` over messages()"
+end
+
 local function resume(thread, ...)
   if coroutine.status(thread) ~= "suspended" then return false end
   local ok, raised = coroutine.resume(thread, ...)
   if not ok then
     local on_error = tasks[thread]
+    raised = explained(raised)
     local text = type(raised) == "string" and raised or nil
     loop.report(raised, debug.traceback(thread, text))
     if type(on_error) == "function" then on_error(raised) end
@@ -64,45 +72,97 @@ function waiting.use(scheduler)
   host = scheduler
 end
 
--- Outside any coroutine: runs the loop until it is done.
-local function run_until(outcome)
-  local running = loop.get()
-  while not outcome.results and running:alive() do loop.turn() end
+--- The coroutine that runs; nil outside any. Inside coxpcall's pcall, with
+--- which Lua 5.1 can wait, the one that called it.
+function waiting.running()
+  local coxpcall = package.loaded.coxpcall
+  local thread, main = (coxpcall and coxpcall.running or coroutine.running)()
+  if not main then return thread end
 end
+local current = waiting.running
 
-local function give_way_until(outcome, scheduler, token)
-  while not outcome.results do scheduler.suspend(token) end
-end
+-- The wait a coroutine is in. One that raised, because the coroutine could not
+-- give way, is over: what it waited for must not end a later one.
+local waits = setmetatable({}, { __mode = "k" })
 
-local function wait_in_task(thread, start)
-  local done = false
+-- Three ways to wait: start(wake) arranges for wake(...) to be called once,
+-- later, and what it is called with is returned. wake says whether somebody
+-- still waited.
+
+local function in_task(start, thread)
+  local this = {}
+  waits[thread] = this
   start(function(...)
-    if done then return false end
-    done = true
+    if waits[thread] ~= this then return false end
+    waits[thread] = nil
     return resume(thread, ...)
   end)
   return coroutine.yield()
 end
 
---- Waits: start(wake) arranges for wake(...) to be called once, later, and
---- what it is called with is returned. wake says whether somebody still
---- waited. `name` is the waiting function's, for the error.
-local function wait(start, name)
-  local thread = coroutine.running()
-  if thread and tasks[thread] then return wait_in_task(thread, start) end
-  if loop.turning() then
-    error(name .. ": cannot wait inside a handler: use ws.spawn(function() ... end)", 3)
-  end
+local function keep(outcome, ...)
+  outcome.results, outcome.count = { ... }, select("#", ...)
+end
+
+local function kept(outcome)
+  return unpack(outcome.results, 1, outcome.count)
+end
+
+local function in_host(start, token)
   local scheduler, outcome = host, {}
-  local token = scheduler and scheduler.running()
+  waits[token] = outcome
+  start(function(...)
+    if waits[token] ~= outcome then return false end
+    waits[token] = nil
+    keep(outcome, ...)
+    return scheduler.wake(token)
+  end)
+  while not outcome.results do scheduler.suspend(token) end
+  return kept(outcome)
+end
+
+-- Runs the loop until it is done.
+local function outside(start)
+  local running, outcome = loop.get(), {}
   start(function(...)
     if outcome.results then return false end
-    outcome.results, outcome.count = { ... }, select("#", ...)
-    return not token or scheduler.wake(token)
+    keep(outcome, ...)
+    return true
   end)
-  if token then give_way_until(outcome, scheduler, token) else run_until(outcome) end
+  while not outcome.results and running:alive() do loop.turn() end
   if not outcome.results then return nil, "closed" end -- nobody is left to say
-  return unpack(outcome.results, 1, outcome.count)
+  return kept(outcome)
+end
+
+local is_yieldable = coroutine.isyieldable -- luacheck: ignore 143
+
+local function check_yieldable(name, level)
+  if not is_yieldable or is_yieldable() then return end
+  error(name .. ": cannot wait inside a function that is written in C (table.sort, "
+    .. "string.gsub ...)", level + 1)
+end
+
+-- How to wait here, and in which coroutine; raises where nothing can. `name` is
+-- the waiting function's, for the error at `level`.
+local function way_to_wait(name, level)
+  level = level + 1
+  local thread = current()
+  if thread and tasks[thread] then
+    check_yieldable(name, level)
+    return in_task, thread
+  end
+  if loop.turning() then
+    error(name .. ": cannot wait inside a handler: use ws.spawn(function() ... end)", level)
+  end
+  local token = host and host.running()
+  if not token then return outside end
+  check_yieldable(name, level)
+  return in_host, token
+end
+
+local function wait(start, name)
+  local way, token = way_to_wait(name, 3)
+  return way(start, token)
 end
 
 --- Waits for `ms` milliseconds.
@@ -118,13 +178,10 @@ end
 ---@return string|nil message
 ---@return string|nil code
 function waiting.connect(url, protocols, given)
-  local thread = coroutine.running()
-  if loop.turning() and not (thread and tasks[thread]) then
-    error("ws.connect: cannot wait inside a handler: use ws.spawn(function() ... end)", 2)
-  end
+  local way, token = way_to_wait("ws.connect", 2)
   local sock = websocket.construct(2, url, protocols, given)
   local box = websocket.use_inbox(sock)
-  local ok, message, code = wait(function(wake) box.opening = wake end, "ws.connect")
+  local ok, message, code = way(function(wake) box.opening = wake end, token)
   if ok then return sock end
   return nil, message, code
 end

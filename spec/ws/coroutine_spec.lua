@@ -46,7 +46,7 @@ describe("waiting", function()
     ["in a coroutine of the loop"] = function(fn)
       local done, failure
       ws.spawn(function()
-        local ok, message = pcall(fn)
+        local ok, message = helper.pcall(fn)
         done, failure = true, not ok and message
       end)
       wait_until(function() return done end)
@@ -152,7 +152,9 @@ describe("waiting", function()
       run(function()
         local sock, got = connect(), {}
         for _, data in ipairs { "a", "", "b", "bye" } do sock:send(data) end
-        for data, opcode in sock:messages() do got[#got + 1] = data .. ":" .. opcode end
+        helper.each(sock:messages(), function(data, opcode)
+          got[#got + 1] = data .. ":" .. opcode
+        end)
         assert.same({ "a:text", ":text", "b:text" }, got)
         assert.is_nil((sock:messages()()))
       end)

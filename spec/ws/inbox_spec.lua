@@ -180,7 +180,9 @@ describe("the inbox of receive", function()
   it("messages that somebody waits for are not held, however many", function()
     serve()
     local sock, count = connect { highWaterMark = 1000, lowWaterMark = 0 }, 0
-    ws.spawn(function() for _ in sock:messages() do count = count + 1 end end)
+    ws.spawn(function()
+      helper.each(sock:messages(), function() count = count + 1 end)
+    end)
     for _ = 1, 500 do there:send(("x"):rep(100)) end
     wait_until(function() return count == 500 end)
   end)
@@ -204,7 +206,9 @@ describe("the inbox of receive", function()
       open = function(sock)
         there = sock
         ws.spawn(function()
-          for data, opcode in sock:messages() do sock:send(data:upper(), opcode) end
+          helper.each(sock:messages(), function(data, opcode)
+            sock:send(data:upper(), opcode)
+          end)
           there = "over"
         end)
       end,

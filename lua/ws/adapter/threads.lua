@@ -4,14 +4,9 @@
 -- conditions or signals of their own.
 
 local loop = require "ws.loop"
+local waiting = require "ws.coroutine"
 
 local threads = {}
-
-local function running()
-  local coxpcall = package.loaded.coxpcall -- Lua 5.1: the outermost one counts
-  local thread, main = (coxpcall and coxpcall.running or coroutine.running)()
-  if not main then return thread end
-end
 
 local function report(thread, ok, raised)
   if ok then return end
@@ -30,7 +25,7 @@ function threads.of(how)
   how = how or {}
   local suspend, go_on = how.suspend or coroutine.yield, how.resume or resume
   local woken = {}
-  local scheduler = { running = running }
+  local scheduler = { running = waiting.running }
 
   function scheduler.suspend() suspend() end
 
