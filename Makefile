@@ -60,8 +60,8 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: luajit-core c-test-programs rock luas all env test check c-test lua-test layers lint asan rules headers \
-  exports examples bench bench-programs profile demo chat install clean \
+.PHONY: luajit-core c-test-programs rock rockspecs luas all env test check c-test lua-test layers lint asan rules headers \
+  exports examples bench bench-programs profile demo chat install uninstall install-check clean \
   help
 
 all: $(core)  ## build in place, under build/
@@ -159,17 +159,14 @@ luas:  ## the Lua tests on other Luas: 5.1, 5.2, 5.3, LuaJIT
 	  $(MAKE) --no-print-directory LUA=$$lua ONLY="spec/lua spec/ws" lua-test \
 	    || ok=1; done; exit $$ok
 
-rock:  ## build the rock from a copy of the tree, install it apart, use it there
-	@rm -rf build/rock; mkdir -p build/rock/source; \
-	  cp -r csrc lua rockspec build/rock/source/
-	@cd build/rock/source && luarocks --lua-version $(lua_version) \
-	  --tree ../tree make rockspec/lua-ws-scm-1.rockspec >../log 2>&1 || \
-	  { cat ../log; exit 1; }
-	@cd build/rock/tree && \
-	  LUA_PATH="share/lua/$(lua_version)/?.lua;share/lua/$(lua_version)/?/init.lua" \
-	  LUA_CPATH="lib/lua/$(lua_version)/?.so" $(LUA) ../../../spec/tools/rock.lua
+rock:  ## the rocks: made, packed, tested and a release's, each used from a clean tree
+	@sh spec/tools/install.sh test
+	@$(tally) lua5.4 spec/tools/rocks.lua $(LUA)
 
-check: lint layers headers exports rock asan rules  ## the long checks
+rockspecs:  ## write the release's rockspec: that of scm with the version
+	@lua5.4 spec/tools/release.lua
+
+check: lint layers headers exports rock install-check asan rules  ## the long checks
 
 headers:
 	@for header in csrc/*/*.h; do \
@@ -223,11 +220,28 @@ demo:  ## install what is missing, build, and show a server and a client talk
 chat: all  ## a chat server; its page is on the port it prints
 	@$(run_env) $(LUA) examples/chat/server.lua $(PORT)
 
-install: all  ## into DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/share/lua/$(lua_version) \
-	  $(DESTDIR)$(PREFIX)/lib/lua/$(lua_version)/ws
-	cp -r lua/ws $(DESTDIR)$(PREFIX)/share/lua/$(lua_version)/
-	install -m 755 $(core) $(DESTDIR)$(PREFIX)/lib/lua/$(lua_version)/ws/
+lua_modules := $(shell find lua/ws -name '*.lua')
+installed_lua = "$(DESTDIR)$(PREFIX)/share/lua/$(lua_version)"
+installed_core = "$(DESTDIR)$(PREFIX)/lib/lua/$(lua_version)/ws"
+
+install: all  ## into DESTDIR/PREFIX, for the Lua that LUA names
+	@install -d $(installed_core)
+	@for folder in $(sort $(patsubst lua/%,%,$(dir $(lua_modules)))); do \
+	  install -d $(installed_lua)/$$folder || exit 1; done
+	@for file in $(lua_modules:lua/%=%); do \
+	  install -m 644 lua/$$file $(installed_lua)/$$file || exit 1; done
+	install -m 755 $(core) $(installed_core)
+
+uninstall:  ## remove what `make install` has put there, and nothing else
+	@for file in $(lua_modules:lua/%=%); do rm -f $(installed_lua)/$$file; done
+	@for folder in $(patsubst lua/%/,%,$(dir $(lua_modules))); do \
+	  echo "$$folder"; done | sort -ru | while read -r folder; do \
+	  rmdir $(installed_lua)/$$folder 2>/dev/null || :; done
+	rm -f $(installed_core)/core.so
+	@rmdir $(installed_core) 2>/dev/null || :
+
+install-check: all  ## install into a temporary DESTDIR, use it there, uninstall
+	@$(tally) lua5.4 spec/tools/installed.lua $(LUA)
 
 clean:  ## remove all that was built
 	rm -rf build

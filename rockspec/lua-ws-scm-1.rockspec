@@ -12,7 +12,6 @@ TLS, its own event loop, coroutines, and the protocol alone for other loops.]],
   labels = { "websocket", "network", "server", "client" },
 }
 dependencies = { "lua >= 5.1, < 5.5" }
-test_dependencies = { "busted" }
 external_dependencies = {
   OPENSSL = { header = "openssl/ssl.h", library = "ssl" },
   ZLIB = { header = "zlib.h", library = "z" },
@@ -166,4 +165,4 @@ build = {
     netbsd = { modules = bsd },
   },
 }
-test = { type = "busted", flags = { "--pattern=_spec" } }
+test = { type = "command", script = "spec/tools/rock_test.lua" }

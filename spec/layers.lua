@@ -216,8 +216,12 @@ local function check_tested(path)
 end
 
 local function check_rockspec(c_files, lua_files)
-  local path = "rockspec/lua-ws-scm-1.rockspec"
+  local release = dofile "spec/tools/release.lua"
+  local path = release.scm
   local text = table.concat(lines_of(path), "\n")
+  local written = exists(release.path) and table.concat(lines_of(release.path), "\n")
+  check(written and release.text() == written .. "\n",
+    "%s is not what `make rockspecs` writes", release.path)
   for _, files in ipairs { c_files, lua_files } do
     for _, file in ipairs(files) do
       check(text:find('"' .. file .. '"', 1, true), "%s does not list %s", path, file)

@@ -11,7 +11,7 @@ local websocket = require "ws.websocket"
 
 ---@class ws
 local ws = {
-  VERSION = core.VERSION,
+  VERSION = core.VERSION, _VERSION = core.VERSION,
   CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3,
 
   Event = events.Event,

@@ -26,6 +26,7 @@ describe("require \"ws\"", function()
   it("has a version", function()
     assert.equal("string", type(ws.VERSION))
     assert.matches("%d", ws.VERSION)
+    assert.equal(ws.VERSION, ws._VERSION)
   end)
 
   it("S31 has the constants, as every socket has", function()
