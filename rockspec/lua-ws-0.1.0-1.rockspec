@@ -67,6 +67,7 @@ local common = {
   "csrc/lua/lua_timer.c",
   "csrc/lua/lua_tls.c",
   "csrc/lua/lua_util.c",
+  "csrc/lua/lua_view.c",
   "csrc/protocol/authority.c",
   "csrc/protocol/deflate.c",
   "csrc/protocol/deflate_offer.c",
