@@ -10,6 +10,7 @@ local websocket = require "ws.websocket"
 local core = require "ws.core"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+---@class ws.WebSocket
 local methods = core.connection.methods
 
 local waiting = {}
@@ -52,7 +53,8 @@ end
 
 --- Starts fn(...) in a coroutine of the loop, in which ws.connect, receive,
 --- messages and ws.sleep wait without holding up anything else.
----@param fn function
+---@param fn function called with the other arguments
+---@param ... any
 ---@return thread
 function waiting.spawn(fn, ...)
   if not options.is_callable(fn) then
@@ -165,7 +167,8 @@ local function wait(start, name)
   return way(start, token)
 end
 
---- Waits for `ms` milliseconds.
+--- Waits.
+---@param ms number milliseconds
 function waiting.sleep(ms)
   if type(ms) ~= "number" then
     options.raise("TypeError", "sleep: milliseconds expected, got " .. type(ms), 2)
@@ -174,9 +177,13 @@ function waiting.sleep(ms)
 end
 
 --- Opens a connection and waits until it is open.
----@return userdata|nil sock
----@return string|nil message
----@return string|nil code
+---@param url string ws:, wss:, http: or https:
+---@param protocols? string|string[]|ws.ClientOptions subprotocols in order of
+--- preference, or the options
+---@param given? ws.ClientOptions
+---@return ws.WebSocket|nil sock raises as ws.new for bad arguments
+---@return string|nil message why it failed
+---@return string|nil code "ECONNREFUSED", "ENOTFOUND", "ETLS", "EHANDSHAKE" ...
 function waiting.connect(url, protocols, given)
   local way, token = way_to_wait("ws.connect", 2)
   local sock = websocket.construct(2, url, protocols, given)
@@ -188,7 +195,11 @@ end
 
 --- The next message: data, "text" or "binary". nil, "closed", code, reason
 --- when there will be none; nil, "timeout" after `ms` milliseconds.
----@param ms? number
+---@param ms? number the longest wait in milliseconds
+---@return string|nil data
+---@return string|nil opcode or why there is none: "closed" or "timeout"
+---@return integer|nil code of the Close
+---@return string|nil reason
 function methods:receive(ms)
   if ms ~= nil and type(ms) ~= "number" then
     options.raise("TypeError", "receive: milliseconds expected, got " .. type(ms), 2)
@@ -219,6 +230,7 @@ end
 
 --- Iterates over messages until the connection is closed:
 --- for data, opcode in sock:messages() do ... end
+---@return fun(): string|nil, string|nil next
 function methods:messages()
   return function()
     local data, opcode = self:receive()

@@ -6,6 +6,7 @@ local kind_of = type -- `type` is an event's, too
 
 local events = {}
 
+---@class ws.Event
 local methods = {}
 
 --- Keeps the listeners of later passes from being called.

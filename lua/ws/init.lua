@@ -41,10 +41,10 @@ local ws = {
 --- Opens a WebSocket as a browser does: returns at once, CONNECTING; what
 --- happens comes as events once the loop runs (WebSockets Standard, section 3.1).
 ---@param url string ws:, wss:, http: or https:
----@param protocols? string|string[]|table subprotocols in order of preference,
---- or the options
----@param options? table see the README
----@return userdata sock raises SyntaxError or TypeError for bad arguments
+---@param protocols? string|string[]|ws.ClientOptions subprotocols in order of
+--- preference, or the options
+---@param options? ws.ClientOptions
+---@return ws.WebSocket sock raises SyntaxError or TypeError for bad arguments
 function ws.new(url, protocols, options)
   local sock = websocket.construct(2, url, protocols, options)
   return sock -- no tail call: errors name the caller's line

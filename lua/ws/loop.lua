@@ -111,12 +111,14 @@ end
 
 --- A descriptor that is readable when ws.poll(0) has work; nil where the
 --- system's poller has none.
+---@return integer|nil
 function loop.fd()
   return loop.get():fd()
 end
 
 --- Milliseconds until ws.poll(0) has work of its own accord; nil: only
 --- descriptors can bring some.
+---@return number|nil
 function loop.next_timeout()
   return loop.get():timeout()
 end
@@ -141,14 +143,20 @@ local function start(fn, ms, repeats, name, ...)
   return id
 end
 
---- Calls fn(...) once after `ms` milliseconds (HTML, "Timers").
+--- Calls fn(...) once (HTML, "Timers").
+---@param fn function
+---@param ms? number after so many milliseconds; 0 by default
+---@param ... any
 ---@return integer id for ws.clearTimeout
 function loop.set_timeout(fn, ms, ...)
   local id = start(fn, ms, false, "setTimeout", ...)
   return id -- no tail call: errors name the caller's line
 end
 
---- Calls fn(...) every `ms` milliseconds.
+--- Calls fn(...) again and again.
+---@param fn function
+---@param ms? number after so many milliseconds each
+---@param ... any
 ---@return integer id for ws.clearInterval
 function loop.set_interval(fn, ms, ...)
   local id = start(fn, ms, true, "setInterval", ...)
@@ -156,6 +164,7 @@ function loop.set_interval(fn, ms, ...)
 end
 
 --- Stops a timer of either kind. An unknown id is fine.
+---@param id integer|nil
 function loop.clear(id)
   local timer = id ~= nil and timers[id]
   if not timer then return end

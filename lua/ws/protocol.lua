@@ -11,13 +11,18 @@ local loop = require "ws.loop"
 local options = require "ws.options"
 
 local raise = options.raise
+--- The protocol alone, with no I/O: `ws.protocol`.
+---@class ws.protocol
 local protocol = {}
 
+--- One side of a WebSocket: bytes in, events and bytes out.
 ---@class ws.Protocol
 ---@field state integer 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED
 ---@field protocol string the subprotocol, "" when none
 ---@field extensions string what was agreed
----@field request table a server's: the client's request
+---@field request ws.Request|nil a server's: the client's request
+---@field readyState integer as state
+---@field url string|nil a client's
 local methods = {}
 
 local inner_of = setmetatable({}, { __mode = "k" })
@@ -118,6 +123,7 @@ end
 
 --- Iterates over what has happened since the last call, as the events of the
 --- browser's object: open, message, ping, pong, error, close.
+---@return fun(): ws.Event|nil next
 function methods:events()
   local inner = check(self, "events")
   return function() return next_event(self, inner) end
@@ -162,7 +168,7 @@ end
 --- Sends a message; once closing has begun it is discarded.
 ---@param data string
 ---@param opcode? "text"|"binary" "text" by default, which must be UTF-8
----@return boolean true
+---@return boolean ok true
 function methods:send(data, opcode)
   local session = check(self, "send").session
   if check_open(self, "send") then
@@ -171,23 +177,23 @@ function methods:send(data, opcode)
   return true
 end
 
-local function control(name)
-  return function(self, data)
-    local session = check(self, name).session
-    if check_open(self, name) then
-      options.blame(2, session.control, session, name, data)
-    end
-    return true
-  end
+--- Sends a ping (RFC 6455 section 5.5.2).
+---@param data? string at most 125 bytes
+---@return boolean ok true
+function methods:ping(data)
+  local session = check(self, "ping").session
+  if check_open(self, "ping") then options.blame(2, session.control, session, "ping", data) end
+  return true
 end
 
---- Sends a ping (RFC 6455 section 5.5.2) with at most 125 bytes.
----@type fun(self: ws.Protocol, data?: string)
-methods.ping = control "ping"
-
 --- Sends a pong that nobody asked for (RFC 6455 section 5.5.3).
----@type fun(self: ws.Protocol, data?: string)
-methods.pong = control "pong"
+---@param data? string at most 125 bytes
+---@return boolean ok true
+function methods:pong(data)
+  local session = check(self, "pong").session
+  if check_open(self, "pong") then options.blame(2, session.control, session, "pong", data) end
+  return true
+end
 
 --- Starts the closing handshake; codes and reasons as sock:close.
 ---@param code? integer
@@ -216,8 +222,7 @@ local client_schema = {
 }
 
 --- A client's side: output() has the request at once.
----@param given table url, protocols, headers, origin, maxPayload, compression as
---- for ws.new
+---@param given ws.ClientProtocolOptions
 ---@return ws.Protocol
 function protocol.client(given)
   local checked = options.check(given, client_schema, 2)
@@ -237,7 +242,7 @@ for name, expected in pairs(judge.schema) do server_schema[name] = expected end
 
 --- A server's side: answers the handshake by itself, as ws.serve does with the
 --- same `protocols`, `origins` and `upgrade` (which here cannot wait).
----@param given? table protocols, origins, upgrade, maxPayload, compression
+---@param given? ws.ServerProtocolOptions
 ---@return ws.Protocol
 function protocol.server(given)
   local checked = options.check(given, server_schema, 2)

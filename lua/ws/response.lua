@@ -9,6 +9,7 @@ local options = require "ws.options"
 
 local raise = options.raise
 
+--- The answer to a plain HTTP request: what the option `request` is called with.
 ---@class ws.Response
 local Response = {}
 Response.__index = Response
@@ -82,6 +83,7 @@ end
 -- -------------------------------------------------------------- the object
 
 --- For the server: the response to `request` on `conn`.
+---@package
 function Response.new(conn, request)
   return setmetatable({
     conn = conn, method = request.method, chunks = request.httpVersion ~= "1.0",
@@ -113,7 +115,7 @@ end
 --- Sets status and headers; they go out with the first of the body, which may
 --- be "".
 ---@param status integer 200 to 599
----@param headers? table name -> value, or a list of values
+---@param headers? table<string, string|number|string[]>
 function Response:writeHead(status, headers)
   if self.finished then
     raise("InvalidStateError", "writeHead: the response is finished", 2)
@@ -159,12 +161,14 @@ local function add(list, name, fn)
 end
 
 --- Calls fn once when the connection is gone, whoever ended it.
+---@param fn fun()
 function Response:onclose(fn)
   add(self.closers, "onclose", fn)
   if self.gone then loop.get():post(function() fn() end) end
 end
 
 --- Calls fn once the client has caught up, after write returned false.
+---@param fn fun()
 function Response:ondrain(fn)
   add(self.drainers, "ondrain", fn)
 end
@@ -173,6 +177,7 @@ end
 
 --- The handler failed: 500 when nothing has gone out, else the end of TCP
 --- shows that the answer is not whole.
+---@package
 function Response:fail()
   if self.finished or self.gone then return end
   if self.status and not self.headers then
@@ -189,12 +194,16 @@ local function call_all(list)
   for i = 1, #list do event_target.call(list[i]) end
 end
 
+--- The client has caught up.
+---@package
 function Response:drained()
   local list = self.drainers
   self.drainers = {}
   call_all(list)
 end
 
+--- The connection is gone.
+---@package
 function Response:ended()
   self.gone = true
   call_all(self.closers)

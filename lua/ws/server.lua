@@ -85,6 +85,7 @@ end
 
 -- ------------------------------------------------------------- the object
 
+--- What ws.serve gives.
 ---@class ws.Server
 ---@field port integer where it listens
 ---@field host string
@@ -104,6 +105,7 @@ function properties.host(self) return check(self, "host"):host() end
 function properties.connections(self) return check(self, "connections"):connections() end
 
 --- Iterates over the open connections: for sock in server:clients() do ... end
+---@return fun(): ws.WebSocket|nil next
 function methods:clients()
   local list, i = check(self, "clients"):clients(), 0
   return function()
@@ -117,6 +119,7 @@ end
 ---@param topic string
 ---@param data string|ws.View
 ---@param opcode? "text"|"binary" "text" by default, a view's own
+---@return integer count to how many
 function methods:publish(topic, data, opcode)
   local inner = check(self, "publish")
   local result = options.blame(2, inner.publish, inner, topic, data, opcode)
@@ -133,7 +136,7 @@ function methods:close(code)
 end
 
 --- New connections get this certificate; those that are open keep theirs.
----@param given table as the option `tls`
+---@param given ws.ServerTLS as the option `tls`
 ---@return boolean|nil ok
 ---@return string|nil message
 ---@return string|nil code
@@ -175,7 +178,7 @@ local function config_of(checked)
 end
 
 --- Starts a server; it serves while the loop runs.
----@param given table API.md section 4 lists the options
+---@param given ws.ServerOptions
 ---@return ws.Server|nil server raises TypeError for wrong options
 ---@return string|nil message why it cannot listen
 ---@return string|nil code "EADDRINUSE", "EACCES", "ETLS" ...

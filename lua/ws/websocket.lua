@@ -14,6 +14,7 @@ local options = require "ws.options"
 
 local websocket = {}
 
+---@class ws.WebSocket
 local methods = core.connection.methods
 local getters = core.connection.getters
 local setters = core.connection.setters
@@ -215,7 +216,7 @@ end
 --- Adds a listener (DOM section 2.7).
 ---@param type_ string "open", "message", "error", "close", "ping", "pong", "drain"
 ---@param callback function|table called with the event; a table's handleEvent
----@param opts? boolean|table capture, or {capture=, once=, signal=}
+---@param opts? boolean|ws.ListenerOptions true: capture
 function methods:addEventListener(type_, callback, opts)
   check_self(self)
   event_target.add(listen(self).listeners, tostring(type_), callback, opts, 2)
@@ -223,13 +224,17 @@ function methods:addEventListener(type_, callback, opts)
 end
 
 --- Removes the listener added with the same type, function and capture.
+---@param type_ string
+---@param callback function|table
+---@param opts? boolean|ws.ListenerOptions
 function methods:removeEventListener(type_, callback, opts)
   check_self(self)
   event_target.remove(state_of(self).listeners, tostring(type_), callback, opts)
 end
 
 --- Dispatches an event made with ws.Event and its kin, at once.
----@return boolean false when it was cancelable and cancelled
+---@param event ws.Event
+---@return boolean uncancelled false when it was cancelable and cancelled
 function methods:dispatchEvent(event)
   check_self(self)
   local uncancelled = event_target.dispatch_made(state_of(self).listeners, self, event, 2)

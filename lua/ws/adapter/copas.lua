@@ -7,6 +7,7 @@ local driving = require "ws.adapter.driving"
 local loop = require "ws.loop"
 local threads = require "ws.adapter.threads"
 
+--- The loop inside Copas; for LuaSocket's select it is an object.
 ---@class ws.adapter.copas
 local adapter = {}
 

@@ -7,6 +7,7 @@ local cqueues = require "cqueues"
 local driving = require "ws.adapter.driving"
 local loop = require "ws.loop"
 
+--- The loop inside a cqueues controller; for cqueues.poll it is an object.
 ---@class ws.adapter.cqueues
 local adapter = {}
 

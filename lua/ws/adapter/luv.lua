@@ -8,6 +8,7 @@ local threads = require "ws.adapter.threads"
 local vim = rawget(_G, "vim")
 local uv = vim and (vim.uv or vim.loop) or require "luv"
 
+--- The loop inside libuv's, by luv or in Neovim.
 ---@class ws.adapter.luv
 local adapter = {}
 

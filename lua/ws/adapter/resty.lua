@@ -12,6 +12,7 @@ require "ws.adapter.resty_frames"
 
 local ngx = ngx -- luacheck: ignore 113
 
+--- WebSockets in OpenResty, or nginx with its Lua module.
 ---@class ws.adapter.resty
 local resty = {}
 

@@ -7,6 +7,7 @@ local options = require "ws.options"
 
 local resty_socket = {}
 
+--- A WebSocket over one of nginx's cosockets.
 ---@class ws.resty.Socket
 ---@field readyState integer 1 OPEN, 2 CLOSING, 3 CLOSED
 ---@field url string a client's
@@ -137,7 +138,11 @@ end
 --- Waits for the next message: data, "text" or "binary". nil, "closed", code,
 --- reason when there will be none; nil, "timeout" after `ms` milliseconds.
 --- Pings are answered, and deadlines kept, while this waits.
----@param ms? number
+---@param ms? number the longest wait in milliseconds
+---@return string|nil data
+---@return string|nil opcode or why there is none: "closed" or "timeout"
+---@return integer|nil code of the Close
+---@return string|nil reason
 function methods:receive(ms)
   if ms ~= nil and type(ms) ~= "number" then
     options.raise("TypeError", "receive: milliseconds expected, got " .. type(ms), 2)
@@ -149,6 +154,7 @@ function methods:receive(ms)
 end
 
 --- Iterates over messages until the connection is closed.
+---@return fun(): string|nil, string|nil next
 function methods:messages()
   return function()
     local data, opcode = self:receive()
@@ -176,6 +182,8 @@ end
 
 --- Sends a ping with at most 125 bytes; answers come while receive waits.
 ---@param data? string
+---@return boolean|nil ok
+---@return string|nil why "closed"
 function methods:ping(data)
   local ok, why = say(self, "ping", data)
   return ok, why
@@ -183,6 +191,8 @@ end
 
 --- Sends a pong that nobody asked for.
 ---@param data? string
+---@return boolean|nil ok
+---@return string|nil why "closed"
 function methods:pong(data)
   local ok, why = say(self, "pong", data)
   return ok, why

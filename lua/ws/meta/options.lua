@@ -1,0 +1,143 @@
+-- SPDX-License-Identifier: MIT
+-- For LuaLS and `make docs`: the tables of options that the functions of ws
+-- take. No code: nothing requires this file. spec/ws/meta_spec.lua compares it
+-- with what the validators accept.
+---@meta ws.meta.options
+
+--- Called with no event table, the fast way. A socket may get handlers and
+--- listeners besides.
+---@class ws.Handlers
+---@field open? fun(sock: ws.WebSocket, request?: ws.Request) The request is a server's.
+--- With `views` the data is a ws.View.
+---@field message? fun(sock: ws.WebSocket, data: string, opcode: "text"|"binary")
+---@field close? fun(sock: ws.WebSocket, code: integer, reason: string, wasClean: boolean) The last.
+---@field error? fun(sock: ws.WebSocket, message: string, code: string) Followed by close.
+--- `bufferedAmount` has fallen to `lowWaterMark` after send returned false.
+---@field drain? fun(sock: ws.WebSocket)
+---@field ping? fun(sock: ws.WebSocket, data: string) It has been answered already.
+---@field pong? fun(sock: ws.WebSocket, data: string)
+
+--- What ws.new and ws.connect take. Durations are milliseconds, sizes bytes. A
+--- misspelt name raises.
+---@class ws.ClientOptions: ws.Handlers
+---@field protocols? string|string[] Subprotocols in order of preference.
+---@field headers? table<string, string|number|string[]> Further headers of the handshake.
+---@field origin? string The handshake's Origin; none by default.
+---@field timeout? integer For the whole opening handshake (30000).
+---@field closeTimeout? integer How long the peer's Close is waited for (5000).
+---@field tls? ws.ClientTLS For wss: and https:.
+---@field path? string A Unix socket to connect to.
+--- The URL of a proxy (http:, socks5:, socks4a:), or false for none. By default the environment
+--- decides: ws_proxy, wss_proxy, http_proxy, https_proxy, all_proxy and no_proxy.
+---@field proxy? string|false
+---@field compression? boolean|ws.Compression permessage-deflate (true).
+---@field maxPayload? integer One message, after inflation (67108864).
+---@field pingInterval? integer Silence before a ping goes out (0: never).
+---@field pingTimeout? integer How long its answer is waited for (as pingInterval).
+--- Above so much unsent send returns false; as much is held for receive (1048576).
+---@field highWaterMark? integer
+---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
+---@field followRedirects? integer How many; never from wss: to ws: (0).
+---@field noDelay? boolean TCP_NODELAY (true).
+---@field family? 4|6 IPv4 or IPv6 only; both by default (RFC 8305).
+---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
+
+--- What ws.serve takes. Durations are milliseconds, sizes bytes. A misspelt
+--- name raises.
+---@class ws.ServerOptions: ws.Handlers
+---@field host? string The address to listen on ("127.0.0.1"); "*" is every one of IPv4.
+---@field port? integer 0, the default, for a free one, which server.port then tells.
+---@field path? string A Unix socket to listen on.
+---@field tls? ws.ServerTLS Makes it wss.
+--- Takes a handshake, or returns false, a status (403), a body and headers. May wait.
+---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
+--- Plain HTTP on the same port; 426 without it. May wait.
+---@field request? fun(request: ws.Request, response: ws.Response)
+--- Subprotocols in order of preference, or who chooses.
+---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
+--- The origins whose pages may connect; the server's own by default. Programs other than browsers
+--- send none.
+---@field origins? "*"|string[]|fun(origin: string, request: ws.Request): boolean
+---@field compression? boolean|ws.Compression permessage-deflate (false).
+---@field maxPayload? integer One message, after inflation (1048576).
+---@field maxConnections? integer Further ones are refused (0: no limit).
+---@field handshakeTimeout? integer From the connection to the whole request (10000).
+---@field idleTimeout? integer Silence that ends a connection; a ping goes out half-way (120000).
+---@field closeTimeout? integer How long the peer's Close is waited for (5000).
+---@field pingInterval? integer Silence before a ping goes out, besides the half of idleTimeout (0).
+---@field pingTimeout? integer How long its answer is waited for.
+---@field maxBackpressure? integer Unsent bytes of one connection that are too many (16777216).
+---@field backpressure? "close"|"drop" What becomes of it then: closed, or it misses publishes.
+--- Above so much unsent send returns false; as much is held for receive (1048576).
+---@field highWaterMark? integer
+---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
+---@field backlog? integer Of listen(2).
+---@field reusePort? boolean SO_REUSEPORT: processes share the port (false).
+---@field noDelay? boolean TCP_NODELAY (true).
+---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
+
+--- On which terms `upgrade` takes a handshake.
+---@class ws.Terms
+---@field headers? table<string, string|number|string[]> Further headers of the answer.
+---@field protocol? string The subprotocol, instead of the choice among `protocols`.
+---@field data? any What sock.data is to be.
+
+--- permessage-deflate, RFC 7692.
+---@class ws.Compression
+---@field serverNoContextTakeover? boolean The server forgets its window after each message.
+---@field clientNoContextTakeover? boolean The client does.
+---@field serverMaxWindowBits? integer The server's window, 8 to 15 bits.
+---@field clientMaxWindowBits? integer|true The client's; true: the server may choose.
+---@field level? integer zlib's, 0 to 9 (6).
+---@field threshold? integer Shorter messages go out as they are (1024).
+
+--- TLS, either side's: files are named by path.
+---@class ws.TLS
+---@field ca? string Whom to trust: a file, a folder or PEM text; the system's by default.
+---@field cert? string The own certificate with its chain, a file or PEM text.
+---@field key? string Its key, a file or PEM text.
+---@field password? string The key's.
+---@field ciphers? string As OpenSSL spells them.
+---@field minVersion? "TLSv1.2"|"TLSv1.3" "TLSv1.2" by default.
+
+--- A client's TLS.
+---@class ws.ClientTLS: ws.TLS
+---@field verify? boolean The server's certificate and name are checked (true).
+---@field servername? string The name to ask for and to check instead of the URL's.
+---@field pin? string|string[] SHA-256 of the public key, or of one of several.
+
+--- A server's TLS; `cert` is needed.
+---@class ws.ServerTLS: ws.TLS
+--- By the name a client asks for: certificate and key of its own, what else is missing from here.
+---@field sni? table<string, ws.ServerTLS>
+---@field requestCert? boolean|"optional" Clients must show a certificate that `ca` trusts (false).
+
+--- What ws.protocol.client takes; each as in ws.ClientOptions.
+---@class ws.ClientProtocolOptions
+---@field url string ws:, wss:, http: or https:
+---@field protocols? string|string[] Subprotocols in order of preference.
+---@field headers? table<string, string|number|string[]> Further headers of the handshake.
+---@field origin? string The handshake's Origin; none by default.
+---@field maxPayload? integer One message, after inflation (67108864).
+---@field compression? boolean|ws.Compression permessage-deflate (true).
+
+--- What ws.protocol.server takes; each as in ws.ServerOptions.
+---@class ws.ServerProtocolOptions
+--- Takes a handshake, or returns false, a status, a body and headers. It cannot wait.
+---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
+--- Subprotocols in order of preference, or who chooses.
+---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
+--- The origins whose pages may connect; the server's own by default.
+---@field origins? "*"|string[]|fun(origin: string, request: ws.Request): boolean
+---@field maxPayload? integer One message, after inflation (1048576).
+---@field compression? boolean|ws.Compression permessage-deflate (false).
+
+--- How to send one message.
+---@class ws.SendOptions
+---@field compress? boolean false: as it is, though permessage-deflate was agreed (true).
+
+--- How to add a listener.
+---@class ws.ListenerOptions
+---@field once? boolean Removed when first called.
+---@field capture? boolean Called before those that do not.
+---@field signal? table An AbortSignal's like: `aborted`, and addEventListener "abort".

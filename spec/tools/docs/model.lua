@@ -1,0 +1,102 @@
+-- SPDX-License-Identifier: MIT
+-- The annotations and what is public put together: every class with its fields
+-- and functions under their public names, in the order of the pages.
+
+local source = require "spec.tools.docs.source"
+local ws = require "ws"
+
+local model = {}
+
+local order = {
+  "ws", "ws.WebSocket", "ws.ClientOptions", "ws.Server", "ws.ServerOptions", "ws.Handlers",
+  "ws.Terms", "ws.Request", "ws.Response", "ws.View", "ws.Compression", "ws.TLS",
+  "ws.ClientTLS", "ws.ServerTLS", "ws.TLSInfo", "ws.SendOptions", "ws.ListenerOptions",
+  "ws.Event", "ws.MessageEvent", "ws.CloseEvent", "ws.ErrorEvent", "ws.DataEvent",
+  "ws.protocol", "ws.Protocol", "ws.ClientProtocolOptions", "ws.ServerProtocolOptions",
+  "ws.adapter.cqueues", "ws.adapter.copas", "ws.adapter.luv", "ws.adapter.resty",
+  "ws.resty.Socket",
+}
+
+local function list_files()
+  local paths, pipe = {}, assert(io.popen "find lua/ws -name '*.lua' | sort")
+  for path in pipe:lines() do paths[#paths + 1] = path end
+  pipe:close()
+  return paths
+end
+
+local function sorted(tbl)
+  local names = {}
+  for name in pairs(tbl) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+local function find(list, name)
+  for _, item in ipairs(list) do
+    if item.name == name then return item end
+  end
+end
+
+-- The annotated function that a value is, wherever the module stands.
+local function function_of(value, files)
+  local info = debug.getinfo(value, "S")
+  local path = info.source:match "/(ws/[%w_/]+%.lua)$"
+  local file = path and files["lua/" .. path]
+  return file and file.by_line[info.linedefined], file
+end
+
+-- The module's functions are defined elsewhere, under names of the house.
+local function add_functions(class, module, files)
+  class.functions = class.functions or {}
+  for _, name in ipairs(sorted(module)) do
+    local value = module[name]
+    local known = find(class.functions, name) or find(class.fields, name)
+    if type(value) == "function" and not known then
+      local fn, file = function_of(value, files)
+      if fn then
+        local copy = { name = name, sep = ".", file = file }
+        for key, part in pairs(fn) do copy[key] = copy[key] or part end
+        table.insert(class.functions, copy)
+      end
+    end
+  end
+  table.sort(class.functions, function(a, b) return a.name < b.name end)
+end
+
+--- {classes = name -> class, order = list of names}. A function also has its
+--- `file`.
+function model.load()
+  local classes, files = source.read_all(list_files())
+  for _, file in pairs(files) do
+    for _, fn in pairs(file.by_line) do fn.file = file end
+  end
+  add_functions(classes.ws, ws, files)
+  add_functions(classes["ws.protocol"], ws.protocol, files)
+  return { classes = classes, order = order }
+end
+
+--- The field or function of a class, or of those it is derived from.
+function model.member(classes, class, name)
+  while class do
+    local found = find(class.fields, name) or find(class.functions, name)
+    if found then return found end
+    class = classes[class.parent]
+  end
+end
+
+--- Every field of a class and of those it is derived from.
+function model.all_fields(classes, class)
+  local fields = {}
+  while class do
+    for _, field in ipairs(class.fields) do fields[#fields + 1] = field end
+    class = classes[class.parent]
+  end
+  return fields
+end
+
+--- What is written for users, nothing of the house.
+function model.is_public(member)
+  return not member.private and not member.package
+end
+
+return model
