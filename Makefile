@@ -60,7 +60,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: luajit-core c-test-programs rock rockspecs luas all env test check c-test lua-test layers lint asan rules headers \
+.PHONY: luajit-core c-test-programs rock rockspecs docs docs-check luas all env test check c-test lua-test layers lint asan rules headers \
   exports examples bench bench-programs profile demo chat install uninstall install-check clean \
   help
 
@@ -163,10 +163,22 @@ rock:  ## the rocks: made, packed, tested and a release's, each used from a clea
 	@sh spec/tools/install.sh test
 	@$(tally) lua5.4 spec/tools/rocks.lua $(LUA)
 
+docs: all  ## LuaLS definitions and LDoc pages: build/docs
+	@sh spec/tools/install.sh docs
+	@mkdir -p build/docs/ldoc
+	@$(run_env) $(LUA) spec/tools/docs/run.lua build/docs
+	@ldoc --fatalwarnings -q -d build/docs -p ws -t "ws for Lua" build/docs/ldoc/ws.lua
+	@echo "build/docs/ws.meta.lua, build/docs/index.html"
+
+docs-check: docs  ## all that is public is described, typed, and in what is written
+	@$(run_env) $(tally) $(LUA) /usr/bin/busted --pattern=_spec spec/ws/meta_spec.lua
+	@$(run_env) $(tally) $(LUA) spec/tools/docs/check.lua build/docs
+
 rockspecs:  ## write the release's rockspec: that of scm with the version
 	@lua5.4 spec/tools/release.lua
 
-check: lint layers headers exports rock install-check asan rules  ## the long checks
+check: lint layers headers exports rock install-check docs-check asan \
+  rules  ## the long checks
 
 headers:
 	@for header in csrc/*/*.h; do \

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what building ("build"), testing ("test"), testing with the other
-# Luas ("luas") or comparing with peers ("bench") needs, on Debian and its kin;
-# elsewhere it says what to install. Does nothing when all is there.
+# Luas ("luas"), comparing with peers ("bench") or writing the reference
+# ("docs") needs, on Debian and its kin; elsewhere it says what to install. Does
+# nothing when all is there.
 set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
@@ -15,13 +16,15 @@ luas="lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
 liblua5.3-dev luajit2 libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
 bench="nodejs npm python3 python3-websockets libwebsockets-dev lua-http luajit2
 libluajit2-5.1-dev"
+docs="lua-ldoc lua-busted lua-socket"
 
 case "${1:-}" in
   build) wanted=$build ;;
   test) wanted="$build $test" ;;
   luas) wanted="$build $test $luas" ;;
   bench) wanted="$build $bench" ;;
-  *) echo "usage: install.sh build|test|luas|bench" >&2; exit 2 ;;
+  docs) wanted="$build $docs" ;;
+  *) echo "usage: install.sh build|test|luas|bench|docs" >&2; exit 2 ;;
 esac
 
 # A tool that is there counts, wherever it came from.
