@@ -53,6 +53,7 @@ core := $(build)/ws/core.so
 c_tests := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
   spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
 c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%)
+peer_programs := $(addprefix build/peers/,gorilla_peer nhooyr_peer)
 
 ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
   -shared -Wl$(comma)-z$(comma)nodelete)
@@ -110,7 +111,7 @@ c-test: $(c_test_programs) build/certs/done
 luajit-core:
 	@$(MAKE) --no-print-directory -s LUA=luajit SANITIZE= all
 
-lua-test: all luajit-core build/certs/done build/peers/done
+lua-test: all luajit-core build/certs/done build/peers/done $(peer_programs)
 	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
 
@@ -137,10 +138,17 @@ build/peers/done: spec/peers/package.json
 	npm install --prefix $(@D) --no-audit --no-fund --loglevel=error
 	@touch $@
 
+# Debian's Go packages are sources below GOPATH.
+build/peers/%_peer: spec/peers/%_peer.go spec/peers/go_peer.go
+	@mkdir -p $(@D)
+	@echo "  GO $@"; GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= \
+	  GOCACHE=$(CURDIR)/build/peers/go-cache go build -o $@ $^
+
 test:  ## install what is missing, build, run all tests
 	@sh spec/tools/install.sh test
 	@rm -f build/tally
-	@$(MAKE) --no-print-directory -j$(jobs) all c-test-programs
+	@$(MAKE) --no-print-directory -j$(jobs) all c-test-programs \
+	  $(peer_programs)
 	@export WS_TALLY=$(CURDIR)/build/tally; ok=0; \
 	  for part in layers c-test lua-test examples; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
