@@ -53,7 +53,8 @@ core := $(build)/ws/core.so
 c_tests := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
   spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
 c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%)
-peer_programs := $(addprefix build/peers/,gorilla_peer nhooyr_peer)
+peer_programs := $(addprefix build/peers/,gorilla_peer nhooyr_peer \
+  beast_peer)
 
 ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
   -shared -Wl$(comma)-z$(comma)nodelete)
@@ -143,6 +144,11 @@ build/peers/%_peer: spec/peers/%_peer.go spec/peers/go_peer.go
 	@mkdir -p $(@D)
 	@echo "  GO $@"; GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= \
 	  GOCACHE=$(CURDIR)/build/peers/go-cache go build -o $@ $^
+
+# Unoptimized: the compiler is what takes long.
+build/peers/%_peer: spec/peers/%_peer.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX $@"; $(CXX) -std=c++17 -Wall -Wextra $(lib_cflags) -o $@ $< $(libs)
 
 test:  ## install what is missing, build, run all tests
 	@sh spec/tools/install.sh test

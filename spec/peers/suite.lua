@@ -3,7 +3,8 @@
 -- of peer.lua; `can` names what it is able to do beside echoing and closing:
 --   compressed secure fragments split pings own_pings terminate choose
 -- or what it does otherwise: always_code, it never closes without one; and
--- answers(code, reason), the Close it sends when it was sent this one;
+-- answers(code, reason), the Close it sends when it was sent this one; filler,
+-- what long texts for it consist of ("x");
 -- and `can.refused` is the pattern of what it reports when a server refuses it.
 
 local assert = require "luassert"
@@ -44,10 +45,13 @@ end
 
 -- ----------------------------------------------------------------- messages
 
-local function messages(get, kind)
+local function messages(get, kind, can)
   local function case(name, test)
     it(name, function() with(get, kind, nil, test) end)
   end
+
+  local filler = can.filler or "x"
+  local function filled(size) return filler:rep(size // #filler + 1):sub(1, size) end
 
   case("echoes text, the empty one and UTF-8 of every length", function(sock)
     echoes(sock, "hello", "text")
@@ -63,7 +67,7 @@ local function messages(get, kind)
   -- RFC 6455 section 5.2: the lengths at which the header changes.
   for _, size in ipairs { 125, 126, 127, 65535, 65536, 1048576 } do
     case(("echoes %d bytes"):format(size), function(sock)
-      echoes(sock, ("x"):rep(size), "text")
+      echoes(sock, filled(size), "text")
       echoes(sock, all_bytes():rep(size // 256 + 1):sub(1, size), "binary")
     end)
   end
@@ -76,7 +80,7 @@ local function messages(get, kind)
   -- Each long one fills the inbox, so that reading stops until it is taken.
   case("reads on after a pause", function(sock)
     for i = 1, 20 do
-      sock:send(("x"):rep(80000 + i * 997))
+      sock:send(filled(80000 + i * 997))
       sock:send("after " .. i)
     end
     for i = 1, 20 do
@@ -235,7 +239,7 @@ function suite.talk(get, can)
     if kind == "plain" or can[kind] then
       describe(kind .. ",", function()
         handshake(get, kind, can)
-        messages(get, kind)
+        messages(get, kind, can)
         frames(get, kind, can)
         closes(get, kind, can)
       end)
