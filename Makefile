@@ -231,6 +231,10 @@ bench:  ## CPU time against the floor and the peers: build/bench; QUICK=1
 profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
 	@$(run_env) sh spec/bench/profile.sh $(LUA) $(LOAD)
 
+# --------------------------------------------------------------------- fuzz
+
+include spec/fuzz/fuzz.mk
+
 exports: $(core)
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \
 	  grep -vx luaopen_ws_core && { echo "more is exported"; exit 1; } || \

@@ -90,6 +90,7 @@ int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len) {
 }
 
 void ws_buffer_consume(ws_buffer *buffer, size_t len) {
+  if (len == 0) return; /* there may be no block */
   buffer->data += len;
   buffer->len -= len;
   if (buffer->len == 0) buffer->data = buffer->base;

@@ -192,8 +192,8 @@ static int step(ws_inflater *inflater, ws_buffer *out, size_t most) {
   int result = inflate(z, Z_SYNC_FLUSH);
   out->len += room - z->avail_out;
   inflater->ended = result == Z_STREAM_END;
-  status = status_of(result);
-  return status == WS_OK && out->len > most ? WS_ETOOBIG : status;
+  /* First, so that it is the same however the bytes were cut. */
+  return out->len > most ? WS_ETOOBIG : status_of(result);
 }
 
 int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,

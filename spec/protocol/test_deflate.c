@@ -381,6 +381,27 @@ TEST(many_last_blocks) { /* S174, S178 */
   wire_free(&packed);
 }
 
+/* What is too long before it is broken is too long, at every cut. */
+TEST(too_long_and_broken) {
+  wire packed = {0};
+  zeros(&packed, 100);
+  wire_add(&packed, "\xff\xff\xff\xff", 4); /* lengths that do not fit */
+  for (size_t way = 0; way < wire_ways(packed.len); way++) {
+    ws_inflater *inflater = ws_inflater_new(wire_resize);
+    ws_buffer out = fresh();
+    CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, way, &out, 99),
+              WS_ETOOBIG);
+    empty(&out);
+    ws_inflater_reset(inflater);
+    CHECK_INT(
+        inflate_in_way(inflater, packed.data, packed.len, way, &out, 100),
+        WS_EDEFLATE);
+    ws_inflater_free(inflater);
+    ws_buffer_deinit(&out);
+  }
+  wire_free(&packed);
+}
+
 /* S178: the limit itself is allowed; a buffer's own limit holds too. */
 TEST(limits_to_the_byte) {
   static const size_t lengths[] = {1, 255, 256, 16383, 16384, 16385, 40000};
@@ -582,6 +603,7 @@ int main(void) {
   RUN(every_cut_of_two_messages);
   RUN(a_bomb_stops_early);
   RUN(many_last_blocks);
+  RUN(too_long_and_broken);
   RUN(limits_to_the_byte);
   RUN(every_window_and_level);
   RUN(long_messages_at_every_level);

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# Fuzzing, by clang's libFuzzer with AddressSanitizer and UBSan. Included by the
+# Makefile. What a target has to be: csrc/README.md.
+#
+#   TIME=10           seconds a target is fuzzed; 0: its corpus only
+#   ONLY=name         one target
+
+fuzz_cc ?= clang
+fuzz_build := build/fuzz
+fuzz_flags := -std=c11 -D_GNU_SOURCE -Icsrc -Ispec/fuzz -O1 -g $(warnings) \
+  -fno-omit-frame-pointer -fsanitize=address,undefined \
+  -fno-sanitize-recover=undefined
+fuzz_lua = $(shell pkg-config --cflags lua5.4)
+fuzz_objects := $(sources:csrc/%.c=$(fuzz_build)/obj/%.o) \
+  $(lua_sources:csrc/%.c=$(fuzz_build)/obj/%.o)
+fuzz_targets := $(patsubst spec/fuzz/fuzz_%.c,%,$(wildcard spec/fuzz/fuzz_*.c))
+fuzz_wanted := $(if $(ONLY),$(filter $(ONLY),$(fuzz_targets)),$(fuzz_targets))
+
+.PHONY: fuzz fuzz-replay fuzz-programs
+
+$(fuzz_build)/obj/%.o: csrc/%.c
+	@mkdir -p $(@D)
+	@echo "  FUZZ CC $<"; $(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer-no-link \
+	  $(fuzz_lua) $(lib_cflags) -MMD -MP -c -o $@ $<
+
+$(fuzz_build)/libcore.a: $(fuzz_objects)
+	@rm -f $@
+	@ar rcs $@ $^
+
+$(fuzz_build)/fuzz_%: spec/fuzz/fuzz_%.c $(fuzz_build)/libcore.a
+	@mkdir -p $(@D)
+	@echo "  FUZZ CC $<"; $(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer \
+	  $(fuzz_lua) $(lib_cflags) -MMD -MP -MF $@.d -o $@ $< \
+	  $(fuzz_build)/libcore.a $(libs) $(shell pkg-config --libs lua5.4) -lm
+
+-include $(fuzz_objects:.o=.d) $(wildcard $(fuzz_build)/*.d)
+
+fuzz-programs: $(addprefix $(fuzz_build)/fuzz_,$(fuzz_wanted))
+
+fuzz_ready = sh spec/tools/install.sh fuzz && \
+  $(MAKE) --no-print-directory -j$(jobs) fuzz-programs build/certs/done
+
+fuzz:  ## fuzz every target for TIME=10 seconds; ONLY=name
+	@$(fuzz_ready)
+	@$(tally) lua5.4 spec/fuzz/run.lua $(or $(TIME),10) $(fuzz_wanted)
+
+fuzz-replay:  ## the fuzz targets over their corpora only
+	@$(fuzz_ready)
+	@$(tally) lua5.4 spec/fuzz/run.lua 0 $(fuzz_wanted)
