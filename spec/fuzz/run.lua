@@ -7,6 +7,10 @@
 local build, corpora = "build/fuzz", "spec/fuzz/corpus"
 local libfuzzer = "-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -close_fd_mask=1"
 
+-- Targets that share a dictionary; others have one of their own, or none.
+local shared = { request_head = "http", response_head = "http", session_server = "http",
+                 session_client = "http", tunnel = "http" }
+
 local function exists(path)
   local file = io.open(path)
   if file then file:close() end
@@ -16,7 +20,7 @@ end
 local function command_for(target, seconds)
   local seeds = corpora .. "/" .. target
   local found = build .. "/corpus/" .. target
-  local dictionary = ("spec/fuzz/dictionaries/%s.dict"):format(target)
+  local dictionary = ("spec/fuzz/dictionaries/%s.dict"):format(shared[target] or target)
   os.execute(("mkdir -p %s %s"):format(found, seeds))
   local words = { build .. "/fuzz_" .. target, libfuzzer,
                   ("-artifact_prefix=%s/%s-"):format(build, target) }
