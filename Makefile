@@ -62,9 +62,10 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: luajit-core c-test-programs rock rockspecs docs docs-check luas all env test check c-test lua-test layers lint asan rules headers \
-  exports examples bench bench-programs profile demo chat install uninstall install-check clean \
-  help
+.PHONY: all asan bench bench-programs c-test c-test-programs chat check clean
+.PHONY: demo docs docs-check env examples exports faults faults-quick fuzz
+.PHONY: fuzz-replay headers help install install-check layers lint lua-test
+.PHONY: luajit-core luas profile rock rockspecs rules test uninstall
 
 all: $(core)  ## build in place, under build/
 
@@ -156,7 +157,7 @@ test:  ## install what is missing, build, run all tests
 	@$(MAKE) --no-print-directory -j$(jobs) all c-test-programs \
 	  $(peer_programs)
 	@export WS_TALLY=$(CURDIR)/build/tally; ok=0; \
-	  for part in layers c-test lua-test examples; do \
+	  for part in layers c-test lua-test examples faults-quick; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
 	  done; lua5.4 spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
 
@@ -199,6 +200,29 @@ headers:
 	  echo "#include \"$${header#csrc/}\"" | $(CC) -std=c11 -D_GNU_SOURCE \
 	    -Icsrc $(lua_cflags) $(warnings) -fsyntax-only -x c - || exit 1; \
 	done; echo "every header compiles alone"
+
+# ------------------------------------------------------------------- faults
+
+faulty_lua := $(build)/faults/faulty_lua
+failing_calls := $(build)/faults/failing_calls.so
+fault_flags = -std=c11 -D_GNU_SOURCE -Ispec $(CFLAGS) $(warnings) $(sanitizers)
+
+$(faulty_lua): spec/faults/faulty_lua.c spec/faults/failing_calls.h
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(fault_flags) $(lua_cflags) $(lib_cflags) -o $@ $< \
+	  $(shell pkg-config --libs $(lua_pc) openssl) -ldl
+
+$(failing_calls): spec/faults/failing_calls.c spec/faults/failing_calls.h
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(fault_flags) -fPIC -fvisibility=hidden -shared -o $@ $< \
+	  -ldl -lpthread
+
+faults: all build/certs/done $(faulty_lua) $(failing_calls)  ## fail at every point: QUICK=1, FULL=1, ONLY="SCENARIO"
+	@$(run_env) LD_PRELOAD="$(if $(SANITIZE),$(asan_lib):)$(CURDIR)/$(failing_calls)" \
+	  timeout 3000 $(faulty_lua) spec/faults/run.lua $(if $(ONLY),"$(ONLY)")
+
+faults-quick:
+	@$(tally) $(MAKE) --no-print-directory QUICK=1 faults
 
 # -------------------------------------------------------------------- bench
 

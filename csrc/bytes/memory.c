@@ -44,7 +44,7 @@ void ws_memory_free(void *block) {
 
 size_t ws_memory_live(void) { return atomic_load(&live); }
 
-void ws_memory_fail(uint64_t nth, int forever) {
+uint64_t ws_memory_fail(uint64_t nth, int forever) {
   atomic_store(&failing, forever);
-  atomic_store(&countdown, nth);
+  return atomic_exchange(&countdown, nth);
 }

@@ -19,5 +19,6 @@ void ws_memory_free(void *block);
 size_t ws_memory_live(void);
 
 /* From now on the `nth` allocation (1 = the next) fails: that one only, or
- * with `forever` all later ones too. 0 ends it. For specs. */
-void ws_memory_fail(uint64_t nth, int forever);
+ * with `forever` all later ones too. 0 ends it. Gives how many were still to
+ * come of those counted before, the failing one among them. For specs. */
+uint64_t ws_memory_fail(uint64_t nth, int forever);

@@ -241,8 +241,11 @@ static int listen_at(ws_server *server, const ws_server_options *options,
                options->port, ws_status_text(status));
     return status;
   }
-  if (options->path.len == 0) ws_socket_local(server->listener,
-                                              &server->address);
+  if (options->path.len == 0 &&
+      !ws_socket_local(server->listener, &server->address)) {
+    snprintf(why, why_size, "cannot listen: the port is not to be had");
+    return WS_ENOBUFS;
+  }
   return ws_loop_watch(server->hub->loop, &server->watch, server->listener,
                        WS_READABLE);
 }

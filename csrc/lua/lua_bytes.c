@@ -123,8 +123,10 @@ static int l_live(lua_State *L) {
 static int l_fail_allocation(lua_State *L) {
   if (!ws_is_integral(L, 1, 0, 9007199254740992.0))
     return ws_lua_raise(L, "TypeError", "a whole number expected");
-  ws_memory_fail((uint64_t)lua_tonumber(L, 1), lua_toboolean(L, 2));
-  return 0;
+  uint64_t left =
+      ws_memory_fail((uint64_t)lua_tonumber(L, 1), lua_toboolean(L, 2));
+  lua_pushnumber(L, (lua_Number)left);
+  return 1;
 }
 
 void ws_lua_open_bytes(lua_State *L) {

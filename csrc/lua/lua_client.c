@@ -50,6 +50,24 @@ static int keep_url(ws_link *link, const ws_url *url) {
   return WS_OK;
 }
 
+static int start(ws_lua_loop *loop, ws_link *link,
+                 const ws_connection_config *settings,
+                 ws_client_options *options, ws_slice text,
+                 const char **why) {
+  ws_url url;
+  int status = ws_url_parse(&url, text, ws_memory_resize, why);
+  if (status != WS_OK) return status;
+  options->url = &url;
+  ws_connection_config *config = ws_lua_keep_config(settings);
+  status = config ? keep_url(link, &url) : WS_ENOMEM;
+  if (status == WS_OK)
+    status = ws_client_connect(&loop->hub, config, options, &ws_link_events,
+                               link, &link->connection);
+  ws_connection_config_unref(config);
+  ws_url_deinit(&url);
+  return status;
+}
+
 int ws_lua_connect(lua_State *L) {
   ws_lua_loop *loop = ws_lua_check_loop(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -59,25 +77,17 @@ int ws_lua_connect(lua_State *L) {
   ws_client_options options = {0};
   fill_options(L, &options);
   ws_slice text = ws_lua_field_slice(L, 2, "url");
-  ws_connection_config *config = ws_lua_client_config(L, 2, &loop->hub);
-  /* Nothing raises until the URL and the settings are given back. */
-  ws_url url;
-  const char *why = NULL;
-  int status = ws_url_parse(&url, text, ws_memory_resize, &why);
-  if (status == WS_OK) {
-    options.url = &url;
-    status = keep_url(link, &url);
-    if (status == WS_OK)
-      status = ws_client_connect(&loop->hub, config, &options,
-                                 &ws_link_events, link, &link->connection);
-    ws_url_deinit(&url);
-  }
-  ws_connection_config_unref(config);
-  if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
-  if (status != WS_OK)
-    return ws_lua_raise(L, "TypeError", "cannot connect: %s",
-                        why ? why : ws_status_text(status));
+  ws_connection_config settings = ws_lua_client_config(L, 2, &loop->hub);
   ws_tie_make(L, loop, &link->tie, 4);
-  lua_pushvalue(L, 4);
-  return 1;
+  /* Nothing raises from here on until the tie is dropped again. */
+  const char *why = NULL;
+  int status = start(loop, link, &settings, &options, text, &why);
+  if (status == WS_OK) {
+    lua_settop(L, 4);
+    return 1;
+  }
+  ws_tie_drop(L, loop, &link->tie);
+  if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
+  return ws_lua_raise(L, "TypeError", "cannot connect: %s",
+                      why ? why : ws_status_text(status));
 }

@@ -35,7 +35,6 @@ void ws_lua_field_deflate(lua_State *L, int t, ws_deflate_options *options) {
   lua_pop(L, 1);
 }
 
-/* All fields are read into `c` first: reading may raise. */
 static void fill_common(lua_State *L, int t, ws_connection_config *c,
                         ws_hub *hub) {
   ws_lua_field_deflate(L, t, &c->session.deflate);
@@ -52,30 +51,24 @@ static void fill_common(lua_State *L, int t, ws_connection_config *c,
   c->no_delay = ws_lua_field_bool(L, t, "noDelay", true);
 }
 
-static ws_connection_config *make(lua_State *L,
-                                  const ws_connection_config *filled) {
+ws_connection_config *ws_lua_keep_config(const ws_connection_config *filled) {
   ws_connection_config *config = ws_connection_config_new();
-  if (!config) {
-    luaL_error(L, "not enough memory");
-    return NULL;
-  }
+  if (!config) return NULL;
   *config = *filled;
   config->references = 1;
   return config;
 }
 
-ws_connection_config *ws_lua_client_config(lua_State *L, int t,
-                                           ws_hub *hub) {
+ws_connection_config ws_lua_client_config(lua_State *L, int t, ws_hub *hub) {
   ws_connection_config c = {0};
   fill_common(L, t, &c, hub);
   c.open_timeout = ws_lua_field_size(L, t, "timeout", 30000);
   c.session.limits.max_payload =
       ws_lua_field_size(L, t, "maxPayload", CLIENT_MAX_PAYLOAD);
-  return make(L, &c);
+  return c;
 }
 
-ws_connection_config *ws_lua_server_config(lua_State *L, int t,
-                                           ws_hub *hub) {
+ws_connection_config ws_lua_server_config(lua_State *L, int t, ws_hub *hub) {
   ws_connection_config c = {0};
   fill_common(L, t, &c, hub);
   c.session.limits.masked = true;
@@ -87,5 +80,5 @@ ws_connection_config *ws_lua_server_config(lua_State *L, int t,
   c.max_backpressure = (size_t)ws_lua_field_size(L, t, "maxBackpressure",
                                                  MAX_BACKPRESSURE);
   c.drop_publishes = ws_lua_field_bool(L, t, "dropPublishes", false);
-  return make(L, &c);
+  return c;
 }

@@ -82,10 +82,12 @@ static int keep_function(lua_State *L, lua_CFunction function) {
 }
 
 void ws_gate_init(ws_gate *gate, lua_State *L) {
-  gate->on_error = LUA_NOREF;
-  gate->failed = false;
-  gate->told = NULL;
-  gate->lent = NULL;
+  *gate = (ws_gate){.on_error = LUA_NOREF,
+                    .traceback = LUA_NOREF,
+                    .enter = LUA_NOREF,
+                    .report = LUA_NOREF,
+                    .failure = LUA_NOREF,
+                    .thread = LUA_NOREF};
   gate->traceback = keep_function(L, with_traceback);
   gate->enter = keep_function(L, enter);
   gate->report = keep_function(L, report);
@@ -102,7 +104,8 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L) {
   luaL_unref(L, LUA_REGISTRYINDEX, gate->report);
   luaL_unref(L, LUA_REGISTRYINDEX, gate->failure);
   luaL_unref(L, LUA_REGISTRYINDEX, gate->thread);
-  gate->on_error = gate->thread = LUA_NOREF;
+  gate->on_error = gate->traceback = gate->enter = LUA_NOREF;
+  gate->report = gate->failure = gate->thread = LUA_NOREF;
   gate->L = NULL;
 }
 

@@ -24,10 +24,10 @@ typedef struct ws_gate {
   ws_view *lent;    /* a view, whose time is over afterwards */
 } ws_gate;
 
-/* Raises without memory. */
+/* Raises without memory: then it is to be deinited all the same. */
 void ws_gate_init(ws_gate *gate, lua_State *L);
 
-/* Gives the references back; `L` is any state of the same universe. */
+/* Gives the references back, once; `L` is any state of the same universe. */
 void ws_gate_deinit(ws_gate *gate, lua_State *L);
 
 /* Runs entry(L, argument) protected, on the gate's thread with an empty stack

@@ -33,7 +33,8 @@ int ws_lua_handlers(lua_State *L) {
   return 1;
 }
 
-/* What an earlier call without memory has left is kept. */
+/* What an earlier call without memory has left is kept, until the set is used
+ * or collected. */
 static void pin(lua_State *L, int index, ws_handlers *handlers) {
   lua_getiuservalue(L, index, 1);
   for (int i = 0; i < WS_HANDLER_COUNT; i++) {
@@ -46,6 +47,13 @@ static void pin(lua_State *L, int index, ws_handlers *handlers) {
   lua_pop(L, 1);
 }
 
+static void unpin(ws_handlers *handlers, lua_State *L) {
+  for (int i = 0; i < WS_HANDLER_COUNT; i++) {
+    luaL_unref(L, LUA_REGISTRYINDEX, handlers->functions[i]);
+    handlers->functions[i] = LUA_NOREF;
+  }
+}
+
 ws_handlers *ws_handlers_use(lua_State *L, int index) {
   ws_handlers *handlers = ws_lua_check(L, index, TYPE);
   if (handlers->uses == 0) pin(L, index, handlers);
@@ -54,11 +62,14 @@ ws_handlers *ws_handlers_use(lua_State *L, int index) {
 }
 
 void ws_handlers_unuse(ws_handlers *handlers, lua_State *L) {
-  if (--handlers->uses > 0) return;
-  for (int i = 0; i < WS_HANDLER_COUNT; i++) {
-    luaL_unref(L, LUA_REGISTRYINDEX, handlers->functions[i]);
-    handlers->functions[i] = LUA_NOREF;
-  }
+  if (--handlers->uses == 0) unpin(handlers, L);
+}
+
+/* One whose functions could not all be pinned is in nobody's use. */
+static int collect(lua_State *L) {
+  ws_handlers *handlers = ws_lua_check(L, 1, TYPE);
+  if (handlers->uses == 0) unpin(handlers, L);
+  return 0;
 }
 
 void ws_handlers_push_tag(lua_State *L, int index) {
@@ -69,6 +80,6 @@ void ws_handlers_push_tag(lua_State *L, int index) {
 
 void ws_lua_open_handlers(lua_State *L) {
   static const luaL_Reg none[] = {{NULL, NULL}};
-  ws_lua_type(L, TYPE, none, NULL);
+  ws_lua_type(L, TYPE, none, collect);
   lua_pop(L, 1);
 }

@@ -120,15 +120,21 @@ int ws_lua_listen(lua_State *L) {
   self->loop = loop;
   self->judge = self->http_closed = self->closed = LUA_NOREF;
   take_functions(L, self);
-  ws_connection_config *config = ws_lua_server_config(L, 2, &loop->hub);
-  char why[256];
-  int status = ws_server_listen(&loop->hub, config, &options, &ws_link_events,
-                                &server_events, self, &self->server, why,
-                                sizeof why);
-  ws_connection_config_unref(config);
-  if (status != WS_OK) return ws_lua_failure(L, status, why);
+  ws_connection_config settings = ws_lua_server_config(L, 2, &loop->hub);
   ws_tie_make(L, loop, &self->tie, 3);
-  return 1;
+  /* Nothing raises from here on until the tie is dropped again. */
+  ws_connection_config *config = ws_lua_keep_config(&settings);
+  char why[256] = "";
+  int status = WS_ENOMEM;
+  if (config)
+    status = ws_server_listen(&loop->hub, config, &options, &ws_link_events,
+                              &server_events, self, &self->server, why,
+                              sizeof why);
+  ws_connection_config_unref(config);
+  lua_settop(L, 3);
+  if (status == WS_OK) return 1;
+  ws_tie_drop(L, loop, &self->tie);
+  return ws_lua_failure(L, status, why[0] ? why : NULL);
 }
 
 /* ------------------------------------------------------------- methods */

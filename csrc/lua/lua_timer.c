@@ -21,12 +21,13 @@ typedef struct ws_lua_timer {
 } ws_lua_timer;
 
 static void stop(ws_lua_timer *t, lua_State *L) {
+  int function = t->function;
+  t->function = LUA_NOREF;
+  luaL_unref(L, LUA_REGISTRYINDEX, function);
   if (t->tie.anchor == LUA_NOREF) return;
   ws_loop_stop_timer(t->loop->loop, &t->timer);
   ws_loop_cancel(t->loop->loop, &t->task);
   ws_loop_release(t->loop->loop);
-  luaL_unref(L, LUA_REGISTRYINDEX, t->function);
-  t->function = LUA_NOREF;
   ws_tie_drop(L, t->loop, &t->tie);
 }
 
@@ -54,6 +55,7 @@ static ws_lua_timer *new_timer(lua_State *L, int function) {
   luaL_checktype(L, function, LUA_TFUNCTION);
   ws_lua_timer *t = ws_lua_object(L, TYPE, sizeof *t, 0);
   ws_tie_init(&t->tie, t, cut);
+  t->function = LUA_NOREF;
   t->loop = loop;
   t->timer.fire = t->task.run = fire;
   t->timer.owner = t->task.owner = t;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #define THREADS_MOST 8
 #define NAME_MOST 253 /* RFC 1035 section 2.3.4, as text, without a last dot */
@@ -142,9 +143,22 @@ static void answer_one(question *q) {
   else resolve(q, q->lookup);
 }
 
-static void wake(desk *d) {
+/* Full is as good as written. */
+static bool wake(desk *d) {
   ws_slice one = {"", 1};
-  ws_socket_write(d->wake[1], &one, 1); /* full is as good as written */
+  ptrdiff_t put = ws_socket_write(d->wake[1], &one, 1);
+  return put > 0 || put == WS_EAGAIN;
+}
+
+/* Called with the lock held. Without a wake-up the answer would lie there:
+ * when the system is out of memory for it, it is tried until there is some. */
+static void wake_surely(desk *d) {
+  const struct timespec pause = {0, 10 * 1000 * 1000};
+  while (!d->abandoned && !wake(d)) {
+    pthread_mutex_unlock(&d->lock);
+    nanosleep(&pause, NULL);
+    pthread_mutex_lock(&d->lock);
+  }
 }
 
 static ws_lookup **free_place(desk *d) {
@@ -171,7 +185,7 @@ static void *work(void *argument) {
     *d->answered_last = q->lookup;
     d->answered_last = &q->lookup->next;
     ws_memory_free(q);
-    wake(d);
+    wake_surely(d);
   }
   d->threads--;
   leave(d);
@@ -277,13 +291,16 @@ int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
       ws_lookup_free(q->lookup);
       ws_memory_free(q);
     }
-  } else {
+  } else if (wake(d)) {
     q->lookup->status = WS_ENOTFOUND;
     q->lookup->why = "not a host name";
     *d->answered_last = q->lookup;
     d->answered_last = &q->lookup->next;
     ws_memory_free(q);
-    wake(d);
+  } else {
+    status = WS_ENOMEM;
+    ws_lookup_free(q->lookup);
+    ws_memory_free(q);
   }
   pthread_mutex_unlock(&d->lock);
   return status;

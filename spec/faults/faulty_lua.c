@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+/* A Lua whose memory, and OpenSSL's, fails on demand; with failing_calls.c
+ * preloaded, system calls too.   faulty_lua SCRIPT ARGUMENTS...
+ *
+ * The scripts have the global `faults`, see `functions` below. */
+#include "faults/failing_calls.h"
+
+#include <dirent.h>
+#include <dlfcn.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <lua.h>
+#include <lualib.h>
+#include <netdb.h>
+#include <openssl/crypto.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A source of memory: the `nth` allocation from now, and the `times - 1` after
+ * it, fail. Resolver threads of OpenSSL's there are none; of Lua's neither. */
+typedef struct source {
+  unsigned long made;
+  unsigned long nth; /* 0: none fails */
+  unsigned long times;
+  long live;
+} source;
+
+static source of_lua, of_openssl;
+static int suspended;
+static const failing_calls *calls;
+
+static int must_fail(source *from) {
+  if (suspended) return 0;
+  from->made++;
+  if (from->nth == 0 || from->made < from->nth) return 0;
+  return from->made - from->nth < from->times;
+}
+
+static void arm(source *from, unsigned long nth, unsigned long times) {
+  from->made = 0;
+  from->nth = nth;
+  from->times = times;
+}
+
+/* -------------------------------------------------------------- memory */
+
+/* Making a block smaller must not fail. */
+static void *lua_memory(void *unused, void *block, size_t old, size_t size) {
+  (void)unused;
+  if (size == 0) {
+    free(block);
+    return NULL;
+  }
+  if ((!block || size > old) && must_fail(&of_lua)) return NULL;
+  return realloc(block, size);
+}
+
+static void *openssl_new(size_t size, const char *file, int line) {
+  (void)file, (void)line;
+  if (size == 0 || must_fail(&of_openssl)) return NULL;
+  of_openssl.live++;
+  return malloc(size);
+}
+
+static void openssl_free(void *block, const char *file, int line) {
+  (void)file, (void)line;
+  if (block) of_openssl.live--;
+  free(block);
+}
+
+static void *openssl_resize(void *block, size_t size, const char *file,
+                            int line) {
+  if (!block) return openssl_new(size, file, line);
+  if (size == 0) {
+    openssl_free(block, file, line);
+    return NULL;
+  }
+  return must_fail(&of_openssl) ? NULL : realloc(block, size);
+}
+
+/* ----------------------------------------------------------- functions */
+
+static unsigned long times_of(lua_State *L, int index) {
+  if (lua_isboolean(L, index) && lua_toboolean(L, index)) return ULONG_MAX;
+  return (unsigned long)luaL_optinteger(L, index, 1);
+}
+
+/* failLua(k [, times or true]): 0 ends it. One failure only makes Lua collect
+ * and try again; two in a row are an error. */
+static int l_fail_lua(lua_State *L) {
+  unsigned long nth = (unsigned long)luaL_checkinteger(L, 1);
+  arm(&of_lua, nth, times_of(L, 2));
+  return 0;
+}
+
+static int l_fail_openssl(lua_State *L) {
+  unsigned long nth = (unsigned long)luaL_checkinteger(L, 1);
+  arm(&of_openssl, nth, times_of(L, 2));
+  return 0;
+}
+
+/* failCall(name, nth, errno or -1): one byte instead. failCall() ends it. */
+static int l_fail_call(lua_State *L) {
+  const char *name = luaL_optstring(L, 1, NULL);
+  if (!calls) return luaL_error(L, "failing_calls is not preloaded");
+  if (!calls->arm(name, (unsigned)luaL_optinteger(L, 2, 0),
+                  (int)luaL_optinteger(L, 3, 0)))
+    return luaL_error(L, "no call of the name %s", name);
+  return 0;
+}
+
+/* counts(name): what was made since it was armed: "lua", "openssl", a call. */
+static int l_count(lua_State *L) {
+  const char *name = luaL_checkstring(L, 1);
+  unsigned long made = 0;
+  if (strcmp(name, "lua") == 0) made = of_lua.made;
+  else if (strcmp(name, "openssl") == 0) made = of_openssl.made;
+  else if (calls) made = calls->count(name);
+  lua_pushinteger(L, (lua_Integer)made);
+  return 1;
+}
+
+static int l_met(lua_State *L) {
+  lua_pushboolean(L, calls && calls->met());
+  return 1;
+}
+
+static int l_live(lua_State *L) {
+  lua_pushinteger(L, of_openssl.live);
+  return 1;
+}
+
+static int l_bad_closes(lua_State *L) {
+  lua_pushinteger(L, calls ? (lua_Integer)calls->bad_closes() : 0);
+  return 1;
+}
+
+static void set_suspended(int on) {
+  suspended = on;
+  if (calls) calls->suspend(on);
+}
+
+/* suspended(fn, ...): what fn does is not the matter of the test. */
+static int l_suspended(lua_State *L) {
+  int before = suspended;
+  set_suspended(1);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  set_suspended(before);
+  return status == LUA_OK ? lua_gettop(L) : lua_error(L);
+}
+
+/* attempt(fn, ...): pcall, in which alone anything fails or is counted. */
+static int l_attempt(lua_State *L) {
+  set_suspended(0);
+  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
+  set_suspended(1);
+  luaL_checkstack(L, 1, NULL);
+  lua_pushboolean(L, status == LUA_OK);
+  lua_insert(L, 1);
+  return lua_gettop(L);
+}
+
+static int l_descriptors(lua_State *L) {
+  int count = 0;
+  DIR *folder = opendir("/proc/self/fd");
+  while (folder && readdir(folder)) count++;
+  if (folder) closedir(folder);
+  lua_pushinteger(L, count);
+  return 1;
+}
+
+static const luaL_Reg functions[] = {
+    {"failLua", l_fail_lua},     {"failOpenssl", l_fail_openssl},
+    {"failCall", l_fail_call},   {"count", l_count},
+    {"met", l_met},              {"opensslLive", l_live},
+    {"badCloses", l_bad_closes}, {"suspended", l_suspended},
+    {"attempt", l_attempt},      {"descriptors", l_descriptors},
+    {NULL, NULL}};
+
+/* ---------------------------------------------------------------- main */
+
+static void find_calls(void) {
+  const failing_calls *(*control)(void);
+  void *found = dlsym(RTLD_DEFAULT, "failing_calls_control");
+  if (!found) return;
+  memcpy(&control, &found, sizeof found);
+  calls = control();
+}
+
+static void push_arguments(lua_State *L, int count, char **words) {
+  lua_createtable(L, count, 1);
+  for (int i = 0; i < count; i++) {
+    lua_pushstring(L, words[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_setglobal(L, "arg");
+}
+
+static int with_traceback(lua_State *L) {
+  luaL_traceback(L, L, lua_tostring(L, 1), 1);
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return 2;
+  if (!CRYPTO_set_mem_functions(openssl_new, openssl_resize, openssl_free))
+    return 2;
+  find_calls();
+  set_suspended(1);
+  lua_State *L = lua_newstate(lua_memory, NULL);
+  if (!L) return 2;
+  luaL_openlibs(L);
+  luaL_newlib(L, functions);
+  lua_setglobal(L, "faults");
+  push_arguments(L, argc - 1, argv + 1);
+  lua_pushcfunction(L, with_traceback);
+  bool good = luaL_loadfile(L, argv[1]) == LUA_OK &&
+              lua_pcall(L, 0, 0, -2) == LUA_OK;
+  if (!good) fprintf(stderr, "%s\n", lua_tostring(L, -1));
+  lua_close(L);
+  return good ? 0 : 1;
+}
