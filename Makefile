@@ -62,10 +62,11 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all asan bench bench-programs c-test c-test-programs chat check clean
-.PHONY: demo docs docs-check env examples exports faults faults-quick fuzz
-.PHONY: fuzz-replay headers help install install-check layers lint lua-test
-.PHONY: luajit-core luas profile rock rockspecs rules test uninstall
+.PHONY: all asan attacks bench bench-programs c-test c-test-programs chat
+.PHONY: check clean demo docs docs-check env examples exports faults
+.PHONY: faults-quick fuzz fuzz-replay headers help install install-check
+.PHONY: layers lint lua-test luajit-core luas profile rock rockspecs rules
+.PHONY: test uninstall
 
 all: $(core)  ## build in place, under build/
 
@@ -116,6 +117,9 @@ luajit-core:
 lua-test: all luajit-core build/certs/done build/peers/done $(peer_programs)
 	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
+
+attacks: all build/certs/done  ## known attacks and CVEs, and their tests
+	@$(run_env) $(tally) lua5.4 spec/tools/attacks.lua $(LUA)
 
 examples: all build/certs/done  ## run every example
 	@$(run_env) $(tally) $(LUA) spec/tools/examples.lua

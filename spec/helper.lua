@@ -7,6 +7,9 @@ local ws = require "ws"
 
 local helper = {}
 
+--- By how much limits of time are to be stretched: sanitizers are slow.
+helper.patience = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) and 5 or 1
+
 --- Turns the loop until condition() holds; fails after `ms` (5000). Returns
 --- what the condition gave.
 function helper.wait_until(condition, ms, what)
