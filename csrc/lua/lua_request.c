@@ -88,10 +88,11 @@ void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade) {
   lua_createtable(L, 0, (int)head->header_count);
   for (size_t i = 0; i < head->header_count; i++)
     add_header(L, &head->headers[i]);
+  /* Two of them are a list here as well, so that no name in it is trusted. */
+  lua_getfield(L, -1, "origin");
+  lua_setfield(L, -3, "origin");
   lua_setfield(L, -2, "headers");
   set_protocols(L, head);
-  const ws_http_header *origin = ws_http_find(head, "origin", 0);
-  if (origin) set_slice(L, "origin", origin->value);
   lua_pushboolean(L, upgrade);
   lua_setfield(L, -2, "upgrade");
   lua_pushboolean(L, ws_handshake_same_origin(head));

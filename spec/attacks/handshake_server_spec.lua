@@ -302,7 +302,7 @@ describe("handshake of a server:", function()
     local requests = { missing = handshake { Host = false },
       twice = handshake(nil, "Host: 127.0.0.1") }
     for _, host in ipairs { "a b", "[::1", "::1", "a:99999", "a:-1", "a:0x1", "a:", "a@b", "a/b",
-      "a?b", "[]", "[::1]x", "\195\164", "a:1:2", "[::1%25lo]:", "a,b", "%zz" } do
+      "a?b", "[]", "[::1]x", "\195\164", "a:1:2", "[::1%25lo]:", "%zz" } do
       requests[host] = handshake { Host = host }
     end
     all_get(400, requests)

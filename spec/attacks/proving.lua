@@ -15,6 +15,9 @@ local proving = {}
 --- How long a fresh client may wait for its echo, in milliseconds.
 proving.ECHO = 1000 * helper.patience
 
+--- A server's option `tls`.
+proving.certificate = { cert = "build/certs/server.pem", key = "build/certs/leaf.key" }
+
 --- Descriptors of this process that are open; 0 where there is no /proc.
 function proving.descriptors()
   if not lfs.attributes("/proc/self/fd") then return 0 end
@@ -80,6 +83,8 @@ local function wait_for_blocks(before)
     error(("%d blocks alive, %d before"):format(now, before), 0)
   end
 end
+
+local unverified = { verify = false }
 
 local Ground = {}
 Ground.__index = Ground
@@ -149,8 +154,7 @@ end
 -- new server and a new client show that the loop goes on.
 function Ground:prove()
   if not self.server then self:serve() end
-  local tls = self.options.tls and { tls = { verify = false } }
-  proving.echo(self.url, tls)
+  proving.echo(self.url, self.options.tls and { tls = unverified })
 end
 
 function Ground:clear()
@@ -178,17 +182,23 @@ function Ground:finish()
   wait_for_blocks(self.blocks)
 end
 
+-- The poller, the pools, the contexts of TLS are made on first use.
+function Ground:warm()
+  for _, options in ipairs { {}, { compression = true, tls = proving.certificate } } do
+    self:begin()
+    self:serve(options)
+    self:prove()
+    self:clear()
+  end
+end
+
 --- A ground for the attacks of one describe block, given busted's two hooks.
 function proving.ground(before_each, after_each)
   local ground = setmetatable({}, Ground)
   local warm = false
   before_each(function()
-    if not warm then -- the poller, the pools and the like are made on first use
-      warm = true
-      ground:begin()
-      pcall(ground.prove, ground)
-      ground:clear()
-    end
+    if not warm then ground:warm() end
+    warm = true
     ground:begin()
   end)
   after_each(function() ground:finish() end)
