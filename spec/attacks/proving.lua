@@ -182,11 +182,13 @@ function Ground:finish()
   wait_for_blocks(self.blocks)
 end
 
--- The poller, the pools, the contexts of TLS are made on first use.
+-- The poller, the pools, the resolver, the contexts of TLS (redirects may need
+-- one) are made on first use.
 function Ground:warm()
   for _, options in ipairs { {}, { compression = true, tls = proving.certificate } } do
     self:begin()
     self:serve(options)
+    self:client("ws://a..name:1/", { followRedirects = 1 })
     self:prove()
     self:clear()
   end
