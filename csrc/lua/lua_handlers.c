@@ -27,6 +27,7 @@ int ws_lua_handlers(lua_State *L) {
     lua_settop(L, 3);
   }
   handlers->views = ws_lua_field_bool(L, 1, "views", false);
+  handlers->state = ws_lua_field_bool(L, 1, "state", false);
   lua_getfield(L, 1, "tag");
   lua_rawseti(L, 3, TAG);
   lua_setiuservalue(L, 2, 1);

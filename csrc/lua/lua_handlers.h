@@ -23,11 +23,13 @@ typedef enum ws_handler {
 typedef struct ws_handlers {
   unsigned uses; /* by servers and connections that live */
   bool views;    /* messages are lent as views */
+  bool state;    /* message handlers get the object's state as well */
   int functions[WS_HANDLER_COUNT]; /* while used, in the registry; LUA_NOREF
                                     * for none */
 } ws_handlers;
 
-/* core.handlers{open=, message=, ..., views=true, tag=anything} */
+/* core.handlers{open=, message=, ..., views=true, state=true,
+ * tag=anything} */
 int ws_lua_handlers(lua_State *L);
 
 /* One more uses the set at `index`; raises TypeError for anything else. */

@@ -118,22 +118,24 @@ static bool push_party(lua_State *L, const telling *t) {
   return true;
 }
 
-static void tell_binary(lua_State *L, const char *data, size_t len) {
-  lua_pushvalue(L, AT_HANDLER);
-  lua_pushvalue(L, AT_OBJECT);
-  lua_pushlstring(L, data, len);
-  lua_pushvalue(L, AT_BINARY);
-  lua_call(L, 3, 0);
+/* Handler, object and data are on the top. */
+static void call_handler(lua_State *L, const telling *t) {
+  int count = 3;
+  lua_pushvalue(L, t->opcode == WS_TEXT ? AT_TEXT : AT_BINARY);
+  if (t->link->handlers->state) {
+    lua_getiuservalue(L, AT_OBJECT, 1);
+    count = 4;
+  }
+  lua_call(L, count, 0);
 }
 
 /* What lies at AT_DATA stays there until the handler has returned. */
-static void tell_kept(lua_State *L, unsigned opcode, ws_gate *gate) {
+static void tell_kept(lua_State *L, const telling *t) {
   lua_pushvalue(L, AT_HANDLER);
   lua_pushvalue(L, AT_OBJECT);
   lua_pushvalue(L, AT_DATA);
-  lua_pushvalue(L, opcode == WS_TEXT ? AT_TEXT : AT_BINARY);
-  lua_call(L, 3, 0);
-  ws_gate_end_telling(gate);
+  call_handler(L, t);
+  ws_gate_end_telling(&t->link->loop->gate);
   lua_settop(L, AT_VIEW);
 }
 
@@ -142,15 +144,18 @@ static void tell_message(lua_State *L, const telling *t) {
   const char *data = t->data ? t->data : "";
   if (t->link->handlers->views) {
     gate->lent = ws_view_push(L, AT_VIEW, t->opcode, data, t->len);
-    tell_kept(L, t->opcode, gate);
+    tell_kept(L, t);
   } else if (t->opcode == WS_TEXT) {
     /* Known to be UTF-8: sent on by the handler, it is not looked at again.
      * Nothing else can lie at its place meanwhile. */
     lua_pushlstring(L, data, t->len);
     gate->told = lua_tostring(L, AT_DATA);
-    tell_kept(L, t->opcode, gate);
+    tell_kept(L, t);
   } else {
-    tell_binary(L, data, t->len);
+    lua_pushvalue(L, AT_HANDLER);
+    lua_pushvalue(L, AT_OBJECT);
+    lua_pushlstring(L, data, t->len);
+    call_handler(L, t);
   }
 }
 

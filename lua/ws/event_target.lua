@@ -23,15 +23,18 @@ function event_target.traced(message)
   return { message = message, traceback = debug.traceback(text, 2) }
 end
 
---- Calls fn(a, b); an error is reported and does not come out.
-function event_target.call(fn, a, b)
-  local ok, raised = protected(fn, a, b)
-  if ok then return end
+local function report(raised)
   if type(raised) == "table" and raised.traceback then
     loop.report(raised.message, raised.traceback)
   else
     loop.report(raised)
   end
+end
+
+--- Calls fn(a, b); an error is reported and does not come out.
+function event_target.call(fn, a, b)
+  local ok, raised = protected(fn, a, b)
+  if not ok then report(raised) end
 end
 
 -- ------------------------------------------------------------------ listeners
@@ -67,6 +70,15 @@ local function with(list, listener)
   return copy
 end
 
+-- lists[1] is the function that alone listens to messages, if that is all that
+-- does: it is called with less ado.
+local function put(lists, type_, list)
+  lists[type_] = list
+  if type_ ~= "message" then return end
+  local only = list and not list[2] and list[1]
+  lists[1] = only and only.plain and not only.once and only.callback or nil
+end
+
 --- Adds a listener to `lists` (type -> list). S81, S84.
 function event_target.add(lists, type_, callback, opts, level)
   if callback == nil then return end
@@ -79,8 +91,11 @@ function event_target.add(lists, type_, callback, opts, level)
   local more = type(opts) == "table" and opts or {}
   if more.signal and more.signal.aborted then return end
   if find(lists[type_], callback, capture) then return end
-  local listener = { callback = callback, capture = capture, once = more.once and true or nil }
-  lists[type_] = with(lists[type_], listener)
+  local listener = {
+    callback = callback, plain = kind == "function", capture = capture,
+    once = more.once and true or nil,
+  }
+  put(lists, type_, with(lists[type_], listener))
   if more.signal and more.signal.addEventListener then
     more.signal:addEventListener("abort", function()
       event_target.remove(lists, type_, callback, capture)
@@ -90,7 +105,7 @@ end
 
 function event_target.remove(lists, type_, callback, opts)
   local index = find(lists[type_], callback, is_capture(opts))
-  if index then lists[type_] = without(lists[type_], index) end
+  if index then put(lists, type_, without(lists[type_], index)) end
 end
 
 --- What the on... property reads.
@@ -107,13 +122,15 @@ function event_target.set_on(lists, type_, value)
   if kind ~= "function" and kind ~= "table" and kind ~= "userdata" then value = nil end
   for i, listener in ipairs(lists[type_] or {}) do
     if listener.is_on then
-      if value == nil then lists[type_] = without(lists[type_], i)
-      else listener.callback = value end
-      return
+      local list = lists[type_]
+      if value == nil then list = without(list, i)
+      else listener.callback, listener.plain = value, kind == "function" end
+      return put(lists, type_, list)
     end
   end
   if value ~= nil then
-    lists[type_] = with(lists[type_], { callback = value, is_on = true, capture = false })
+    put(lists, type_, with(lists[type_],
+      { callback = value, plain = kind == "function", is_on = true, capture = false }))
   end
 end
 
@@ -121,7 +138,10 @@ end
 
 local function invoke(listener, target, event)
   local callback = listener.callback
-  if type(callback) == "function" then
+  if listener.plain and passes_arguments then
+    local ok, raised = xpcall(callback, event_target.traced, event)
+    if not ok then report(raised) end
+  elseif listener.plain then
     event_target.call(callback, event)
   elseif options.is_callable(callback) then
     event_target.call(function() callback(event) end)
@@ -152,6 +172,13 @@ function event_target.dispatch(lists, target, event)
   if not event.propagationStopped then pass(lists, target, event, false) end
   event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
   event.propagationStopped, event.immediatelyStopped = nil, nil
+end
+
+--- The same for events.live_message's, when something listens.
+function event_target.dispatch_message(lists, target, event)
+  pass(lists, target, event, true)
+  if not event.propagationStopped then pass(lists, target, event, false) end
+  events.end_message(event)
 end
 
 --- dispatchEvent: for made-up events, at once. S86.

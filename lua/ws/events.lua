@@ -45,7 +45,24 @@ local classes = {
   ErrorEvent = class("ErrorEvent", { message = "" }),
 }
 
-local known = {}
+-- A message's event is of one class while it is dispatched and of another
+-- afterwards: what is the same for all of them is not written into each.
+local function message_class(more)
+  local fields = { type = "message", isTrusted = true }
+  for key, value in pairs(classes.MessageEvent.__index) do
+    if fields[key] == nil then fields[key] = value end
+  end
+  for key, value in pairs(more) do fields[key] = value end
+  return { __index = fields, __name = "MessageEvent",
+    __tostring = classes.MessageEvent.__tostring }
+end
+
+local told_message = message_class {}
+local live_message = message_class {
+  eventPhase = 2, dispatching = true, propagationStopped = false,
+}
+
+local known = { [told_message] = true, [live_message] = true }
 for _, meta in pairs(classes) do known[meta] = true end
 
 --- Makes a constructor: Event(type [, fields]).
@@ -68,6 +85,23 @@ for name in pairs(classes) do events[name] = constructor(name) end
 function events.make(class_name, event)
   event.isTrusted = true
   return setmetatable(event, classes[class_name])
+end
+
+--- A message's event, as it is while its listeners are called. `origin` may be
+--- false: servers do not know one.
+function events.live_message(data, opcode, origin, target)
+  local event = { data = data, opcode = opcode, target = target, currentTarget = target }
+  if origin then event.origin = origin end
+  return setmetatable(event, live_message)
+end
+
+--- All its listeners were called.
+function events.end_message(event)
+  setmetatable(event, told_message)
+  event.currentTarget = nil
+  if event.propagationStopped then
+    event.propagationStopped, event.immediatelyStopped = nil, nil
+  end
 end
 
 --- True for what the constructors make.

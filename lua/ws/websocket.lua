@@ -55,19 +55,18 @@ local function dispatch(sock, class, fields)
   event_target.dispatch(state.listeners, sock, events.make(class, fields))
 end
 
-local function origin_of(sock)
-  local state = sock:state()
-  if not state.origin then
+local function origin_of(sock, state)
+  if state.origin == nil then
     local url = sock.url and core.url(sock.url)
-    state.origin = url and url.origin or ""
+    state.origin = url and url.origin or false
   end
   return state.origin
 end
 
 local function tell_message(sock, state, data, opcode)
   if not state.listeners.message then return end
-  event_target.dispatch(state.listeners, sock, events.make("MessageEvent",
-    { type = "message", data = data, opcode = opcode, origin = origin_of(sock) }))
+  event_target.dispatch_message(state.listeners, sock,
+    events.live_message(data, opcode, origin_of(sock, state), sock))
 end
 
 -- A socket of ws.connect has kept messages for receive(), and now gets a
@@ -93,10 +92,18 @@ local listening = {
     inbox.opened(sock)
     dispatch(sock, "Event", { type = "open" })
   end,
-  message = function(sock, data, opcode)
-    guarded_raw(sock, "message", data, opcode)
-    local state = sock:state()
-    if not state or sock.readyState ~= 1 then return end
+  message = function(sock, data, opcode, state)
+    if not state then return end
+    local listener = state.listeners[1]
+    if listener and not state.inbox then
+      -- The gate sees to an error; the event it left is ended here.
+      if state.live then events.end_message(state.live) end
+      local event = events.live_message(data, opcode, origin_of(sock, state), sock)
+      state.live = event
+      listener(event)
+      state.live = nil
+      return events.end_message(event)
+    end
     if inbox.takes(state.inbox, state.listeners.message) then
       return inbox.push(sock, data, opcode)
     end
@@ -129,9 +136,18 @@ local listening = {
   end,
 }
 
-local function handlers_with(functions, tag, views)
-  local set = { tag = tag, views = views }
-  for name, fn in pairs(functions) do set[name] = fn end
+-- `message` when there is a raw handler, which is called first and may end it.
+local function message_after(raw)
+  return function(sock, data, opcode)
+    event_target.call(function() raw(sock, data, opcode) end)
+    if sock.readyState == 1 then listening.message(sock, data, opcode, sock:state()) end
+  end
+end
+
+local function listening_handlers(tag)
+  local set = { tag = tag, state = true }
+  for name, fn in pairs(listening) do set[name] = fn end
+  if tag.raw.message then set.message = message_after(tag.raw.message) end
   return core.handlers(set)
 end
 
@@ -141,12 +157,14 @@ end
 --- up to `high_water` bytes. With `views` the message handler is lent views.
 function websocket.adopt(raw, high_water, views)
   local tag = { raw = raw, high_water = high_water }
-  tag.direct = handlers_with(raw, tag, views)
+  local set = { tag = tag, views = views }
+  for name, fn in pairs(raw) do set[name] = fn end
+  tag.direct = core.handlers(set)
   return tag.direct
 end
 
 local plain = { raw = {} }
-plain.listening = handlers_with(listening, plain)
+plain.listening = listening_handlers(plain)
 
 -- From now on the socket's events go through `listening`.
 local function listen(sock)
@@ -154,7 +172,7 @@ local function listen(sock)
   if state.listens then return state end
   state.listens = true
   local tag = sock:tag()
-  if not tag.listening then tag.listening = handlers_with(listening, tag) end
+  if not tag.listening then tag.listening = listening_handlers(tag) end
   sock:setHandlers(tag.listening)
   return state
 end
