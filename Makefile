@@ -54,7 +54,7 @@ c_tests := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
   spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
 c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%)
 peer_programs := $(addprefix build/peers/,gorilla_peer nhooyr_peer \
-  beast_peer)
+  beast_peer lws_peer)
 
 ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
   -shared -Wl$(comma)-z$(comma)nodelete)
@@ -65,7 +65,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .PHONY: all asan attacks bench bench-programs c-test c-test-programs chat
 .PHONY: check clean demo docs docs-check env examples exports faults
 .PHONY: faults-quick fuzz fuzz-replay headers help install install-check
-.PHONY: layers lint lua-test luajit-core luas profile rock rockspecs rules
+.PHONY: interop layers lint lua-test luajit-core luas profile rock rockspecs rules
 .PHONY: test uninstall
 
 all: $(core)  ## build in place, under build/
@@ -124,6 +124,11 @@ attacks: all build/certs/done  ## known attacks and CVEs, and their tests
 examples: all build/certs/done  ## run every example
 	@$(run_env) $(tally) $(LUA) spec/tools/examples.lua
 
+interop:  ## talk to real peers; print the table of README.md
+	@{ sh spec/tools/install.sh test && $(MAKE) --no-print-directory -j$(jobs) \
+	  all build/certs/done build/peers/done $(peer_programs); } >&2
+	@$(run_env) lua5.4 spec/tools/interop.lua
+
 layers:  ## floors, circles, sizes, a test for each file
 	@$(tally) lua5.4 spec/layers.lua
 
@@ -154,6 +159,11 @@ build/peers/%_peer: spec/peers/%_peer.go spec/peers/go_peer.go
 build/peers/%_peer: spec/peers/%_peer.cpp
 	@mkdir -p $(@D)
 	@echo "  CXX $@"; $(CXX) -std=c++17 -Wall -Wextra $(lib_cflags) -o $@ $< $(libs)
+
+build/peers/lws_peer: spec/peers/lws_peer.c
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) -std=c11 -D_GNU_SOURCE $(warnings) -Wno-conversion -o $@ $< \
+	  $$(pkg-config --cflags --libs libwebsockets)
 
 test:  ## install what is missing, build, run all tests
 	@sh spec/tools/install.sh test

@@ -14,7 +14,7 @@ local function page()
   return text
 end
 
-describe("Chromium:", function()
+describe("Chromium as client:", function()
   local chromium
   setup(function()
     chromium = peer.client(function(url)

@@ -50,7 +50,7 @@ local function start(name, url)
   return process, values.PORT, values.SECURE_PORT
 end
 
-describe("nginx as server:", function()
+describe("lua-resty-websocket as server:", function()
   local server
   setup(function()
     local process, port, secure_port = start "nginx_server"
@@ -64,7 +64,7 @@ describe("nginx as server:", function()
   suite.refuses(get)
 end)
 
-describe("nginx as client:", function()
+describe("lua-resty-websocket as client:", function()
   local client
   setup(function()
     client = peer.client(function(url) return (start("nginx_client", url)) end)

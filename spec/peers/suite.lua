@@ -2,7 +2,7 @@
 -- What must hold with every peer, in both directions. `get()` gives the peer
 -- of peer.lua; `can` names what it is able to do beside echoing and closing:
 --   compressed secure fragments split pings own_pings terminate choose
--- or what it does otherwise: always_code, it never closes without one; and
+-- or what it does otherwise: always_code, it never closes without one;
 -- answers(code, reason), the Close it sends when it was sent this one; filler,
 -- what long texts for it consist of ("x");
 -- and `can.refused` is the pattern of what it reports when a server refuses it.
