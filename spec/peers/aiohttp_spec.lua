@@ -2,9 +2,9 @@
 -- With Python's aiohttp, both ways. It sends no fragments; its closes always
 -- have a code, which is 1000 in answer to any.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
-suite.one_program("aiohttp", "aiohttp", "/usr/bin/python3 -B spec/peers/aiohttp_peer.py", {
+programs.one_program("aiohttp", "aiohttp", "/usr/bin/python3 -B spec/peers/aiohttp_peer.py", {
   compressed = true, secure = true, pings = true, choose = true, always_code = true,
   answers = function() return 1000, "" end,
   refused = "^failed .*401",

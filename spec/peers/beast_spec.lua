@@ -7,7 +7,7 @@
 -- longest may have: a text that compresses to next to nothing can fail with
 -- "incomplete deflate block". So the long ones for it are not that simple.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
 -- Digits without a pattern, the same at every run.
 local function digits(count)
@@ -19,7 +19,7 @@ local function digits(count)
   return table.concat(list)
 end
 
-suite.one_program("Boost.Beast", "beast", "build/peers/beast_peer", {
+programs.one_program("Boost.Beast", "beast", "build/peers/beast_peer", {
   compressed = true, secure = true, fragments = true, split = true, pings = true,
   terminate = true, choose = true,
   answers = function(code) return code == 1005 and 1000 or code, "" end,

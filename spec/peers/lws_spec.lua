@@ -4,9 +4,9 @@
 -- assertions of its own, for an empty message to send and for some long ones
 -- that compress well.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
-suite.one_program("libwebsockets", "lws", "build/peers/lws_peer", {
+programs.one_program("libwebsockets", "lws", "build/peers/lws_peer", {
   secure = true, fragments = true, split = true, pings = true,
   terminate = true, choose = true, always_code = true,
   refused = "^failed .*unauthorized",

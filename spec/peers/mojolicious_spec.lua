@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- With Perl's Mojolicious, both ways.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
-suite.one_program("Mojolicious", "mojolicious", "perl spec/peers/mojolicious_peer.pl", {
+programs.one_program("Mojolicious", "mojolicious", "perl spec/peers/mojolicious_peer.pl", {
   compressed = true, secure = true, fragments = true, split = true, pings = true,
   terminate = true, choose = true, refused = "^failed 401",
 })

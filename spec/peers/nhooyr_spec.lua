@@ -2,9 +2,9 @@
 -- With nhooyr.io/websocket in Go, both ways. The payload of its pings is its
 -- own business, and it ends no connection without a Close.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
-suite.one_program("nhooyr.io/websocket", "nhooyr", "build/peers/nhooyr_peer", {
+programs.one_program("nhooyr.io/websocket", "nhooyr", "build/peers/nhooyr_peer", {
   compressed = true, secure = true, fragments = true, own_pings = true, choose = true,
   refused = "^failed .*401",
 })

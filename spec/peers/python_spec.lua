@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- With the Python package websockets, both ways.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
-suite.both_ways("Python websockets", "python", "/usr/bin/python3 -B", "py", {
+programs.both_ways("Python websockets", "python", "/usr/bin/python3 -B", "py", {
   compressed = true, secure = true, fragments = true, pings = true,
   terminate = true, choose = true, refused = "^failed .*401",
 })

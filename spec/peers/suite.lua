@@ -12,7 +12,7 @@ local helper = require "spec.helper"
 local peer = require "spec.peers.peer"
 
 local suite = {}
-local describe, it, setup, teardown
+local describe, it
 local wait = 10000 -- milliseconds
 
 local function all_bytes()
@@ -228,8 +228,8 @@ local function handshake(get, kind, can)
 end
 
 --- busted gives its functions to the spec's own file alone: it hands them on.
-function suite.using(describe_, it_, setup_, teardown_)
-  describe, it, setup, teardown = describe_, it_, setup_, teardown_
+function suite.using(describe_, it_)
+  describe, it = describe_, it_
   return suite
 end
 
@@ -287,56 +287,6 @@ function suite.serves(get, can)
     assert.equal(answer(can, 1001, ""), closing(sock))
     assert.equal("closed 1001 ", get().report())
   end)
-end
-
--- A peer that is started before the tests of `tests(get)` and ended after them.
-local function with_peer(title, start, tests)
-  describe(title, function()
-    local it_runs
-    setup(function() it_runs = start() end)
-    teardown(function() it_runs.stop() end)
-    tests(function() return it_runs end)
-  end)
-end
-
--- command(role) runs the peer: a server prints its two ports, a client takes
--- the URL of its orders.
-local function both_roles(title, id, command, can)
-  with_peer(title .. " as server:", function()
-    local process = peer.start(id .. "_server", command "server")
-    local port, secure_port = assert(process.read()):match "(%d+) (%d+)"
-    return peer.server(port, secure_port, process)
-  end, function(get)
-    suite.talk(get, can)
-    suite.refuses(get)
-  end)
-  with_peer(title .. " as client:", function()
-    return peer.client(function(url)
-      return peer.start(id .. "_client", command "client" .. " " .. url)
-    end)
-  end, function(get)
-    suite.talk(get, can)
-    suite.serves(get, can)
-  end)
-end
-
---- A peer that is a pair of programs, ID_server and ID_client.
----@param title string
----@param id string of the logs
----@param interpreter string
----@param extension string "js" or "py"
-function suite.both_ways(title, id, interpreter, extension, can)
-  both_roles(title, id, function(role)
-    return ("%s spec/peers/%s_%s.%s"):format(interpreter, id, role, extension)
-  end, can)
-end
-
---- A peer that is one program, which is told its role.
----@param title string
----@param id string of the logs
----@param program string
-function suite.one_program(title, id, program, can)
-  both_roles(title, id, function(role) return program .. " " .. role end, can)
 end
 
 return suite

@@ -2,9 +2,9 @@
 -- With Python's Tornado, both ways. It sends no fragments, and answers
 -- a Close without its reason.
 
-local suite = require "spec.peers.suite".using(describe, it, setup, teardown)
+local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
-suite.one_program("Tornado", "tornado", "/usr/bin/python3 -B spec/peers/tornado_peer.py", {
+programs.one_program("Tornado", "tornado", "/usr/bin/python3 -B spec/peers/tornado_peer.py", {
   compressed = true, secure = true, pings = true, choose = true,
   answers = function(code) return code, "" end,
   refused = "^failed .*401",

@@ -1,0 +1,68 @@
+-- SPDX-License-Identifier: MIT
+-- Peers that are programs of ours on the library of others: each is met as
+-- server and as client, with all of suite.lua.
+
+local peer = require "spec.peers.peer"
+local suite = require "spec.peers.suite"
+
+local programs = {}
+local describe, setup, teardown
+
+--- busted gives its functions to the spec's own file alone: it hands them on.
+function programs.using(describe_, it, setup_, teardown_)
+  describe, setup, teardown = describe_, setup_, teardown_
+  suite.using(describe_, it)
+  return programs
+end
+
+-- A peer that is started before the tests of `tests(get)` and ended after them.
+local function with_peer(title, start, tests)
+  describe(title, function()
+    local it_runs
+    setup(function() it_runs = start() end)
+    teardown(function() it_runs.stop() end)
+    tests(function() return it_runs end)
+  end)
+end
+
+-- command(role) runs the peer: a server prints its two ports, a client takes
+-- the URL of its orders.
+local function both_roles(title, id, command, can)
+  with_peer(title .. " as server:", function()
+    local process = peer.start(id .. "_server", command "server")
+    local port, secure_port = assert(process.read()):match "(%d+) (%d+)"
+    return peer.server(port, secure_port, process)
+  end, function(get)
+    suite.talk(get, can)
+    suite.refuses(get)
+  end)
+  with_peer(title .. " as client:", function()
+    return peer.client(function(url)
+      return peer.start(id .. "_client", command "client" .. " " .. url)
+    end)
+  end, function(get)
+    suite.talk(get, can)
+    suite.serves(get, can)
+  end)
+end
+
+--- A peer that is a pair of programs, ID_server and ID_client.
+---@param title string
+---@param id string of the logs
+---@param interpreter string
+---@param extension string "js" or "py"
+function programs.both_ways(title, id, interpreter, extension, can)
+  both_roles(title, id, function(role)
+    return ("%s spec/peers/%s_%s.%s"):format(interpreter, id, role, extension)
+  end, can)
+end
+
+--- A peer that is one program, which is told its role.
+---@param title string
+---@param id string of the logs
+---@param program string
+function programs.one_program(title, id, program, can)
+  both_roles(title, id, function(role) return program .. " " .. role end, can)
+end
+
+return programs
