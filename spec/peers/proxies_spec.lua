@@ -37,6 +37,18 @@ local function write(path, text)
   file:close()
 end
 
+-- The main rows of the certificate matrix; all are asked for ws.test, under our
+-- root. The words are OpenSSL's.
+local rows = {
+  { name = "a good certificate", cert = "server.pem", verdict = "^open" },
+  { name = "one of another name", cert = "wrong.pem", verdict = "^ETLS .*hostname mismatch" },
+  { name = "an expired one", cert = "expired.pem", verdict = "^ETLS .*expired" },
+  { name = "one of an unknown authority", cert = "unknown.pem", verdict = "^ETLS .*issuer" },
+  { name = "a self-signed one", cert = "self.pem", key = "other.key", verdict = "^ETLS .*self" },
+  { name = "any, when it is not verified,", cert = "self.pem", key = "other.key",
+    verify = false, verdict = "^open" },
+}
+
 describe("through", function()
   local pids, http, socks, config = {}, nil, nil, nil
   local plain, secure
@@ -84,6 +96,18 @@ describe("through", function()
     assert.same({ n = 4, nil, "closed", 1005, "" }, table.pack(sock:receive(5000)))
   end
 
+  -- "open", or the code and the message of the failure.
+  local function verdict(port, proxy, row)
+    local verify = row.verify ~= false
+    local sock, message, code = connect("wss://localhost:" .. port, proxy, { tls = {
+      ca = verify and certs .. "root.pem" or nil, verify = verify, servername = "ws.test" } })
+    if not sock then return code .. " " .. message end
+    local open = "open " .. sock.tls.peer
+    sock:close()
+    sock:receive(5000)
+    return open
+  end
+
   local function kinds()
     return {
       ["HTTP CONNECT"] = "http://%s127.0.0.1:" .. http,
@@ -121,6 +145,21 @@ describe("through", function()
         sock = connect(wss, proxy, { tls = { ca = certs .. "root.pem", servername = "wrong" } })
         assert.is_nil(sock)
       end)
+
+      -- The proxy hides nothing of a certificate and excuses nothing.
+      for _, row in ipairs(rows) do
+        it(row.name .. " is judged as it is directly", function()
+          local verdicts = {}
+          local server = helper.echo_server { tls = {
+            cert = certs .. row.cert, key = certs .. (row.key or "leaf.key") } }
+          for i, proxy in ipairs { false, kinds()[kind]:format("joe:secret@") } do
+            verdicts[i] = verdict(server.port, proxy, row)
+          end
+          server:close()
+          assert.matches(row.verdict, verdicts[1])
+          assert.equal(verdicts[1], verdicts[2])
+        end)
+      end
 
       it("a target that refuses is an error of the proxy", function()
         local sock, message, code = connect("ws://127.0.0.1:" .. free_port(),
