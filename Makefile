@@ -65,8 +65,8 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .PHONY: all asan attacks bench bench-programs c-test c-test-programs chat
 .PHONY: check clean demo docs docs-check env examples exports faults
 .PHONY: faults-quick fuzz fuzz-replay headers help install install-check
-.PHONY: interop layers lint lua-test luajit-core luas profile rock rockspecs rules
-.PHONY: test uninstall
+.PHONY: interop layers lint lua-test luajit-core luas profile rock rockspecs
+.PHONY: rules test uninstall
 
 all: $(core)  ## build in place, under build/
 
