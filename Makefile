@@ -22,7 +22,7 @@ sanitizers := $(if $(SANITIZE),-fsanitize=address$(comma)undefined \
 lua_cflags = $(shell pkg-config --cflags $(lua_pc))
 lib_cflags = $(shell pkg-config --cflags openssl zlib)
 libs = $(shell pkg-config --libs openssl zlib) -lpthread
-all_cflags = -std=c11 -D_GNU_SOURCE -Icsrc $(CFLAGS) $(warnings) \
+all_cflags = -std=c11 -D_GNU_SOURCE -Icsrc $(CPPFLAGS) $(CFLAGS) $(warnings) \
   $(sanitizers) -fPIC -fvisibility=hidden
 
 system := $(shell uname -s)
@@ -65,14 +65,14 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .PHONY: all asan attacks bench bench-programs c-test c-test-programs chat
 .PHONY: check clean demo docs docs-check env examples exports faults
 .PHONY: faults-quick fuzz fuzz-replay headers help install install-check
-.PHONY: interop layers lint lua-test luajit-core luas profile rock rockspecs
-.PHONY: rules test uninstall
+.PHONY: interop layers lint lua-test luajit-core luas musl profile rock
+.PHONY: rockspecs rules test uninstall
 
 all: $(core)  ## build in place, under build/
 
 $(core): $(objects) $(lua_objects)
 	@mkdir -p $(@D)
-	@echo "  LD $@"; $(CC) $(ld_shared) $(sanitizers) -o $@ $^ $(libs)
+	@echo "  LD $@"; $(CC) $(ld_shared) $(sanitizers) $(LDFLAGS) -o $@ $^ $(libs)
 
 $(build)/obj/lua/%.o: csrc/lua/%.c
 	@mkdir -p $(@D)
@@ -206,8 +206,12 @@ docs-check: docs  ## all that is public is described, typed, and in what is writ
 rockspecs:  ## write the release's rockspec: that of scm with the version
 	@lua5.4 spec/tools/release.lua
 
-check: lint layers headers exports rock install-check docs-check asan \
+check: lint layers headers musl exports rock install-check docs-check asan \
   rules  ## the long checks
+
+musl:  ## the library compiles with musl's headers (Alpine's libc)
+	@sh spec/tools/install.sh musl
+	@$(tally) sh spec/tools/musl.sh build/musl "$(lua_cflags)" $(sources) $(lua_sources)
 
 headers:
 	@for header in csrc/*/*.h; do \

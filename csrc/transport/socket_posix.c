@@ -180,7 +180,7 @@ static ssize_t send_many(ws_fd fd, const ws_slice *slices, size_t count) {
   struct msghdr message;
   memset(&message, 0, sizeof message);
   message.msg_iov = vectors;
-  message.msg_iovlen = count;
+  message.msg_iovlen = (unsigned short)count; /* size_t here, int elsewhere */
   return sendmsg(fd, &message, MSG_NOSIGNAL);
 }
 

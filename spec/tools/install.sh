@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Installs what building ("build"), testing ("test"), testing with the other
-# Luas ("luas"), comparing with peers ("bench"), writing the reference ("docs")
-# or fuzzing ("fuzz") needs, on Debian and its kin; elsewhere it says what to
-# install. Does nothing when all is there.
+# Luas ("luas"), comparing with peers ("bench"), writing the reference ("docs"),
+# fuzzing ("fuzz") or compiling for musl ("musl") needs, on Debian and its kin;
+# elsewhere it says what to install. Does nothing when all is there.
 set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
@@ -19,6 +19,7 @@ luas="lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
 liblua5.3-dev luajit2 libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
 bench="nodejs npm python3 python3-websockets libwebsockets-dev lua-http luajit2
 libluajit2-5.1-dev"
+musl="musl-tools"
 docs="lua-ldoc lua-busted lua-socket"
 fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
 
@@ -29,7 +30,8 @@ case "${1:-}" in
   bench) wanted="$build $bench" ;;
   docs) wanted="$build $docs" ;;
   fuzz) wanted="$build $fuzz" ;;
-  *) echo "usage: install.sh build|test|luas|bench|docs|fuzz" >&2; exit 2 ;;
+  musl) wanted="$build $musl" ;;
+  *) echo "usage: install.sh build|test|luas|bench|docs|fuzz|musl" >&2; exit 2 ;;
 esac
 
 # A tool that is there counts, wherever it came from.
