@@ -13,6 +13,7 @@ static const char *const names[WS_HANDLER_COUNT] = {
 /* Its user value is the list of its functions (false for none) and its tag. */
 int ws_lua_handlers(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
   ws_handlers *handlers = ws_lua_object(L, TYPE, sizeof *handlers, 1);
   for (int i = 0; i < WS_HANDLER_COUNT; i++)
     handlers->functions[i] = LUA_NOREF;

@@ -59,6 +59,14 @@ describe("core.handlers", function()
     assert.is_nil(next(weak))
   end)
 
+  it("takes no notice of further arguments", function()
+    for count = 1, 5 do
+      local more = { 1, "two", {}, print, true }
+      local handlers = core.handlers({ open = print, tag = "t" }, turning.unpack(more, 1, count))
+      assert.matches("^ws.handlers", tostring(handlers))
+    end
+  end)
+
   it("survives memory running out", function()
     local baseline = turning.live()
     for k = 1, 4 do
