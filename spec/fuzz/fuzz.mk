@@ -7,7 +7,7 @@
 
 fuzz_cc ?= clang
 fuzz_build := build/fuzz
-fuzz_flags := -std=c11 -D_GNU_SOURCE -Icsrc -Ispec/fuzz -O1 -g $(warnings) \
+fuzz_flags := -std=c11 -D_GNU_SOURCE -Icsrc -Ispec -Ispec/fuzz -O1 -g $(warnings) \
   -fno-omit-frame-pointer -fsanitize=address,undefined \
   -fno-sanitize-recover=undefined
 fuzz_lua = $(shell pkg-config --cflags lua5.4)

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: MIT */
+/* TLS records around a session: either side of TLS against any bytes, or both
+ * sides over pipes in memory with sessions on top, the input being the
+ * schedule. WS_CERTS names the certificates, else those in build/certs. */
+#include "fuzz.h"
+
+#include "protocol/session.h"
+#include "transport/tls_pair.h"
+
+typedef struct end {
+  ws_stream *stream;
+  ws_session session;
+  ws_buffer out;
+  uint64_t sent[64];
+  size_t sent_count, got_count;
+  struct end *other;
+  memory_pipe *pipe; /* what it writes to */
+  int status;        /* of opening, then of the first failure */
+  bool failed;       /* the session did */
+} end;
+
+static ws_tls *server_tls, *client_tls;
+static tls_pair pair;
+static end client, server;
+static bool faithful;
+static size_t plaintext; /* bytes read, by either */
+
+static const ws_session_config client_config = {.resize = fuzz_resize,
+                                                .random = fuzz_random};
+static const ws_session_config server_config = {.limits = {.masked = true},
+                                                .resize = fuzz_resize,
+                                                .random = fuzz_random};
+
+static void start(void) {
+  setenv("WS_CERTS", "build/certs", 0);
+  certs_begin();
+  server_tls = tls_server("server.pem", NULL);
+  client_tls = tls_client("root.pem");
+  if (!server_tls || !client_tls) exit(2);
+}
+
+/* ------------------------------------------------------ against any bytes */
+
+static void check_status(ptrdiff_t status) {
+  PROMISE(status >= 0 || status == WS_EAGAIN || status == WS_EOF ||
+          status == WS_ETLS || status == WS_ETRUNCATED ||
+          status == WS_EPIPE || status == WS_ENOMEM);
+}
+
+/* A peer that knows no key never gets a byte of plaintext through. */
+static void run_alone(ws_stream *stream, memory_pipe *in, memory_pipe *out,
+                      fuzz_input bytes, fuzz_cuts cuts) {
+  static uint8_t data[512];
+  int status = ws_stream_open(stream);
+  while (bytes.len > 0 && status == WS_EAGAIN) {
+    ws_slice part = fuzz_run(&bytes, fuzz_cut(&cuts, bytes.len));
+    if (part.len > in->room - in->len) part.len = in->room - in->len;
+    memcpy(in->data + in->len, part.data, part.len);
+    in->len += part.len;
+    status = ws_stream_open(stream);
+    (void)ws_stream_flush(stream);
+    check_status(status);
+    out->len = 0;
+  }
+  PROMISE(status != WS_OK);
+  if (status != WS_EAGAIN) {
+    PROMISE(ws_stream_open(stream) == status);
+    PROMISE(ws_stream_why(stream) != NULL);
+  }
+  PROMISE(ws_stream_read(stream, data, sizeof data) < 0);
+  in->ended = true;
+  status = ws_stream_open(stream);
+  check_status(status);
+  PROMISE(status < 0 && status != WS_EAGAIN);
+}
+
+static void check_alone(fuzz_input in, bool as_server) {
+  fuzz_cuts cuts = fuzz_take_cuts(&in);
+  pair_pipes(&pair, PIPE_ROOM, PIPE_ROOM);
+  ws_stream *below = memory_end_new(&pair.to_server, &pair.to_client);
+  ws_stream *stream;
+  ws_slice none = {0};
+  PROMISE(ws_stream_tls_new(below, as_server ? server_tls : client_tls,
+                            ws_slice_of(as_server ? "" : "localhost"), none,
+                            &stream) == WS_OK);
+  run_alone(stream, &pair.to_server, &pair.to_client, in, cuts);
+  ws_stream_free(stream);
+}
+
+/* ------------------------------------------------------------- both sides */
+
+static void take_event(end *it, const ws_event *event) {
+  ws_slice none = {NULL, 0};
+  if (event->type == WS_EVENT_REQUEST)
+    (void)ws_session_accept(&it->session, none, NULL, 0, &it->out);
+  if (event->type == WS_EVENT_FAIL) it->failed = true;
+  if (event->type != WS_EVENT_MESSAGE) return;
+  fuzz_log log = {0};
+  fuzz_log_bytes(&log, event->data, event->len);
+  PROMISE(it->got_count < it->other->sent_count);
+  PROMISE(it->other->sent[it->got_count++] == log.sum);
+}
+
+static void feed(end *it, uint8_t *data, size_t len) {
+  ws_event event;
+  size_t used = 0;
+  do {
+    used += ws_session_feed(&it->session, data + used, len - used, &it->out,
+                            &event);
+    if (event.type != WS_EVENT_NONE) take_event(it, &event);
+  } while (event.type != WS_EVENT_NONE && !it->failed);
+}
+
+/* What a spoilt record leads to is the end, never other plaintext. */
+static void note_status(end *it, ptrdiff_t status) {
+  check_status(status);
+  if (status >= 0 || status == WS_EAGAIN) return;
+  if (it->status == WS_OK) it->status = (int)status;
+  PROMISE(!faithful || status == WS_EOF);
+}
+
+static void read_some(end *it, size_t most) {
+  uint8_t *data = fuzz_piece(NULL, 0) - most;
+  ptrdiff_t got = ws_stream_read(it->stream, data, most);
+  note_status(it, got);
+  PROMISE(got <= (ptrdiff_t)most);
+  if (got > 0) plaintext += (size_t)got;
+  if (got > 0 && !it->failed) feed(it, data, (size_t)got);
+}
+
+static void write_some(end *it) {
+  ws_slice part = fuzz_text(&it->out);
+  if (part.len == 0) return;
+  ptrdiff_t took = ws_stream_write(it->stream, &part, 1);
+  note_status(it, took);
+  PROMISE(took <= (ptrdiff_t)part.len);
+  if (took > 0) ws_buffer_consume(&it->out, (size_t)took);
+}
+
+/* One turn of a connection: handshake, reading, writing, flushing. */
+static void turn(end *it, size_t most) {
+  if (it->status == WS_EAGAIN) {
+    it->status = ws_stream_open(it->stream);
+    (void)ws_stream_flush(it->stream);
+    check_status(it->status);
+    if (it->status < 0 && it->status != WS_EAGAIN) PROMISE(!faithful);
+  }
+  if (it->status != WS_OK) return;
+  if (most > 0) read_some(it, most);
+  if (it->status == WS_OK) write_some(it);
+  if (it->status == WS_OK) (void)ws_stream_flush(it->stream);
+}
+
+static void send_message(end *it, uint8_t kind, size_t len) {
+  static uint8_t block[65536];
+  fuzz_log log = {0};
+  if (it->sent_count == 64 || it->out.len > 1 << 18) return;
+  memset(block, kind, len);
+  if (ws_session_send(&it->session, WS_BINARY, block, len, &it->out) != WS_OK)
+    return;
+  fuzz_log_bytes(&log, block, len);
+  it->sent[it->sent_count++] = log.sum;
+}
+
+static void step(end *it, unsigned what, fuzz_input *in) {
+  size_t number = fuzz_byte(in);
+  switch (what) {
+    case 0: turn(it, 4096); break;
+    case 1: turn(it, number); break;
+    case 2: send_message(it, (uint8_t)number, fuzz_byte(in)); break;
+    case 3:
+      send_message(it, (uint8_t)number, (size_t)fuzz_byte(in) << 8);
+      break;
+    case 4: it->pipe->bite = number + 1; break;
+    case 5: it->pipe->bite = PIPE_ROOM; break;
+    case 6: it->pipe->room = it->pipe->len + number + 1; break;
+    case 7:
+      if (it->pipe->len == 0) break;
+      it->pipe->data[number % it->pipe->len] ^= fuzz_byte(in) | 1;
+      faithful = false;
+      break;
+    case 8:
+      it->pipe->ended = true;
+      faithful = false;
+      break;
+    default:
+      if (ws_session_state(&it->session) != WS_OPEN) break;
+      (void)ws_session_close(&it->session, 1000, NULL, 0, &it->out);
+      break;
+  }
+}
+
+static void settle(void) {
+  pair.to_server.room = pair.to_client.room = PIPE_ROOM;
+  pair.to_server.bite = pair.to_client.bite = PIPE_ROOM;
+  size_t moves;
+  do {
+    moves = pair_moves(&pair) + plaintext;
+    turn(&client, 65536);
+    turn(&server, 65536);
+  } while (moves != pair_moves(&pair) + plaintext);
+}
+
+static void check_end(const end *it) {
+  PROMISE(it->status == WS_OK && !it->failed);
+  PROMISE(it->out.len == 0);
+  PROMISE(ws_session_state(&it->session) == WS_OPEN ||
+          ws_session_clean(&it->session));
+  if (ws_session_state(&it->session) == WS_OPEN)
+    PROMISE(it->got_count == it->other->sent_count);
+}
+
+static void begin(end *it, end *other, ws_stream *stream, memory_pipe *pipe) {
+  *it = (end){
+      .stream = stream, .other = other, .pipe = pipe, .status = WS_EAGAIN};
+  ws_buffer_init(&it->out, fuzz_resize, 0);
+}
+
+static void finish(end *it) {
+  ws_stream_free(it->stream);
+  ws_session_deinit(&it->session);
+  ws_buffer_deinit(&it->out);
+}
+
+static void check_both(fuzz_input in) {
+  const ws_handshake_request request = {.target = {"/", 1}, .host = {"h", 1}};
+  faithful = true;
+  pair_begin(&pair, client_tls, server_tls, "localhost", PIPE_ROOM, PIPE_ROOM);
+  begin(&client, &server, pair.client, &pair.to_server);
+  begin(&server, &client, pair.server, &pair.to_client);
+  PROMISE(ws_session_init_client(&client.session, &client_config, &request,
+                                 &client.out) == WS_OK);
+  ws_session_init_server(&server.session, &server_config);
+  for (int i = 0; i < 200 && in.len > 0; i++) {
+    uint8_t op = fuzz_byte(&in);
+    step(op & 1 ? &client : &server, (op >> 1) % 10, &in);
+  }
+  settle();
+  if (faithful) check_end(&client);
+  if (faithful) check_end(&server);
+  finish(&client);
+  finish(&server);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
+  fuzz_input in = {data, len};
+  if (!server_tls) start();
+  uint8_t mode = fuzz_byte(&in) % 4;
+  if (mode < 3)
+    check_alone(in, mode > 0);
+  else
+    check_both(in);
+  fuzz_memory_done();
+  return 0;
+}
