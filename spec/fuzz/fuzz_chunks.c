@@ -16,8 +16,8 @@ static void feed_piece(ws_http_chunks *chunks, const char *piece, size_t len,
   size_t used = 0;
   while (used < len && !out->done) {
     ws_slice body;
-    ptrdiff_t took =
-        ws_http_chunks_feed(chunks, piece + used, len - used, &body, &out->done);
+    ptrdiff_t took = ws_http_chunks_feed(chunks, piece + used, len - used,
+                                         &body, &out->done);
     if (took < 0) {
       PROMISE(took == WS_EHTTP);
       out->failed = true;

@@ -6,7 +6,7 @@
 
 #include <openssl/evp.h>
 
-#define MOST 4096
+#define MOST 512
 
 static const char digits[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -123,7 +123,9 @@ end
 
 -- ----------------------------------------------------------- operations
 
-local unfit = { setState = true, setHandlers = true, state = true, tag = true, hold = true }
+-- Of the layer below `ws`, or such as wait.
+local unfit = { setState = true, setHandlers = true, state = true, tag = true, hold = true,
+                receive = true, messages = true }
 local function names_of(methods)
   local names = {}
   for name, value in pairs(methods) do

@@ -11,9 +11,10 @@ local libfuzzer = "-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -close_fd
 local shared = { request_head = "http", response_head = "http", session_server = "http",
                  session_client = "http", tunnel = "http" }
 
--- They keep a Lua state or contexts, which leak detection takes for leaks after
--- each run, slowly; what must not be left behind they check themselves.
-local keeping = { lua = true, tls = true, session_pair = true }
+-- Their inputs are programs, better long from the start. They keep a Lua state
+-- or contexts, which leak detection takes for leaks after each run, slowly; what
+-- must not be left behind they check themselves.
+local programs = { lua = true, tls = true, session_pair = true, pool = true }
 
 local function exists(path)
   local file = io.open(path)
@@ -29,7 +30,9 @@ local function command_for(target, seconds)
   local words = { build .. "/fuzz_" .. target, libfuzzer,
                   ("-artifact_prefix=%s/%s-"):format(build, target) }
   if exists(dictionary) then words[#words + 1] = "-dict=" .. dictionary end
-  if keeping[target] then words[#words + 1] = "-detect_leaks=0" end
+  if programs[target] then
+    words[#words + 1] = "-detect_leaks=0 -len_control=0 -max_len=512"
+  end
   if seconds > 0 then
     words[#words + 1] = ("-max_total_time=%d %s"):format(seconds, found)
   else
