@@ -139,6 +139,59 @@ function Ground:opened(options, more)
   return sock, log, raw
 end
 
+local function server_victim(ground, victim, options, note)
+  local all = {
+    open = function(sock) victim.sock = victim.sock or sock end,
+    message = function(sock, data, opcode)
+      if data == "proof" then sock:send(data) return end
+      note("message " .. opcode .. " " .. data)
+    end,
+    error = function(_, _, code) note("error " .. code) end,
+    close = function(_, code) note("close " .. code) end,
+  }
+  for name, value in pairs(options or {}) do all[name] = value end
+  ground:serve(all)
+  victim.raw = ground:open()
+  helper.wait_until(function() return victim.sock end, 5000, "a server's socket")
+end
+
+local function client_victim(ground, victim, options, note)
+  local sock, _, raw = ground:opened(options)
+  victim.sock, victim.raw = sock, raw
+  sock.onmessage = function(event) note("message " .. event.opcode .. " " .. event.data) end
+  sock.onerror = function(event) note("error " .. event.code) end
+  sock.onclose = function(event) note("close " .. event.code) end
+end
+
+--- The two roles of who is attacked.
+proving.roles = { "server", "client" }
+
+--- Someone of the role whose connection is open: `sock`, `raw` (its peer), `log`
+--- ("message text hello", "error EPROTOCOL", "close 1006"), and
+--- frame(opcode, payload, how), as helper.frame, of the peer's masking.
+function Ground:victim(role, options)
+  local victim = { log = {} }
+  local function note(line) victim.log[#victim.log + 1] = line end
+  local make = role == "server" and server_victim or client_victim
+  make(self, victim, options, note)
+  function victim.frame(opcode, payload, how)
+    how = how or {}
+    if how.masked == nil then how.masked = role == "server" end
+    return helper.frame(opcode, payload, how)
+  end
+  --- Fails unless it happened that way, and only that.
+  function victim.happened(...)
+    local expected = { ... }
+    helper.wait_until(function() return #victim.log >= #expected end, 5000,
+      expected[#expected] or "nothing")
+    local got = table.concat(victim.log, "; "):sub(1, 400)
+    if got ~= table.concat(expected, "; "):sub(1, 400) then
+      error("it happened otherwise: " .. got, 2)
+    end
+  end
+  return victim
+end
+
 --- A handler of the test is expected to raise.
 function Ground:expect_errors() self.errors_expected = true end
 
@@ -167,7 +220,7 @@ function Ground:clear()
     for _, sock in ipairs(socks) do if sock.readyState ~= 3 then return false end end
     return true
   end, 5000, "all connections to end")
-  self.raws, self.socks, self.servers, self.server = nil, nil, nil, nil
+  self.raws, self.socks, self.servers, self.server, self.options = nil, nil, nil, nil, nil
 end
 
 function Ground:finish()
