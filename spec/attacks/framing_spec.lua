@@ -4,52 +4,30 @@
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
-local ws = require "ws"
 
 local close_body, wait_until = helper.close_body, helper.wait_until
 local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-local CODES = { [1002] = "EPROTOCOL", [1007] = "EUTF8", [1009] = "ETOOBIG" }
 local CUTS = { 1, 2, 7, 1460, 65536 } -- bytes of one TCP segment
 
 describe("framing:", function()
   local ground = proving.ground(before_each, after_each)
 
-  local function send_cut(raw, bytes, size)
-    raw.tcp:setoption("tcp-nodelay", true)
-    for from = 1, #bytes, size do
-      if not raw.tcp:send(bytes:sub(from, from + size - 1)) then return end
-      ws.poll(0)
-    end
-  end
-
-  -- What make(frame) gives, sent in each way, fails with the code; and that is
-  -- all that comes back, but for what is given as `before`.
+  -- What make(frame) gives fails with the code, in segments of each size.
   local function fails(role, code, make, before, options)
     for _, size in ipairs(CUTS) do
       local victim = ground:victim(role, options)
-      local bytes = make(victim.frame)
-      if size < #bytes or size == 65536 then
-        send_cut(victim.raw, bytes, size)
-        local opcode, payload = victim.raw:frame()
-        while opcode == PONG do opcode, payload = victim.raw:frame() end
-        assert.equal(CLOSE, opcode)
-        assert.equal(code, payload:byte(1) * 256 + payload:byte(2))
-        assert.equal("", victim.raw:all())
-        local log = {}
-        for i, line in ipairs(before or {}) do log[i] = line end
-        log[#log + 1], log[#log + 2] = "error " .. CODES[code], "close 1006"
-        victim.happened((table.unpack or rawget(_G, "unpack"))(log))
-      end
-      victim.raw:close()
+      victim:send(make(function(...) return victim:frame(...) end), size)
+      victim:fails(code, before)
     end
   end
 
   local function works(role, make, ...)
+    local last = select(select("#", ...), ...)
     for _, size in ipairs(CUTS) do
       local victim = ground:victim(role)
-      send_cut(victim.raw, make(victim.frame), size)
-      if select(select("#", ...), ...):find "^close" then victim.raw:shutdown() end
-      victim.happened(...)
+      victim:send(make(function(...) return victim:frame(...) end), size)
+      if last:find "^close" then victim.raw:shutdown() end
+      victim:happened(...)
       victim.raw:close()
     end
   end
@@ -133,10 +111,10 @@ describe("framing:", function()
         local victim = ground:victim(role, limits)
         collectgarbage()
         local before = proving.resident()
-        victim.raw:send(victim.frame(BINARY, ("x"):rep(102400), { length = 2 ^ 30 }))
+        victim.raw:send(victim:frame(BINARY, ("x"):rep(102400), { length = 2 ^ 30 }))
         helper.turn_for(50)
         assert.is_true(proving.resident() - before < 2048 * helper.patience)
-        victim.happened("error ETIMEDOUT", "close 1006")
+        victim:happened("error ETIMEDOUT", "close 1006")
       end)
 
     it(("A36 %s: control frames too long, in pieces, or with a long form: 1002"):format(role),
@@ -173,7 +151,7 @@ describe("framing:", function()
           end)
           fails(role, 1002, function(frame)
             return frame(TEXT, "x") .. frame(CONTINUATION, "y")
-          end, { "message text x" })
+          end, "message text x")
         end
         works(role, function(frame)
           return frame(TEXT, "x") .. frame(CLOSE, close_body(1001)) .. frame(TEXT, "y")
@@ -196,14 +174,14 @@ describe("framing:", function()
     it(("A38 %s: 300,000 empty fragments, then the end of the message (ws#2329)"):format(role),
       function()
         local victim = ground:victim(role)
-        local empty = victim.frame(CONTINUATION, "", { fin = false }):rep(1000)
-        victim.raw:send(victim.frame(TEXT, "a", { fin = false }))
+        local empty = victim:frame(CONTINUATION, "", { fin = false }):rep(1000)
+        victim.raw:send(victim:frame(TEXT, "a", { fin = false }))
         collectgarbage()
         local before = proving.resident()
         for _ = 1, 300 do victim.raw:send(empty) end
         assert.is_true(proving.resident() - before < 1024 * helper.patience)
-        victim.raw:send(victim.frame(CONTINUATION, "b"))
-        victim.happened("message text ab")
+        victim.raw:send(victim:frame(CONTINUATION, "b"))
+        victim:happened("message text ab")
       end)
   end
 
@@ -212,10 +190,10 @@ describe("framing:", function()
       local victim = ground:victim(role)
       victim.sock:close(3000)
       assert.equal(CLOSE, (victim.raw:frame()))
-      victim.raw:send(victim.frame(TEXT, "late") .. victim.frame(CLOSE, close_body(3000)))
+      victim.raw:send(victim:frame(TEXT, "late") .. victim:frame(CLOSE, close_body(3000)))
       victim.raw:shutdown()
       wait_until(function() return #victim.log > 0 end)
-      victim.happened("close 3000")
+      victim:happened("close 3000")
     end
   end)
 end)

@@ -8,9 +8,13 @@
 local lfs = require "lfs"
 local helper = require "spec.helper"
 local turning = require "spec.lua.turning"
+local victims = require "spec.attacks.victims"
 local ws = require "ws"
 
 local proving = {}
+
+--- The two roles of who is attacked.
+proving.roles = { "server", "client" }
 
 --- How long a fresh client may wait for its echo, in milliseconds.
 proving.ECHO = 1000 * helper.patience
@@ -139,58 +143,9 @@ function Ground:opened(options, more)
   return sock, log, raw
 end
 
-local function server_victim(ground, victim, options, note)
-  local all = {
-    open = function(sock) victim.sock = victim.sock or sock end,
-    message = function(sock, data, opcode)
-      if data == "proof" then sock:send(data) return end
-      note("message " .. opcode .. " " .. data)
-    end,
-    error = function(_, _, code) note("error " .. code) end,
-    close = function(_, code) note("close " .. code) end,
-  }
-  for name, value in pairs(options or {}) do all[name] = value end
-  ground:serve(all)
-  victim.raw = ground:open()
-  helper.wait_until(function() return victim.sock end, 5000, "a server's socket")
-end
-
-local function client_victim(ground, victim, options, note)
-  local sock, _, raw = ground:opened(options)
-  victim.sock, victim.raw = sock, raw
-  sock.onmessage = function(event) note("message " .. event.opcode .. " " .. event.data) end
-  sock.onerror = function(event) note("error " .. event.code) end
-  sock.onclose = function(event) note("close " .. event.code) end
-end
-
---- The two roles of who is attacked.
-proving.roles = { "server", "client" }
-
---- Someone of the role whose connection is open: `sock`, `raw` (its peer), `log`
---- ("message text hello", "error EPROTOCOL", "close 1006"), and
---- frame(opcode, payload, how), as helper.frame, of the peer's masking.
-function Ground:victim(role, options)
-  local victim = { log = {} }
-  local function note(line) victim.log[#victim.log + 1] = line end
-  local make = role == "server" and server_victim or client_victim
-  make(self, victim, options, note)
-  function victim.frame(opcode, payload, how)
-    how = how or {}
-    if how.masked == nil then how.masked = role == "server" end
-    return helper.frame(opcode, payload, how)
-  end
-  --- Fails unless it happened that way, and only that.
-  function victim.happened(...)
-    local expected = { ... }
-    helper.wait_until(function() return #victim.log >= #expected end, 5000,
-      expected[#expected] or "nothing")
-    local got = table.concat(victim.log, "; "):sub(1, 400)
-    if got ~= table.concat(expected, "; "):sub(1, 400) then
-      error("it happened otherwise: " .. got, 2)
-    end
-  end
-  return victim
-end
+--- Someone of the role ("server", "client") whose connection is open: see
+--- spec/attacks/victims.lua.
+function Ground:victim(role, options) return victims.new(self, role, options) end
 
 --- A handler of the test is expected to raise.
 function Ground:expect_errors() self.errors_expected = true end
