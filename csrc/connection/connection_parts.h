@@ -113,6 +113,7 @@ typedef struct ws_feeding {
   struct ws_feeding *outer; /* the one that goes on after it */
   uint8_t *data;
   size_t len, used;
+  size_t told; /* bytes of messages */
   int events;
   bool more;      /* it stopped because others shall have their turn */
   bool kept;      /* `event` is still to be told */

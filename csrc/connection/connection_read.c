@@ -14,6 +14,9 @@
 /* Events handled in a row before others get their turn. */
 #define EVENT_BUDGET 1000
 
+/* So much of messages: a few compressed bytes can be very many. */
+#define MESSAGE_BUDGET ((size_t)256 * 1024)
+
 /* Reads in a row from a filter that may hold bytes back. */
 #define READ_BUDGET 8
 
@@ -145,10 +148,13 @@ static bool step(ws_feeding *f) {
   }
   if (!may_feed(c)) return false;
   if (f->used == f->len && ws_session_dry(&c->session)) return false;
-  f->more = f->events++ == EVENT_BUDGET;
+  f->more = f->used < f->len &&
+            (f->events >= EVENT_BUDGET || f->told >= MESSAGE_BUDGET);
   if (f->more) return false;
+  f->events++;
   f->used += ws_session_feed(&c->session, f->data + f->used, f->len - f->used,
                              ws_connection_out(c), &f->event);
+  if (f->event.type == WS_EVENT_MESSAGE) f->told += f->event.len;
   return f->event.type != WS_EVENT_NONE;
 }
 
