@@ -171,6 +171,7 @@ static void attend(void *owner) {
   ws_connection_tell_buffered(c);
   if (c->want_drain && c->visible <= c->config->low_water && !c->ended) {
     c->want_drain = false;
+    ws_budget_spend(c->hub->budget);
     if (c->events && c->events->on_drain) c->events->on_drain(c->owner);
   }
   ws_connection_resume(c);

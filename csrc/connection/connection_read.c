@@ -139,6 +139,12 @@ static void open_if_accepted(ws_connection *c) {
     ws_connection_opened(c);
 }
 
+/* Others shall have their turn. */
+static bool has_had_enough(const ws_feeding *f) {
+  return f->events >= EVENT_BUDGET || f->told >= MESSAGE_BUDGET ||
+         !ws_budget_allows(f->connection->hub->budget);
+}
+
 /* The next event of what is being fed; false when there is none for now. */
 static bool step(ws_feeding *f) {
   ws_connection *c = f->connection;
@@ -148,14 +154,15 @@ static bool step(ws_feeding *f) {
   }
   if (!may_feed(c)) return false;
   if (f->used == f->len && ws_session_dry(&c->session)) return false;
-  f->more = f->used < f->len &&
-            (f->events >= EVENT_BUDGET || f->told >= MESSAGE_BUDGET);
+  f->more = f->used < f->len && has_had_enough(f);
   if (f->more) return false;
-  f->events++;
   f->used += ws_session_feed(&c->session, f->data + f->used, f->len - f->used,
                              ws_connection_out(c), &f->event);
+  if (f->event.type == WS_EVENT_NONE) return false;
+  f->events++;
   if (f->event.type == WS_EVENT_MESSAGE) f->told += f->event.len;
-  return f->event.type != WS_EVENT_NONE;
+  ws_budget_spend(c->hub->budget);
+  return true;
 }
 
 bool ws_connection_next_message(ws_connection *c, ws_event *message) {

@@ -22,6 +22,7 @@ static void on_answers(void *owner, unsigned events) {
 void ws_hub_init(ws_hub *hub, ws_loop *loop) {
   memset(hub, 0, sizeof *hub);
   hub->loop = loop;
+  hub->budget = ws_loop_budget(loop);
   ws_buffer_init(&hub->cork, ws_memory_resize, 0);
   ws_deflate_pool_init(&hub->deflate, ws_memory_resize);
 }

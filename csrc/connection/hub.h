@@ -22,6 +22,7 @@ struct ws_server;
 /* Fields are private to connection/. */
 typedef struct ws_hub {
   ws_loop *loop;
+  ws_budget *budget;            /* the loop's */
   uint8_t *input;               /* WS_HUB_INPUT bytes, made on first use */
   ws_buffer cork;               /* frames of `corked`, not yet written */
   size_t cork_payload;          /* of these, how many are payload */

@@ -21,8 +21,10 @@ struct ws_loop {
   ws_poller *poller;
   ws_timers timers;
   uint64_t now;   /* microseconds, read in this turn */
-  unsigned batch; /* the number of this turn */
   bool turning;
+  ws_budget budget;
+  int first; /* the kind of work the next turn begins with */
+  int ready_next, ready_count; /* of `ready`, those still to be served */
   size_t holds;
   ws_task posted; /* heads of rings, empty when they point at themselves */
   ws_task running;
@@ -55,26 +57,26 @@ static void detach(ws_task *task) {
   task->queued = false;
 }
 
-/* Moves all of `from` into `to`, which is empty. */
+/* Moves all of `from` behind what `to` holds. */
 static void move_ring(ws_task *from, ws_task *to) {
   if (is_empty(from)) return;
-  to->next = from->next;
+  from->next->previous = to->previous;
+  to->previous->next = from->next;
+  from->previous->next = to;
   to->previous = from->previous;
-  to->next->previous = to->previous->next = to;
   clear_ring(from);
 }
 
-/* Runs tasks until none is left, those added meanwhile too. The task may be
- * freed by its own run. */
-static int drain(ws_task *ring) {
-  int served = 0;
-  while (!is_empty(ring)) {
-    ws_task *task = ring->next;
-    detach(task);
-    task->run(task->owner);
-    served++;
-  }
-  return served;
+/* The task may be freed by its own run. */
+static void run_first(ws_task *ring) {
+  ws_task *task = ring->next;
+  detach(task);
+  task->run(task->owner);
+}
+
+/* Runs tasks until none is left, those added meanwhile too. */
+static void drain(ws_task *ring) {
+  while (!is_empty(ring)) run_first(ring);
 }
 
 static void forget(ws_task *ring) {
@@ -98,39 +100,71 @@ static unsigned heed(unsigned wants, unsigned events) {
   return wants == 0 ? WS_HANGUP : wants | WS_HANGUP | WS_READABLE;
 }
 
-/* An earlier handler of the batch may have unwatched the one at hand, or
- * unwatched it and watched another descriptor with it: the event is of the
- * old one then. If it holds for the new one too, the next wait says so. */
-static int serve_ready(ws_loop *loop, int count) {
-  int served = 0;
-  for (int i = 0; i < count; i++) {
-    ws_watch *watch = loop->ready[i].tag;
-    if (!watch->watched || watch->batch == loop->batch) continue;
-    unsigned events = heed(watch->wants, loop->ready[i].events);
-    if (events == 0) continue;
-    served++;
-    watch->ready(watch->owner, events);
-  }
-  return served;
+/* ---------------------------------------------------- kinds of work */
+
+/* Whatever is served is an event, however little comes of it. */
+static bool begin(ws_loop *loop) {
+  if (loop->budget.left == 0) return false;
+  loop->budget.left--;
+  loop->budget.prepaid = true;
+  return true;
 }
 
-static int serve_timers(ws_loop *loop) {
+/* An earlier handler of the batch may have unwatched the one at hand (then
+ * it is forgotten) and watched another descriptor with it. If the event holds
+ * for the new one too, the next wait says so. */
+static void serve_ready(ws_loop *loop) {
+  while (loop->ready_next < loop->ready_count) {
+    const ws_ready *ready = &loop->ready[loop->ready_next];
+    ws_watch *watch = ready->tag;
+    unsigned events = watch ? heed(watch->wants, ready->events) : 0;
+    if (events != 0 && !begin(loop)) return;
+    loop->ready_next++;
+    if (events != 0) watch->ready(watch->owner, events);
+  }
+}
+
+static void forget_ready(ws_loop *loop, const ws_watch *watch) {
+  for (int i = loop->ready_next; i < loop->ready_count; i++)
+    if (loop->ready[i].tag == watch) loop->ready[i].tag = NULL;
+}
+
+static void serve_timers(ws_loop *loop) {
   uint64_t due;
-  if (!ws_timers_next(&loop->timers, &due)) return 0;
+  if (!ws_timers_next(&loop->timers, &due)) return;
   loop->now = read_time();
   uint64_t before = ws_timers_order(&loop->timers);
-  int served = 0;
-  ws_timer *timer;
-  while ((timer = ws_timers_take(&loop->timers, loop->now, before)) != NULL) {
-    served++;
+  while (loop->budget.left > 0) {
+    ws_timer *timer = ws_timers_take(&loop->timers, loop->now, before);
+    if (!timer) return;
+    begin(loop);
     timer->fire(timer->owner);
   }
-  return served;
 }
 
-static int serve_tasks(ws_loop *loop) {
+/* Tasks posted by a task are not among them. */
+static void serve_tasks(ws_loop *loop) {
   move_ring(&loop->posted, &loop->running);
-  return drain(&loop->running);
+  while (!is_empty(&loop->running) && begin(loop)) run_first(&loop->running);
+}
+
+static void (*const kinds[])(ws_loop *loop) = {serve_ready, serve_timers,
+                                               serve_tasks};
+#define KINDS ((int)(sizeof kinds / sizeof *kinds))
+
+/* Who had the last of the budget comes last in the next turn. */
+static int serve(ws_loop *loop, int most) {
+  int first = loop->first;
+  loop->first = 0;
+  loop->budget.left = most;
+  for (int i = 0; i < KINDS && loop->budget.left > 0; i++) {
+    int kind = (first + i) % KINDS;
+    kinds[kind](loop);
+    if (loop->budget.left == 0) loop->first = (kind + 1) % KINDS;
+  }
+  int served = most - loop->budget.left;
+  loop->budget = (ws_budget){.left = INT_MAX};
+  return served;
 }
 
 /* The shorter of two waits, where negative means for ever. */
@@ -143,6 +177,7 @@ static int shorter(int a, int b) {
 int ws_loop_new(const ws_poller_kind *kind, ws_loop **loop) {
   ws_loop *made = ws_memory_new(sizeof *made);
   if (made == NULL) return WS_ENOMEM;
+  made->budget.left = INT_MAX;
   made->kind = kind != NULL ? kind : ws_pollers[0];
   int status = made->kind->create(&made->poller);
   if (status != WS_OK) {
@@ -165,26 +200,43 @@ void ws_loop_free(ws_loop *loop) {
   loop->turning = true;
   drain(&loop->disposed);
   forget(&loop->posted);
+  forget(&loop->running);
   forget(&loop->ending);
   ws_timers_deinit(&loop->timers);
   loop->kind->free(loop->poller);
   ws_memory_free(loop);
 }
 
-int ws_loop_turn(ws_loop *loop, int ms) {
-  if (loop->turning) return WS_EINVAL;
+/* What is ready is told anew only when all of it has been served: so each
+ * descriptor has its turn, whatever order the poller tells them in. */
+static int find_ready(ws_loop *loop, int ms) {
+  if (loop->ready_next < loop->ready_count) return WS_OK;
   int wait = ms == 0 ? 0 : shorter(ms, ws_loop_timeout(loop));
-  loop->turning = true;
-  loop->batch++;
   int count = loop->kind->wait(loop->poller, loop->ready, BATCH, wait);
+  loop->ready_next = 0;
+  loop->ready_count = count > 0 ? count : 0;
+  return count < 0 ? count : WS_OK;
+}
+
+int ws_loop_turn_some(ws_loop *loop, int ms, int most) {
+  assert(most > 0);
+  if (loop->turning) return WS_EINVAL;
+  loop->turning = true;
+  int status = find_ready(loop, ms);
   loop->now = read_time();
-  int served = serve_ready(loop, count);
-  served += serve_timers(loop);
-  served += serve_tasks(loop);
+  int served = serve(loop, most);
   drain(&loop->ending);
   drain(&loop->disposed);
   loop->turning = false;
-  return count < 0 ? count : served;
+  return status < 0 ? status : served;
+}
+
+int ws_loop_turn(ws_loop *loop, int ms) {
+  return ws_loop_turn_some(loop, ms, INT_MAX);
+}
+
+ws_budget *ws_loop_budget(ws_loop *loop) {
+  return &loop->budget;
 }
 
 bool ws_loop_turning(const ws_loop *loop) {
@@ -192,8 +244,9 @@ bool ws_loop_turning(const ws_loop *loop) {
 }
 
 int ws_loop_timeout(const ws_loop *loop) {
-  if (!is_empty(&loop->posted) || !is_empty(&loop->ending) ||
-      !is_empty(&loop->disposed))
+  if (!is_empty(&loop->posted) || !is_empty(&loop->running) ||
+      !is_empty(&loop->ending) || !is_empty(&loop->disposed) ||
+      loop->ready_next < loop->ready_count)
     return 0;
   uint64_t due;
   if (!ws_timers_next(&loop->timers, &due)) return -1;
@@ -222,7 +275,6 @@ int ws_loop_watch(ws_loop *loop, ws_watch *watch, ws_fd fd, unsigned wants) {
   if (status != WS_OK) return status;
   watch->fd = fd;
   watch->wants = wants;
-  watch->batch = loop->batch;
   watch->watched = true;
   return WS_OK;
 }
@@ -238,6 +290,7 @@ int ws_loop_want(ws_loop *loop, ws_watch *watch, unsigned wants) {
 void ws_loop_unwatch(ws_loop *loop, ws_watch *watch) {
   if (!watch->watched) return;
   watch->watched = false;
+  forget_ready(loop, watch);
   loop->kind->remove(loop->poller, watch->fd);
   watch->fd = WS_FD_NONE;
 }

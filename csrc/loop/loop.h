@@ -4,6 +4,7 @@
  * connections. Single-threaded. */
 #pragma once
 #include "bytes/fd.h"
+#include "loop/budget.h"
 #include "loop/poller.h"
 #include "loop/timers.h"
 
@@ -20,7 +21,6 @@ typedef struct ws_watch {
   void *owner;
   ws_fd fd;       /* private from here on */
   unsigned wants;
-  unsigned batch; /* the turn it was last watched in */
   bool watched;
 } ws_watch;
 
@@ -42,15 +42,25 @@ void ws_loop_free(ws_loop *loop);
 
 /* One turn, waiting at most `ms` (-1: until something happens). Order: wait,
  * ready descriptors, due timers, tasks posted before, tasks at the end,
- * disposals. The number of descriptors, timers and posted tasks served, or a
- * failure of the poller. WS_EINVAL when called from inside a turn. */
+ * disposals. The number of events served (descriptors, timers and posted
+ * tasks, and what was spent of the budget besides), or a failure of the
+ * poller. WS_EINVAL when called from inside a turn. */
 int ws_loop_turn(ws_loop *loop, int ms);
+
+/* The same, serving at most `most` events, at least 1. The rest waits, in
+ * order, for the next turn, which begins with the kind that came short:
+ * descriptors, timers and tasks cannot keep each other waiting for ever. */
+int ws_loop_turn_some(ws_loop *loop, int ms, int most);
+
+/* What this turn may still serve. Good as long as the loop. */
+ws_budget *ws_loop_budget(ws_loop *loop);
 
 /* Inside ws_loop_turn. */
 bool ws_loop_turning(const ws_loop *loop);
 
 /* How long until a turn has something to do of its own accord: 0 when tasks
- * wait, milliseconds until the next timer, -1 when only descriptors can. */
+ * or the rest of a turn wait, milliseconds until the next timer, -1 when only
+ * descriptors can. */
 int ws_loop_timeout(const ws_loop *loop);
 
 /* See ws_poller_kind.fd. */

@@ -6,6 +6,7 @@
 #include "connection/connection.h"
 #include "lua/lua_util.h"
 
+#include <limits.h>
 #include <string.h>
 
 #define TYPE "ws.loop"
@@ -88,6 +89,7 @@ static int l_close(lua_State *L) {
   return 0;
 }
 
+/* loop:turn([ms [, most]]) */
 static int l_turn(lua_State *L) {
   ws_lua_loop *self = ws_lua_check_loop(L, 1);
   int ms = -1;
@@ -95,7 +97,10 @@ static int l_turn(lua_State *L) {
     lua_Number given = luaL_checknumber(L, 2);
     ms = given > 0 ? (given < 2e9 ? (int)given : 2000000000) : 0;
   }
-  int served = ws_loop_turn(self->loop, ms);
+  lua_Number most = luaL_optnumber(L, 3, INT_MAX);
+  luaL_argcheck(L, most >= 1, 3, "at least 1 expected");
+  int served = ws_loop_turn_some(self->loop, ms,
+                                 most < INT_MAX ? (int)most : INT_MAX);
   if (served == WS_EINVAL)
     return luaL_error(L, "the loop is already running");
   ws_gate_rethrow(&self->gate, L);

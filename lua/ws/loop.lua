@@ -68,9 +68,10 @@ function loop.set_error_handler(handler, level)
   if current then tell_core() end
 end
 
---- One turn, waiting at most `ms` milliseconds (nil: until something happens).
-function loop.turn(ms)
-  local served = loop.get():turn(ms)
+--- One turn, waiting at most `ms` milliseconds (nil: until something happens)
+--- and serving at most `most` events (nil: all).
+function loop.turn(ms, most)
+  local served = loop.get():turn(ms, most)
   if failure then
     local raised = failure[1]
     failure = nil
@@ -98,15 +99,24 @@ function loop.stop()
   stopping = true
 end
 
+local function is_count(value)
+  return type(value) == "number" and value >= 1 and value % 1 == 0 and value < math.huge
+end
+
 --- One turn of the loop, for a game's frame or somebody else's loop.
 ---@param ms? number the longest wait in milliseconds, 0 by default
+---@param max_events? integer handle no more than that: the rest waits, in
+--- order, for the next call
 ---@return integer served the number of events handled
-function loop.poll(ms)
+function loop.poll(ms, max_events)
   refuse_nesting("ws.poll")
   if ms ~= nil and type(ms) ~= "number" then
     options.raise("TypeError", "poll: milliseconds expected, got " .. type(ms), 2)
   end
-  return loop.turn(ms or 0)
+  if max_events ~= nil and not is_count(max_events) then
+    options.raise("TypeError", "poll: a whole number of events expected, at least 1", 2)
+  end
+  return loop.turn(ms or 0, max_events)
 end
 
 --- A descriptor that is readable when ws.poll(0) has work; nil where the
