@@ -140,7 +140,7 @@ describe("an idle frame", function()
     } do
       local bytes, blocks = growth(poll)
       assert.is_true(bytes <= 0, bytes .. " bytes more")
-      assert.equal(0, blocks)
+      assert.is_true(blocks <= 0, blocks .. " blocks more")
     end
     ws.clearTimeout(id)
     sock:close()
