@@ -122,6 +122,40 @@ describe("the annotations", function()
     complain(wrong)
   end)
 
+  it("have types that are whole", function()
+    local wrong = {}
+    local function look(what, type_)
+      local rest = type_:gsub('"[^"]*"', "x"):gsub("%b()", ""):gsub("%b<>", ""):gsub("%b{}", "")
+      if type_ == "" or rest:find '[()<>{}"]' or rest:find "[:,|]%s*$" then
+        wrong[#wrong + 1] = ("%s: '%s'"):format(what, type_)
+      end
+    end
+    for name, class in pairs(classes) do
+      for _, field in ipairs(class.fields) do look(name .. "." .. field.name, field.type) end
+      for _, fn in ipairs(class.functions) do
+        for _, part in ipairs(fn.params) do look(name .. "." .. fn.name, part.type) end
+        for _, part in ipairs(fn.returns) do look(name .. "." .. fn.name, part.type) end
+      end
+    end
+    complain(wrong)
+  end)
+
+  it("tell of every failure that status.c names", function()
+    local told = model.member(classes, classes["ws.ErrorEvent"], "code").text
+    -- What never ends a connection: inner ones, a listener's, a mistake of the caller.
+    local others = { OK = true, EAGAIN = true, EOF = true, EINVAL = true, EURL = true,
+                     EPOLICY = true, EADDRINUSE = true, EADDRNOTAVAIL = true, ERANDOM = true,
+                     ESYSTEM = true, EUNSUPPORTED = true, EUNKNOWN = true }
+    local wrong = {}
+    for line in io.lines "csrc/bytes/status.c" do
+      local name = line:match "%[%-WS_%w+%] = {\"(%w+)\""
+      if name and not others[name] and not told:find('"' .. name .. '"', 1, true) then
+        wrong[#wrong + 1] = name
+      end
+    end
+    complain(wrong)
+  end)
+
   it("name only classes that there are", function()
     local wrong, builtin = {}, { ["ws.core"] = true }
     local function look(what, type_)

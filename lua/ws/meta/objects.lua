@@ -187,7 +187,11 @@ function View:byte(i, j) end
 --- Why a connection failed; a close event follows.
 ---@class ws.ErrorEvent: ws.Event
 ---@field message string For people.
----@field code string "ENOTFOUND", "ECONNREFUSED", "ETLS", "EHANDSHAKE", "ETIMEDOUT" ...
+--- A stable name. Before it opens: "ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH",
+--- "EHOSTUNREACH", "ENOENT", "EACCES", "EPROXY", "ETLS", "EHTTP", "EHEADTOOBIG", "EHANDSHAKE",
+--- "ETIMEDOUT", "ECONNABORTED". Later: "EPROTOCOL", "EUTF8", "ETOOBIG", "EDEFLATE", "ECONNRESET",
+--- "EPIPE", "ETRUNCATED", "ETIMEDOUT", "EBACKPRESSURE". Ever: "EMFILE", "ENOBUFS", "ENOMEM".
+---@field code string
 
 --- A ping or a pong.
 ---@class ws.DataEvent: ws.Event
