@@ -173,7 +173,10 @@ static void step(end *it, unsigned what, fuzz_input *in) {
       break;
     case 4: it->pipe->bite = number + 1; break;
     case 5: it->pipe->bite = PIPE_ROOM; break;
-    case 6: it->pipe->room = it->pipe->len + number + 1; break;
+    case 6:
+      it->pipe->room = it->pipe->len + number + 1;
+      if (it->pipe->room > PIPE_ROOM) it->pipe->room = PIPE_ROOM;
+      break;
     case 7:
       if (it->pipe->len == 0) break;
       it->pipe->data[number % it->pipe->len] ^= fuzz_byte(in) | 1;
