@@ -37,7 +37,7 @@ tls ?= openssl
 floor = $(filter-out $(addprefix csrc/$(1)/,$(2)),$(wildcard csrc/$(1)/*.c))
 other_files := $(addprefix csrc/,loop/poller_epoll.c loop/poller_kqueue.c \
   loop/poller_poll.c loop/pollers_linux.c loop/pollers_bsd.c \
-  loop/pollers_other.c transport/socket_win32.c) $(if $(filter none,$(tls)),\
+  loop/pollers_other.c transport/socket_win32.c protocol/deflate_none.c) $(if $(filter none,$(tls)),\
   $(wildcard csrc/transport/tls_*.c) csrc/transport/stream_tls_openssl.c,\
   csrc/transport/stream_tls_none.c)
 chosen_files := $(patsubst %,csrc/loop/poller_%.c,$(poller)) \
@@ -62,11 +62,11 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all asan attacks bench bench-programs c-test c-test-programs chat
-.PHONY: check clean demo docs docs-check env examples exports faults
-.PHONY: faults-quick fuzz fuzz-replay headers help install install-check
-.PHONY: interop layers lint lua-test luajit-core luas musl profile rock
-.PHONY: rockspecs rules test uninstall
+.PHONY: all amalgamation amalgamation-test asan attacks bench bench-programs
+.PHONY: c-test c-test-programs chat check clean demo docs docs-check env
+.PHONY: examples exports faults faults-quick fuzz fuzz-replay headers help
+.PHONY: install install-check interop layers lint lua-test luajit-core luas
+.PHONY: musl profile rock rockspecs rules test uninstall
 
 all: $(core)  ## build in place, under build/
 
@@ -191,6 +191,13 @@ luas:  ## the Lua tests on other Luas: 5.1, 5.2, 5.3, LuaJIT
 rock:  ## the rocks: made, packed, tested and a release's, each used from a clean tree
 	@sh spec/tools/install.sh test
 	@$(tally) lua5.4 spec/tools/rocks.lua $(LUA)
+
+amalgamation:  ## all in one file each, for programs that build it in: build/ws.[ch], ws.lua
+	@mkdir -p build
+	@lua5.4 spec/tools/amalgamation.lua build
+
+amalgamation-test: amalgamation build/certs/done
+	@$(tally) env CC="$(CC)" LUA_PC=$(lua_pc) sh spec/tools/amalgamation.sh
 
 docs: all  ## LuaLS definitions and LDoc pages: build/docs
 	@sh spec/tools/install.sh docs

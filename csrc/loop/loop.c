@@ -148,8 +148,9 @@ static void serve_tasks(ws_loop *loop) {
   while (!is_empty(&loop->running) && begin(loop)) run_first(&loop->running);
 }
 
-static void (*const kinds[])(ws_loop *loop) = {serve_ready, serve_timers,
-                                               serve_tasks};
+typedef void serve_kind(ws_loop *loop);
+
+static serve_kind *const kinds[] = {serve_ready, serve_timers, serve_tasks};
 #define KINDS ((int)(sizeof kinds / sizeof *kinds))
 
 /* Who had the last of the budget comes last in the next turn. */

@@ -19,7 +19,7 @@ void ws_lua_field_deflate(lua_State *L, int t, ws_deflate_options *options) {
   if (!lua_isnil(L, -1)) {
     int d = lua_gettop(L);
     luaL_checktype(L, d, LUA_TTABLE);
-    options->enabled = true;
+    options->enabled = ws_deflate_built_in;
     options->server_no_context =
         ws_lua_field_bool(L, d, "serverNoContextTakeover", false);
     options->client_no_context =

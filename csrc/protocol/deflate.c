@@ -11,6 +11,8 @@
 #include <string.h>
 #include <zlib.h>
 
+const bool ws_deflate_built_in = true;
+
 #define MEMORY_LEVEL 8
 #define STEP 16384 /* bytes of output made at a time */
 #define TAIL_LENGTH 4

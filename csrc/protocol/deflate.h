@@ -4,8 +4,13 @@
 #pragma once
 #include "bytes/buffer.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* False: zlib is left out of the build (deflate_none.c), and compression is
+ * not to be enabled. */
+extern const bool ws_deflate_built_in;
 
 #define WS_WINDOW 32768 /* the largest window, bytes */
 

@@ -1,0 +1,35 @@
+-- SPDX-License-Identifier: MIT
+-- In the host: an echo over ws and wss, with compression, as far as the
+-- switches that it was built with leave them.
+
+local ws = require "ws"
+
+local switches = ...
+local has_tls = not switches:find("WS_NO_TLS", 1, true)
+local has_deflate = not switches:find("WS_NO_DEFLATE", 1, true)
+local text = ("to be compressed "):rep(500)
+
+local function echo(message, data) message:send(data) end
+
+local function try(scheme, server_tls, client_tls)
+  local server = assert(ws.serve { port = 0, compression = true, tls = server_tls, message = echo })
+  local sock = assert(ws.connect(("%s://127.0.0.1:%d"):format(scheme, server.port), nil,
+    { tls = client_tls, proxy = false }))
+  assert((sock.extensions ~= "") == has_deflate, "extensions: " .. sock.extensions)
+  sock:send(text)
+  assert(sock:receive(5000) == text, "no echo over " .. scheme)
+  sock:close()
+  server:close()
+  ws.run()
+end
+
+try("ws")
+if has_tls then
+  try("wss", { cert = "build/certs/server.pem", key = "build/certs/leaf.key" },
+    { ca = "build/certs/root.pem" })
+else
+  local ok, server, why = pcall(ws.serve, { port = 0, message = echo,
+    tls = { cert = "build/certs/server.pem", key = "build/certs/leaf.key" } })
+  why = ok and why or server
+  assert(tostring(why):find("left out", 1, true), "TLS was to be left out: " .. tostring(why))
+end
