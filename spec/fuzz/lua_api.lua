@@ -43,7 +43,7 @@ end
 local socks = {}                                 -- slots
 local records = {}                               -- of this run's sockets
 local all = setmetatable({}, { __mode = "v" })   -- them, while they live
-local timers, tasks, protocols = {}, {}, {}
+local timers, tasks, protocols, views = {}, {}, {}, {}
 local began, ended = 0, 0                        -- connections of the server
 local server, path
 local step
@@ -84,12 +84,16 @@ local function open_socket()
   local record = { closes = 0, reacts = flags & 1 ~= 0 }
   local sock = try(ws.new, "ws://localhost/", flags & 2 ~= 0 and "chat" or nil, {
     path = path, compression = flags & 4 ~= 0, maxPayload = flags & 8 ~= 0 and 100 or nil,
-    highWaterMark = flags & 16 ~= 0 and 10 or nil, proxy = false })
+    highWaterMark = flags & 16 ~= 0 and 10 or nil, views = flags & 32 ~= 0, proxy = false })
   if not sock then return end
   records[#records + 1] = record
   all[#all + 1] = sock
-  for _, name in ipairs { "open", "message", "error", "ping", "pong", "drain" } do
+  for _, name in ipairs { "open", "error", "ping", "pong", "drain" } do
     sock["on" .. name] = function() note(record, name) end
+  end
+  sock.onmessage = function(event)
+    note(record, "message")
+    views[byte() % SLOTS + 1] = event.data -- good only until the handler returns
   end
   sock.onclose = function()
     record.closes = record.closes + 1
@@ -216,6 +220,8 @@ local operations = {
     try(function() s:addEventListener("message", function() react(true) end, { once = true }) end)
   end,
   function() try(ws.new, odd(), odd(), odd()) end,
+  function() local view = pick(views) try(function() return #view, view:sub(1, byte()) end) end,
+  function() local s, view = pick(socks), pick(views) try(function() s:send(view) end) end,
   function() local s = pick(socks) try(function() s.onmessage = odd() end) end,
   function()
     local n = byte()
@@ -253,7 +259,7 @@ local function settle()
 end
 
 local function forget()
-  socks, records, timers, tasks, protocols = {}, {}, {}, {}, {}
+  socks, records, timers, tasks, protocols, views = {}, {}, {}, {}, {}, {}
   all = setmetatable({}, { __mode = "v" })
   began, ended, depth = 0, 0, 0
 end
