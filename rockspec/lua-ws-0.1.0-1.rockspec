@@ -107,8 +107,9 @@ local common = {
   "csrc/transport/tls_wire.c",
 }
 
--- Not chosen here: "csrc/transport/stream_tls_none.c" (a build without TLS) and
--- "csrc/loop/pollers_other.c" (a system with nothing but poll).
+-- Not chosen here: "csrc/transport/stream_tls_none.c" (a build without TLS),
+-- "csrc/protocol/deflate_none.c" (one without zlib) and "csrc/loop/pollers_other.c" (a system with
+-- nothing but poll).
 local function core(pollers)
   local sources = {}
   for i = 1, #common do sources[i] = common[i] end

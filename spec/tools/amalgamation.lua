@@ -179,7 +179,8 @@ end
 local sources = {}
 for _, floor in ipairs { "bytes", "protocol", "transport", "loop", "connection", "lua" } do
   for _, path in ipairs(list("ls csrc/" .. floor .. "/*.c")) do
-    if not path:find("win32", 1, true) and not path:find("loop/pollers_", 1, true) then sources[#sources + 1] = path end
+    local chosen = path:find("win32", 1, true) or path:find("loop/pollers_", 1, true)
+    if not chosen then sources[#sources + 1] = path end
   end
 end
 
