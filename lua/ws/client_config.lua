@@ -13,7 +13,7 @@ local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong"
 
 local schema = {
   protocols = "string|table|number", headers = "table", origin = "string",
-  timeout = "size", closeTimeout = "size", tls = "table", path = "string",
+  timeout = "size", closeTimeout = "size", tls = "table", path = options.is_path,
   proxy = "string|boolean", compression = "boolean|table", maxPayload = "size",
   pingInterval = "size", pingTimeout = "size", highWaterMark = "size", lowWaterMark = "size",
   followRedirects = "size", noDelay = "boolean", views = "boolean",

@@ -34,6 +34,11 @@ function options.is_callable(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
+--- For a schema: an empty path would be taken for none.
+function options.is_path(value)
+  return type(value) == "string" and value ~= "", "a path"
+end
+
 -- The known name that is nearest in spelling, for the error message.
 local function suggestion(name, schema)
   local lower = tostring(name):lower():gsub("_", "")

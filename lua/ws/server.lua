@@ -19,7 +19,7 @@ local server = {}
 local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
 
 local schema = {
-  host = "string", path = "string", tls = "table", request = "callable",
+  host = "string", path = options.is_path, tls = "table", request = "callable",
   port = function(value)
     return type(value) == "number" and value % 1 == 0 and value >= 0 and value < 65536,
       "a port from 0 to 65535"

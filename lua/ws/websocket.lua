@@ -285,7 +285,8 @@ function websocket.construct(level, url, protocols, given)
   config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href
   config.handlers = raw and websocket.adopt(raw, config.highWaterMark, views) or plain.listening
-  local sock = loop.get():connect(config)
+  local inner = loop.get()
+  local sock = options.blame(level, inner.connect, inner, config)
   if not raw then
     local state = state_of(sock)
     state.listens, state.high_water = true, config.highWaterMark

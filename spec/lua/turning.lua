@@ -235,11 +235,12 @@ end
 ]]
 
 --- Runs the chunk in a process of its own: its exit status and its output. In
---- it `finally(fn)` gives an object whose finalizer calls fn.
-function turning.child(chunk)
+--- it `finally(fn)` gives an object whose finalizer calls fn. `first` is for the
+--- shell, such as a limit or a variable of the environment.
+function turning.child(chunk, first)
   local path = os.tmpname()
-  local command = ("%s -e %s >%s 2>&1"):format(turning.interpreter(), quoted(finally .. chunk),
-    quoted(path))
+  local command = ("%s %s -e %s >%s 2>&1"):format(first or "", turning.interpreter(),
+    quoted(finally .. chunk), quoted(path))
   local ok, kind, code = os.execute(command)
   if type(ok) == "number" then code = ok > 255 and math.floor(ok / 256) or ok
   elseif kind == "signal" then code = 128 + code end
