@@ -108,6 +108,7 @@ describe("TLS:", function()
       os.exit(0, true)]],
       "NODE_TLS_REJECT_UNAUTHORIZED=0 PYTHONHTTPSVERIFY=0 SSL_VERIFY_NONE=1 CURL_INSECURE=1")
     assert.equal(0, code, output)
+    secure()
   end)
 
   it("A80 verify = false still says which name it wants", function()

@@ -8,7 +8,7 @@ set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
-test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luv neovim
+test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luaossl lua-luv neovim
 luarocks nodejs npm python3 python3-websockets tinyproxy microsocks nginx
 libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
 libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
