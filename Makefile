@@ -118,7 +118,7 @@ lua-test: all luajit-core build/certs/done build/peers/done $(peer_programs)
 	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
 
-attacks: all build/certs/done  ## known attacks and CVEs, and their tests
+attacks: all luajit-core build/certs/done  ## known attacks and CVEs, and their tests
 	@$(run_env) $(tally) lua5.4 spec/tools/attacks.lua $(LUA)
 
 examples: all build/certs/done  ## run every example

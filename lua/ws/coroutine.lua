@@ -232,6 +232,7 @@ end
 --- for data, opcode in sock:messages() do ... end
 ---@return fun(): string|nil, string|nil next
 function methods:messages()
+  options.blame(2, methods.isServer, self) -- a wrong self raises here, not later
   return function()
     local data, opcode = self:receive()
     if data ~= nil then return data, opcode end
