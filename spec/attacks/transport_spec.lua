@@ -183,7 +183,9 @@ describe("coming and going:", function()
     for _ = 1, 10 do round(50) end
     local half = proving.resident()
     for _ = 1, 10 do round(50) end
-    assert.is_true(proving.resident() - half <= 1 * KIB * helper.patience)
+    -- AddressSanitizer keeps what was freed for a while.
+    local allowed = helper.patience > 1 and 64 * KIB or 1 * KIB
+    assert.is_true(proving.resident() - half <= allowed)
   end)
 
   it("A74 300 idle pairs take at most 24 KiB each", function()
