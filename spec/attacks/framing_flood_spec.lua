@@ -21,6 +21,14 @@ describe("floods:", function()
     end)
   end
 
+  -- A client's pings and pongs are events, whose strings are Lua's to collect.
+  local function send_many(victim, bytes, count)
+    for i = 1, count do
+      victim.raw:send(bytes)
+      if i % 10 == 0 then collectgarbage() end
+    end
+  end
+
   -- KiB that the process grows by in fn().
   local function growth(fn)
     collectgarbage() collectgarbage()
@@ -109,9 +117,8 @@ describe("floods:", function()
           thousand[i] = victim:frame(PING, ("%06d"):format(i) .. ("x"):rep(119))
         end
         local round = table.concat(thousand)
-        local function rounds(n) for _ = 1, n do victim.raw:send(round) end end
-        rounds(100) -- the system's buffers are full
-        local grown = growth(function() rounds(400) end)
+        send_many(victim, round, 100) -- the system's buffers are full
+        local grown = growth(function() send_many(victim, round, 400) end)
         assert.is_true(grown <= 4096 * helper.patience, grown) -- 50 MiB have come
         assert.is_true(victim.sock.bufferedAmount < 1024)
         victim.raw:send(victim:frame(PING, "the last"))
@@ -127,9 +134,8 @@ describe("floods:", function()
       function()
         local victim = ground:victim(role)
         local thousand = victim:frame(PONG, ("x"):rep(125)):rep(1000)
-        local function send(count) for _ = 1, count do victim.raw:send(thousand) end end
-        send(50)
-        local grown = growth(function() send(250) end)
+        send_many(victim, thousand, 50)
+        local grown = growth(function() send_many(victim, thousand, 250) end)
         assert.is_true(grown <= 2048 * helper.patience, grown) -- 32 MiB have come
         victim.raw:send(victim:frame(TEXT, "after"))
         victim:happened("message text after")
