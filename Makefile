@@ -33,11 +33,18 @@ pollers := $(if $(filter Linux,$(system)),linux,\
   $(if $(filter $(bsds),$(system)),bsd,other))
 tls ?= openssl
 
+# What Windows has its own files for.
+win32_files := $(wildcard csrc/*/*_win32.c)
+posix_files := $(wildcard csrc/*/*_posix.c) csrc/transport/entropy.c \
+  csrc/transport/system_error.c
+exe := $(if $(filter Windows,$(system)),.exe)
+
 # Files are chosen here, by name; no file asks which system it is on.
 floor = $(filter-out $(addprefix csrc/$(1)/,$(2)),$(wildcard csrc/$(1)/*.c))
 other_files := $(addprefix csrc/,loop/poller_epoll.c loop/poller_kqueue.c \
   loop/poller_poll.c loop/pollers_linux.c loop/pollers_bsd.c \
-  loop/pollers_other.c transport/socket_win32.c protocol/deflate_none.c) $(if $(filter none,$(tls)),\
+  loop/pollers_other.c protocol/deflate_none.c) \
+  $(if $(filter Windows,$(system)),$(posix_files),$(win32_files)) $(if $(filter none,$(tls)),\
   $(wildcard csrc/transport/tls_*.c) csrc/transport/stream_tls_openssl.c,\
   csrc/transport/stream_tls_none.c)
 chosen_files := $(patsubst %,csrc/loop/poller_%.c,$(poller)) \
@@ -52,7 +59,7 @@ core := $(build)/ws/core.so
 
 c_tests := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
   spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
-c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%)
+c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%$(exe))
 peer_programs := $(addprefix build/peers/,gorilla_peer nhooyr_peer \
   beast_peer lws_peer)
 
@@ -94,9 +101,9 @@ $(build)/libcore.a: $(objects)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(build)/spec/%: spec/%.c spec/check.h $(build)/libcore.a
+$(build)/spec/%$(exe): spec/%.c spec/check.h $(build)/libcore.a
 	@mkdir -p $(@D)
-	@echo "  CC $<"; $(CC) $(all_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
+	@echo "  CC $<"; $(CC) $(all_cflags) $(spec_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
 
 c-test-programs: $(c_test_programs)
 
@@ -174,6 +181,29 @@ test:  ## install what is missing, build, run all tests
 	  for part in layers c-test lua-test examples faults-quick; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
 	  done; lua5.4 spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
+
+# The wine of Debian's wine64 is not on the path.
+mingw := x86_64-w64-mingw32-gcc-posix
+wine ?= $(firstword $(wildcard /usr/bin/wine64 /usr/lib/wine/wine64) wine64)
+windows_flags = build=build/windows system=Windows tls=none CC=$(mingw) \
+  CFLAGS='-O2 -g -D_WIN32_WINNT=0x0A00' lib_cflags= \
+  spec_cflags=-Ispec/windows \
+  libs='-static -lz -lws2_32 -liphlpapi -lbcrypt -lpthread' \
+  c_tests='$(filter-out $(not_on_windows),$(c_tests))'
+
+# The list of those that ask for what only POSIX has.
+not_on_windows = $(shell sed -n 's/^\(spec[^ ]*\).*/\1/p' spec/windows/not_run.txt)
+
+windows:  ## cross-build the C core and its tests for Windows, run them in Wine
+	@sh spec/tools/install.sh windows
+	@$(MAKE) --no-print-directory -j$(jobs) $(windows_flags) c-test-programs
+	@export WINEPREFIX=$(CURDIR)/build/wine WINEDEBUG=-all; \
+	  $(wine) cmd /c exit >/dev/null 2>&1; rm -f build/windows/tally; \
+	  export WS_TALLY=$(CURDIR)/build/windows/tally; ok=0; \
+	  for test in $(filter-out $(not_on_windows),$(c_tests)); do \
+	    name=$${test#spec/}; name=build/windows/spec/$${name%.c}.exe; \
+	    $(tally) timeout 120 $(wine) $$name || ok=1; \
+	  done; $(tally) --sum $$WS_TALLY || ok=1; exit $$ok
 
 asan:  ## the C and Lua tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs

@@ -88,14 +88,10 @@ local common = {
   "csrc/protocol/url.c",
   "csrc/protocol/url_host.c",
   "csrc/transport/address.c",
-  "csrc/transport/entropy.c",
-  "csrc/transport/pin_posix.c",
   "csrc/transport/resolve.c",
-  "csrc/transport/socket_posix.c",
   "csrc/transport/stream_fault.c",
   "csrc/transport/stream_tcp.c",
   "csrc/transport/stream_tls_openssl.c",
-  "csrc/transport/system_error.c",
   "csrc/transport/tls_context.c",
   "csrc/transport/tls_error.c",
   "csrc/transport/tls_name.c",
@@ -107,10 +103,24 @@ local common = {
 -- Not chosen here: "csrc/transport/stream_tls_none.c" (a build without TLS),
 -- "csrc/protocol/deflate_none.c" (one without zlib) and "csrc/loop/pollers_other.c" (a system with
 -- nothing but poll).
+-- Windows' files are not chosen either: make windows builds them, no rock.
+-- "csrc/loop/poll_win32.c", "csrc/transport/entropy_win32.c",
+-- "csrc/transport/pin_win32.c", "csrc/transport/socket_win32.c",
+-- "csrc/transport/system_error_win32.c", "csrc/transport/thread_win32.c"
+local posix = {
+  "csrc/loop/poll_posix.c",
+  "csrc/transport/entropy.c",
+  "csrc/transport/pin_posix.c",
+  "csrc/transport/socket_posix.c",
+  "csrc/transport/system_error.c",
+  "csrc/transport/thread_posix.c",
+}
+
 local function core(pollers)
   local sources = {}
-  for i = 1, #common do sources[i] = common[i] end
-  for i = 1, #pollers do sources[#sources + 1] = pollers[i] end
+  for _, files in ipairs { common, posix, pollers } do
+    for _, file in ipairs(files) do sources[#sources + 1] = file end
+  end
   return {
     ["ws.core"] = {
       sources = sources,

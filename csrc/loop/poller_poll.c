@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* poll(2) behind poller.h, for systems with nothing better and for the specs.
+/* poll(2) behind poller.h, for systems with nothing better and for the specs;
+ * on Windows WSAPoll.
  * Not for thousands of descriptors: every wait looks at all of them. */
 #include "loop/poller.h"
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
+#include "loop/poll_system.h"
 
-#include <errno.h>
-#include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -77,8 +78,11 @@ static int reserve_place(ws_poller *poller, ws_fd fd) {
   return WS_OK;
 }
 
+/* Where descriptors are unsigned, none is the highest. */
+static bool is_none(ws_fd fd) { return (ptrdiff_t)fd < 0; }
+
 static size_t place_of(const ws_poller *poller, ws_fd fd) {
-  if (fd < 0 || (size_t)fd >= poller->places_cap) return 0;
+  if (is_none(fd) || (size_t)fd >= poller->places_cap) return 0;
   return poller->places[fd];
 }
 
@@ -112,7 +116,7 @@ static void poll_kind_free(ws_poller *poller) {
 
 static int poll_kind_add(ws_poller *poller, ws_fd fd, unsigned wants,
                          void *tag) {
-  if (fd < 0 || place_of(poller, fd) != 0) return WS_ESYSTEM;
+  if (is_none(fd) || place_of(poller, fd) != 0) return WS_ESYSTEM;
   if (reserve_entry(poller) != WS_OK) return WS_ENOMEM;
   if (reserve_place(poller, fd) != WS_OK) return WS_ENOMEM;
   size_t at = poller->count++;
@@ -143,12 +147,8 @@ static void poll_kind_remove(ws_poller *poller, ws_fd fd) {
 
 static int poll_kind_wait(ws_poller *poller, ws_ready *ready, int most,
                           int ms) {
-  int found = poll(poller->entries, (nfds_t)poller->count, ms);
-  if (found < 0) {
-    if (errno == EINTR) return 0;
-    return errno == ENOMEM ? WS_ENOMEM : WS_ESYSTEM;
-  }
-  return collect(poller, ready, most, found);
+  int found = ws_poll_wait(poller->entries, poller->count, ms);
+  return found < 0 ? found : collect(poller, ready, most, found);
 }
 
 static ws_fd poll_kind_fd(ws_poller *poller) {

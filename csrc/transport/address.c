@@ -3,15 +3,11 @@
 #include "transport/address.h"
 
 #include "bytes/status.h"
+#include "transport/socket_system.h"
 
-#include <arpa/inet.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 _Static_assert(sizeof(struct sockaddr_un) <= 128, "a path fits");
 _Static_assert(sizeof(struct sockaddr_in6) <= 128, "an address fits");
@@ -59,8 +55,10 @@ static bool parse_v6(ws_address *address, char *text, uint16_t port) {
   in.sin6_port = htons(port);
   char *zone = strchr(text, '%');
   if (zone) {
+    uint32_t index; /* its field's type is the system's */
     *zone = '\0';
-    if (!parse_zone(zone + 1, &in.sin6_scope_id)) return false;
+    if (!parse_zone(zone + 1, &index)) return false;
+    in.sin6_scope_id = index;
   }
   if (inet_pton(AF_INET6, text, &in.sin6_addr) != 1) return false;
   store(address, &in, sizeof in);

@@ -5,16 +5,14 @@
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
-#include "transport/pin.h"
 #include "transport/socket.h"
+#include "transport/socket_system.h"
+#include "transport/thread.h"
 
-#include <netdb.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #define THREADS_MOST 8
@@ -195,19 +193,9 @@ static void *work(void *argument) {
 /* Called with the lock held. */
 static int start_thread(desk *d) {
   if (d->threads == THREADS_MOST) return WS_OK;
-  pthread_t thread;
-  sigset_t all, before;
-  ws_pin_library();
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before); /* inherited by the thread */
   d->references++;
   d->threads++;
-  int error = pthread_create(&thread, NULL, work, d);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  if (error == 0) {
-    pthread_detach(thread);
-    return WS_OK;
-  }
+  if (ws_thread_start(work, d) == WS_OK) return WS_OK;
   d->references--;
   d->threads--;
   return d->threads > 0 ? WS_OK : WS_ESYSTEM; /* another will get to it */

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what building ("build"), testing ("test"), testing with the other
-# Luas ("luas"), comparing with peers ("bench"), writing the reference ("docs"),
-# fuzzing ("fuzz") or compiling for musl ("musl") needs, on Debian and its kin;
-# elsewhere it says what to install. Does nothing when all is there.
+# Installs what a group of make's targets needs, on Debian and its kin: "build"
+# for building, "test" for testing, and so on; elsewhere it says what to
+# install. Does nothing when all is there.
 set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
@@ -14,23 +13,20 @@ libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
 libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
 libio-socket-ssl-perl golang-go golang-github-gorilla-websocket-dev
 golang-nhooyr-websocket-dev g++ libboost-dev libwebsockets-dev"
-luas="lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
+luas="$test lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
 liblua5.3-dev luajit2 libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
 bench="nodejs npm python3 python3-websockets libwebsockets-dev lua-http luajit2
 libluajit2-5.1-dev"
 musl="musl-tools"
 docs="lua-ldoc lua-busted lua-socket"
+windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64"
+analysis="clang clang-tidy cppcheck valgrind"
 fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
 
-case "${1:-}" in
-  build) wanted=$build ;;
-  test) wanted="$build $test" ;;
-  luas) wanted="$build $test $luas" ;;
-  bench) wanted="$build $bench" ;;
-  docs) wanted="$build $docs" ;;
-  fuzz) wanted="$build $fuzz" ;;
-  musl) wanted="$build $musl" ;;
-  *) echo "usage: install.sh build|test|luas|bench|docs|fuzz|musl" >&2; exit 2 ;;
+group=${1:-}
+case " build test luas bench docs fuzz musl windows analysis " in
+  *" $group "*) eval "wanted=\"\$build \$$group\"" ;;
+  *) echo "usage: install.sh build|test|luas|bench|docs|fuzz|..." >&2; exit 2 ;;
 esac
 
 # A tool that is there counts, wherever it came from.

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* poll(2) as Windows has it: WSAPoll, which needs help twice. It does not
+ * wait when there is nothing to wait for, and before Windows 10 version 2004
+ * it never tells that connecting has failed. */
+#include "loop/poll_system.h"
+
+#include "bytes/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <windows.h>
+
+/* How often connections under way are looked at, milliseconds. */
+#define LOOK_EVERY 250
+
+/* select does tell, as an exception. */
+static bool has_failed(SOCKET fd) {
+  fd_set failed;
+  TIMEVAL at_once = {0, 0};
+  FD_ZERO(&failed);
+  failed.fd_array[failed.fd_count++] = fd;
+  return select(0, NULL, NULL, &failed, &at_once) == 1;
+}
+
+static int count_failed(struct pollfd *entries, size_t count) {
+  int found = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (!(entries[i].events & POLLOUT) || !has_failed(entries[i].fd)) continue;
+    entries[i].revents = POLLERR;
+    found++;
+  }
+  return found;
+}
+
+static bool any_writer(const struct pollfd *entries, size_t count) {
+  for (size_t i = 0; i < count; i++)
+    if (entries[i].events & POLLOUT) return true;
+  return false;
+}
+
+static int poll_once(struct pollfd *entries, size_t count, int ms) {
+  int found = WSAPoll(entries, (ULONG)count, ms);
+  if (found >= 0) return found;
+  int error = WSAGetLastError();
+  if (error == WSAEINTR) return 0;
+  return error == WSAENOBUFS ? WS_ENOMEM : WS_ESYSTEM;
+}
+
+/* A connecting one wants to write, and so is not to be told from one whose
+ * outbox is full: both are looked at. */
+static int poll_looking(struct pollfd *entries, size_t count, int ms) {
+  ULONGLONG from = GetTickCount64();
+  for (;;) {
+    ULONGLONG gone = GetTickCount64() - from;
+    if (ms >= 0 && gone > (ULONGLONG)ms) gone = (ULONGLONG)ms;
+    int left = ms < 0 ? LOOK_EVERY : ms - (int)gone;
+    bool last = ms >= 0 && left <= LOOK_EVERY;
+    int found = poll_once(entries, count, last ? left : LOOK_EVERY);
+    if (found == 0) found = count_failed(entries, count);
+    if (found != 0 || last) return found;
+  }
+}
+
+int ws_poll_wait(struct pollfd *entries, size_t count, int ms) {
+  if (count == 0) {
+    Sleep(ms < 0 ? INFINITE : (DWORD)ms);
+    return 0;
+  }
+  return any_writer(entries, count) ? poll_looking(entries, count, ms)
+                                    : poll_once(entries, count, ms);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* Winsock's error -> ws_status: what WSAGetLastError and SO_ERROR say. */
+#include "transport/system_error.h"
+
+#include "bytes/status.h"
+
+#include <stddef.h>
+#include <winsock2.h>
+
+static const struct {
+  int error;
+  int status;
+} table[] = {
+    {WSAEWOULDBLOCK, WS_EAGAIN},           {WSAEINPROGRESS, WS_EAGAIN},
+    {WSA_NOT_ENOUGH_MEMORY, WS_ENOMEM},    {WSAECONNREFUSED, WS_ECONNREFUSED},
+    {WSAECONNRESET, WS_ECONNRESET},        {WSAENETRESET, WS_ECONNRESET},
+    {WSAENOTCONN, WS_ECONNRESET},          {WSAESHUTDOWN, WS_EPIPE},
+    {WSAEHOSTUNREACH, WS_EHOSTUNREACH},    {WSAEHOSTDOWN, WS_EHOSTUNREACH},
+    {WSAENETUNREACH, WS_ENETUNREACH},      {WSAENETDOWN, WS_ENETUNREACH},
+    {WSAEAFNOSUPPORT, WS_ENETUNREACH},     {WSAETIMEDOUT, WS_ETIMEDOUT},
+    {WSAEADDRINUSE, WS_EADDRINUSE},        {WSAEACCES, WS_EACCES},
+    {WSAEADDRNOTAVAIL, WS_EADDRNOTAVAIL},  {WSAEMFILE, WS_EMFILE},
+    {WSAENOBUFS, WS_ENOBUFS},              {WSAECONNABORTED, WS_ECONNABORTED},
+    {WSAEINVAL, WS_EINVAL},
+};
+
+int ws_system_error(int error) {
+  for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+    if (table[i].error == error) return table[i].status;
+  return WS_ESYSTEM;
+}
