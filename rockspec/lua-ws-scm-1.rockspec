@@ -47,6 +47,7 @@ local common = {
   "csrc/connection/topics.c",
   "csrc/loop/clock.c",
   "csrc/loop/loop.c",
+  "csrc/loop/poll_posix.c",
   "csrc/loop/timers.c",
   "csrc/lua/lua_bytes.c",
   "csrc/lua/lua_client.c",
@@ -88,10 +89,15 @@ local common = {
   "csrc/protocol/url.c",
   "csrc/protocol/url_host.c",
   "csrc/transport/address.c",
+  "csrc/transport/entropy.c",
+  "csrc/transport/pin_posix.c",
   "csrc/transport/resolve.c",
+  "csrc/transport/socket_posix.c",
   "csrc/transport/stream_fault.c",
   "csrc/transport/stream_tcp.c",
   "csrc/transport/stream_tls_openssl.c",
+  "csrc/transport/system_error.c",
+  "csrc/transport/thread_posix.c",
   "csrc/transport/tls_context.c",
   "csrc/transport/tls_error.c",
   "csrc/transport/tls_name.c",
@@ -107,20 +113,11 @@ local common = {
 -- "csrc/loop/poll_win32.c", "csrc/transport/entropy_win32.c",
 -- "csrc/transport/pin_win32.c", "csrc/transport/socket_win32.c",
 -- "csrc/transport/system_error_win32.c", "csrc/transport/thread_win32.c"
-local posix = {
-  "csrc/loop/poll_posix.c",
-  "csrc/transport/entropy.c",
-  "csrc/transport/pin_posix.c",
-  "csrc/transport/socket_posix.c",
-  "csrc/transport/system_error.c",
-  "csrc/transport/thread_posix.c",
-}
 
 local function core(pollers)
   local sources = {}
-  for _, files in ipairs { common, posix, pollers } do
-    for _, file in ipairs(files) do sources[#sources + 1] = file end
-  end
+  for i = 1, #common do sources[i] = common[i] end
+  for i = 1, #pollers do sources[#sources + 1] = pollers[i] end
   return {
     ["ws.core"] = {
       sources = sources,
