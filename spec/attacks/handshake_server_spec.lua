@@ -115,8 +115,8 @@ describe("handshake of a server:", function()
   end)
 
   -- A quadratic parser takes 10^8 steps for these, a tenth of a second each.
-  it("A4 15 KiB that are dear to parse are cheap (CVE-2021-32640 CVE-2020-7662 CVE-2020-7663)",
-    function()
+  it("A4 15 KiB that are dear to parse are cheap (CVE-2021-32640 CVE-2020-7662 CVE-2020-7663 "
+    .. "CVE-2018-17281)", function()
       serve { protocols = { "chat" }, compression = true }
       local protocols, extensions = "Sec-WebSocket-Protocol: ", "Sec-WebSocket-Extensions: "
       local dear = {
