@@ -157,15 +157,12 @@ describe("a process", function()
       handle:close()
     end
     now_is "+0"
-    local preload = os.getenv "LD_PRELOAD"
-    local fake = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
-    local handle = io.open(fake)
-    if not handle then
-      local pipe = io.popen "ls /usr/lib/*/faketime/libfaketime.so.1"
-      fake = pipe:read "*l"
-      pipe:close()
-    else handle:close() end
-    passes(([[
+    local pipe = io.popen "ls /usr/lib/*/faketime/libfaketime.so.1"
+    local fake = pipe:read "*l"
+    pipe:close()
+    local interpreter = turning.interpreter
+    turning.interpreter = function() return "luajit" end -- faketime and sanitizers do not agree
+    local ok, why = pcall(passes, ([[
       local function jump(text)
         local handle = assert(io.open(%q, "w"))
         handle:write(text, "\n")
@@ -190,8 +187,10 @@ describe("a process", function()
       assert(sock.readyState == 1)
       sock:send "still"
       assert(sock:receive(8000) == "still")]]):format(file),
-      ("LD_PRELOAD='%s%s' FAKETIME_TIMESTAMP_FILE=%s FAKETIME_NO_CACHE=1 "
-        .. "FAKETIME_DONT_FAKE_MONOTONIC=1"):format(preload and preload .. " " or "", fake, file))
+      ("LUA_CPATH='build/luajit/?.so;;' LD_PRELOAD=%s FAKETIME_TIMESTAMP_FILE=%s "
+        .. "FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1"):format(fake, file))
+    turning.interpreter = interpreter
     os.remove(file)
+    if not ok then error(why, 0) end
   end)
 end)
