@@ -102,16 +102,22 @@ local function in_task(start, thread)
   return coroutine.yield()
 end
 
-local function keep(outcome, ...)
-  outcome.results, outcome.count = { ... }, select("#", ...)
+-- Up to four results, with places of their own: keeping them cannot fail.
+local function new_outcome()
+  return { nil, nil, nil, nil, done = false }
+end
+
+local function keep(outcome, a, b, c, d)
+  outcome.done = true
+  outcome[1], outcome[2], outcome[3], outcome[4] = a, b, c, d
 end
 
 local function kept(outcome)
-  return unpack(outcome.results, 1, outcome.count)
+  return unpack(outcome, 1, 4)
 end
 
 local function in_host(start, token)
-  local scheduler, outcome = host, {}
+  local scheduler, outcome = host, new_outcome()
   waits[token] = outcome
   start(function(...)
     if waits[token] ~= outcome then return false end
@@ -119,20 +125,21 @@ local function in_host(start, token)
     keep(outcome, ...)
     return scheduler.wake(token)
   end)
-  while not outcome.results do scheduler.suspend(token) end
+  while not outcome.done do scheduler.suspend(token) end
   return kept(outcome)
 end
 
--- Runs the loop until it is done.
-local function outside(start)
-  local running, outcome = loop.get(), {}
+-- Runs the loop until it is done, or over() says that nothing will come:
+-- without memory an event may not be told.
+local function outside(start, _, over)
+  local running, outcome = loop.get(), new_outcome()
   start(function(...)
-    if outcome.results then return false end
+    if outcome.done then return false end
     keep(outcome, ...)
     return true
   end)
-  while not outcome.results and running:alive() do loop.turn() end
-  if not outcome.results then return nil, "closed" end -- nobody is left to say
+  while not outcome.done and running:alive() and not (over and over()) do loop.turn() end
+  if not outcome.done then return nil, "closed" end -- nobody is left to say
   return kept(outcome)
 end
 
@@ -162,9 +169,9 @@ local function way_to_wait(name, level)
   return in_host, token
 end
 
-local function wait(start, name)
+local function wait(start, name, over)
   local way, token = way_to_wait(name, 3)
-  return way(start, token)
+  return way(start, token, over)
 end
 
 --- Waits.
@@ -187,9 +194,15 @@ end
 function waiting.connect(url, protocols, given)
   local way, token = way_to_wait("ws.connect", 2)
   local sock = websocket.construct(2, url, protocols, given)
-  local box = websocket.use_inbox(sock)
-  local ok, message, code = way(function(wake) box.opening = wake end, token)
+  local made, box = pcall(websocket.use_inbox, sock)
+  if not made then
+    sock:terminate()
+    error(box, 2)
+  end
+  local ok, message, code = way(function(wake) box.opening = wake end, token,
+    function() return sock.readyState % 2 == 1 end) -- OPEN, CLOSED
   if ok then return sock end
+  sock:terminate() -- unless it is closed: what it told was lost
   return nil, message, code
 end
 
@@ -213,8 +226,9 @@ function methods:receive(ms)
   local first, second, code, reason = wait(function(wake)
     local timer
     local function waiter(...)
+      local waited = wake(...)
       loop.clear(timer)
-      return wake(...)
+      return waited
     end
     inbox.wait(box, waiter)
     if ms then
@@ -223,7 +237,7 @@ function methods:receive(ms)
         wake(nil, "timeout")
       end, ms)
     end
-  end, "receive")
+  end, "receive", function() return self.readyState == 3 end)
   if second == "closed" then return first, second, code, reason end
   return first, second -- no tail call: errors name the caller's line
 end

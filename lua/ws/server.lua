@@ -195,9 +195,11 @@ function server.serve(given)
     if not context then return nil, message, code end
     config.tls = context
   end
+  -- Made before it listens: without memory nobody could close it any more.
+  local self = setmetatable({}, meta)
+  core_of[self] = false
   local inner, message, code = loop.get():listen(config)
   if not inner then return nil, message, code end
-  local self = setmetatable({}, meta)
   core_of[self] = inner
   return self
 end

@@ -28,10 +28,14 @@ end
 
 -- A socket has a state table only once something is kept for it: listeners,
 -- an inbox, data. Its `tag` is what `adopt` was given.
+local function new_state()
+  return { listeners = {}, binaryType = "blob" }
+end
+
 local function state_of(sock)
   local state = sock:state()
   if not state then
-    state = { listeners = {}, binaryType = "blob" }
+    state = new_state()
     sock:setState(state)
   end
   return state
@@ -285,12 +289,12 @@ function websocket.construct(level, url, protocols, given)
   config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href
   config.handlers = raw and websocket.adopt(raw, config.highWaterMark, views) or plain.listening
+  -- Made before it connects: nobody could close what cannot be returned.
+  local state = not raw and new_state() or nil
+  if state then state.listens, state.high_water = true, config.highWaterMark end
   local inner = loop.get()
   local sock = options.blame(level, inner.connect, inner, config)
-  if not raw then
-    local state = state_of(sock)
-    state.listens, state.high_water = true, config.highWaterMark
-  end
+  if state then sock:setState(state) end
   return sock
 end
 

@@ -151,11 +151,23 @@ static int l_suspended(lua_State *L) {
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
+/* A scenario that takes this many of Lua's instructions turns for ever. */
+#define PATIENCE 300000
+
+static void lose_patience(lua_State *L, lua_Debug *where) {
+  (void)where;
+  set_suspended(1);
+  luaL_traceback(L, L, "hangs: it has not come to an end", 0);
+  lua_error(L);
+}
+
 /* attempt(fn, ...): pcall, in which alone anything fails or is counted. */
 static int l_attempt(lua_State *L) {
+  lua_sethook(L, lose_patience, LUA_MASKCOUNT, PATIENCE);
   set_suspended(0);
   int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
   set_suspended(1);
+  lua_sethook(L, NULL, 0, 0);
   luaL_checkstack(L, 1, NULL);
   lua_pushboolean(L, status == LUA_OK);
   lua_insert(L, 1);

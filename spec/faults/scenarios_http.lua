@@ -7,6 +7,7 @@ local scene = require "spec.faults.scene"
 
 local same, certs = scene.same, scene.certs
 local list = {}
+local refusal = ("no "):rep(500)
 
 local function scenario(name, run, more)
   local entry = { name = name, run = run }
@@ -128,7 +129,7 @@ end)
 
 scenario("refused upgrade", function(s)
   s.no_proof = true
-  s:server { judge = function(conn) assert(conn:refuse(403, ("no "):rep(500))) end }
+  s:server { judge = function(conn) assert(conn:refuse(403, refusal)) end }
   local client = s:client { expects_error = true }
   s:wait(function() return client.closes > 0 end)
   same(client.open, 0)

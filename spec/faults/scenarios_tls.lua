@@ -7,6 +7,8 @@ local scene = require "spec.faults.scene"
 
 local same, certs = scene.same, scene.certs
 local list = {}
+local long = ("0123456789"):rep(20000)
+local squeezable = ("again and "):rep(50)
 
 local function scenario(name, run, prepare, more)
   local entry = { name = name, run = run, prepare = prepare }
@@ -78,7 +80,7 @@ end)
 scenario("TLS big message", function(s)
   start(s)
   local client = s:open(s.proof)
-  s:echo(client, ("0123456789"):rep(20000))
+  s:echo(client, long)
   s:goodbye(client)
 end, usual)
 
@@ -86,7 +88,7 @@ scenario("TLS with deflate", function(s)
   s.proof = { tls = s.prepared.client, deflate = { threshold = 0 } }
   s:server { tls = s.prepared.server, deflate = { threshold = 0 } }
   local client = s:open(s.proof)
-  for i = 1, 2 do s:echo(client, ("again and "):rep(50) .. i) end
+  for i = 1, 2 do s:echo(client, squeezable .. i) end
   s:goodbye(client)
 end, usual)
 

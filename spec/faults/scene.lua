@@ -113,7 +113,9 @@ end
 --- A client: its `conn`, and what it was told. With `expects_error` in
 --- `options` an error event is no trouble.
 function Scene:client(options, handlers)
-  local client = { open = 0, closes = 0, errors = 0, messages = 0, code = false, data = false }
+  local client = { open = 0, closes = 0, errors = 0, messages = 0, code = false, reason = false,
+                   clean = false, data = false, opcode = false, message = false, why = false,
+                   pong = false, conn = false } -- telling it anything needs no memory
   local given = { url = self.url, closeTimeout = 2000 }
   for name, value in pairs(options or {}) do given[name] = value end
   client.expects_error = given.expects_error
