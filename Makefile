@@ -178,7 +178,7 @@ test:  ## install what is missing, build, run all tests
 	@$(MAKE) --no-print-directory -j$(jobs) all c-test-programs \
 	  $(peer_programs)
 	@export WS_TALLY=$(CURDIR)/build/tally; ok=0; \
-	  for part in layers c-test lua-test examples faults-quick; do \
+	  for part in layers c-test lua-test examples cost faults-quick; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
 	  done; lua5.4 spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
 
@@ -275,6 +275,9 @@ $(failing_calls): spec/faults/failing_calls.c spec/faults/failing_calls.h
 faults: all build/certs/done $(faulty_lua) $(failing_calls)  ## fail at every point: QUICK=1, FULL=1, ONLY="SCENARIO"
 	@$(run_env) LD_PRELOAD="$(if $(SANITIZE),$(asan_lib):)$(CURDIR)/$(failing_calls)" \
 	  timeout 3000 $(faulty_lua) spec/faults/run.lua $(if $(ONLY),"$(ONLY)")
+
+cost: all build/certs/done $(faulty_lua)  ## bytes and turns that a connection costs
+	@$(run_env) $(tally) $(faulty_lua) spec/faults/cost.lua
 
 faults-quick:
 	@$(tally) $(MAKE) --no-print-directory QUICK=1 faults

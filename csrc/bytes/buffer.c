@@ -89,6 +89,17 @@ int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len) {
   return WS_OK;
 }
 
+void ws_buffer_trim(ws_buffer *buffer, size_t spare) {
+  size_t end = buffer->cap - room_behind(buffer);
+  if (!buffer->resize || end == 0 || buffer->cap - end <= spare) return;
+  size_t front = (size_t)(buffer->data - buffer->base);
+  uint8_t *base = buffer->resize(buffer->base, end);
+  if (!base) return;
+  buffer->base = base;
+  buffer->data = base + front;
+  buffer->cap = end;
+}
+
 void ws_buffer_consume(ws_buffer *buffer, size_t len) {
   if (len == 0) return; /* there may be no block */
   buffer->data += len;

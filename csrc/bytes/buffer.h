@@ -36,6 +36,10 @@ int ws_buffer_reserve(ws_buffer *buffer, size_t extra);
  * `bytes` may be NULL when len is 0. */
 int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len);
 
+/* Gives back what is free behind when it is more than `spare`; without memory
+ * for that it stays as it is. */
+void ws_buffer_trim(ws_buffer *buffer, size_t spare);
+
 /* Drops `len` bytes from the front; len <= buffer->len. When it empties the
  * block is kept: ws_buffer_deinit gives it back. */
 void ws_buffer_consume(ws_buffer *buffer, size_t len);

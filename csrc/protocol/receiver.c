@@ -12,6 +12,9 @@
 
 #define FIRST_BLOCK 4096
 
+/* Behind a message that is handed out, at most. */
+#define SPARE ((size_t)16 * 1024)
+
 static const char not_utf8[] = "a text message that is not UTF-8";
 static const char too_big[] = "a message above the limit";
 
@@ -223,6 +226,22 @@ static void fail_message(ws_receiver *receiver, int status, ws_event *event) {
   fail(receiver, status, why, event);
 }
 
+/* Whoever is told makes a copy: what was reserved for more goes before. */
+static void trim(ws_receiver *receiver) {
+  if (receiver->compressed) {
+    ws_buffer_trim(&receiver->deflate->text, SPARE);
+    return;
+  }
+  size_t len = receiver->message_len;
+  if (len == 0 || receiver->message_size - len <= SPARE)
+    return;
+  uint8_t *block = receiver->resize(receiver->message, len);
+  if (!block)
+    return;
+  receiver->message = block;
+  receiver->message_size = len;
+}
+
 static void end_message(ws_receiver *receiver, ws_event *event) {
   unsigned opcode = receiver->opcode;
   int status = receiver->compressed ? end_compressed(receiver) : WS_OK;
@@ -235,6 +254,7 @@ static void end_message(ws_receiver *receiver, ws_event *event) {
     return;
   }
   receiver->deliver = true;
+  trim(receiver);
   if (receiver->compressed)
     give_message(receiver, opcode, receiver->deflate->text.data,
                  receiver->deflate->text.len, event);

@@ -235,6 +235,29 @@ TEST(test_each_allocation_failing) {
 
 /* Over memory of the caller's, right before a page that may not be touched:
  * every pair of a length and what is consumed of it. */
+TEST(test_trim) {
+  ws_buffer buffer;
+  ws_buffer_init(&buffer, counted_resize, 0);
+  ws_buffer_trim(&buffer, 0); /* nothing there to be trimmed */
+  CHECK_INT(ws_buffer_append(&buffer, stream(0, 40000), 40000), WS_OK);
+  ws_buffer_consume(&buffer, 100);
+  size_t before = buffer.cap;
+  CHECK(before > 40000);
+  resizes = 0;
+  ws_buffer_trim(&buffer, before - 40000); /* as much as may stay */
+  CHECK_INT(resizes, 0);
+  ws_memory_fail(1, 0);
+  ws_buffer_trim(&buffer, 0);
+  CHECK_INT(ws_memory_fail(0, 0), 0);
+  CHECK_INT(buffer.cap, before);
+  ws_buffer_trim(&buffer, 0);
+  CHECK_INT(buffer.cap, 40000);
+  CHECK(holds(&buffer, 100, 39900));
+  CHECK_INT(ws_buffer_append(&buffer, stream(40000, 9), 9), WS_OK);
+  CHECK(holds(&buffer, 100, 39909));
+  ws_buffer_deinit(&buffer);
+}
+
 TEST(test_fixed) {
   static const size_t size = 40;
   uint8_t *memory = check_guarded(size);
@@ -279,6 +302,7 @@ int main(void) {
   RUN(test_sizes_that_overflow);
   RUN(test_without_memory_from_the_start);
   RUN(test_each_allocation_failing);
+  RUN(test_trim);
   RUN(test_fixed);
   RUN(test_fixed_of_no_bytes);
   return check_done();

@@ -15,6 +15,7 @@ local ws_scene = {}
 local PATIENCE = 20000
 
 function ws_scene.new(prepared)
+  loop.get() -- not within an attempt, whose hook its thread would inherit
   local self = setmetatable({
     prepared = prepared, servers = { false, false, false }, server_count = 0, raws = {},
     socks = {}, errors = 0, opened = 0, served = 0, last_error = false, done = 0,

@@ -171,6 +171,29 @@ describe("a handler may do anything:", function()
   end)
 end)
 
+describe("a flood of messages", function()
+  it("is told in parts, between which others have their turn", function()
+    local told = 0
+    local party = turning.party { handlers = core.handlers {
+      message = function() told = told + 1 end,
+    } }
+    local raw = turning.raw(party.loop, party.server)
+    raw.send(turning.upgrade())
+    raw.wait(function() return raw.bytes:find("\r\n\r\n", 1, true) end)
+    raw.send(("\130\129\0\0\0\0x"):rep(6000)) -- all of it is there in one read
+    local most = 0
+    party.wait(function()
+      local before = told
+      party.loop:turn(0)
+      most = math.max(most, told - before)
+      return told == 6000
+    end)
+    assert.is_true(most <= 2000, most .. " in one turn") -- a read's, and what was kept
+    raw.close()
+    party.finish()
+  end)
+end)
+
 describe("an object", function()
   it("is held by its connection while that lives, then collected", function()
     local party = turning.party()

@@ -586,6 +586,31 @@ TEST(test_tiny_fragments) {
   ws_receiver_deinit(&receiver);
 }
 
+/* Whoever is told a message copies it: then no room for more is held. */
+TEST(test_a_told_message_holds_little_more) {
+  uint8_t piece[4 + 1000] = {0, 126, 1000 >> 8, 1000 & 255};
+  ws_receiver_limits limits = {0, false};
+  for (size_t count = 1; count < 200; count++) {
+    ws_receiver receiver;
+    ws_event event;
+    ws_receiver_init(&receiver, &limits, wire_resize);
+    wire_memory_reset();
+    for (size_t i = 0; i < count; i++) {
+      piece[0] = i == 0 ? 0x02 : 0x00;
+      CHECK_INT(feed_once(&receiver, piece, sizeof piece), WS_OK);
+    }
+    uint8_t last[] = {0x80, 0};
+    wire_memory.fail_at = count % 3 == 0; /* then it is told all the same */
+    ws_receiver_feed(&receiver, last, sizeof last, &event);
+    CHECK_INT(event.type, WS_EVENT_MESSAGE);
+    CHECK_INT(event.len, count * 1000);
+    size_t spare = count % 3 == 0 ? event.len + 4096 : 16 * 1024;
+    CHECK(wire_memory.held <= event.len + spare);
+    ws_receiver_deinit(&receiver);
+    CHECK_INT(wire_memory.blocks, 0);
+  }
+}
+
 TEST(test_without_memory) {
   ws_receiver_limits limits = {0, false};
   for (size_t nth = 1; nth <= 3; nth++) {
@@ -784,6 +809,7 @@ int main(void) {
   RUN(test_nothing_is_held_at_rest);
   RUN(test_empty_fragments);
   RUN(test_tiny_fragments);
+  RUN(test_a_told_message_holds_little_more);
   RUN(test_without_memory);
   RUN(test_space_is_only_in_long_frames);
   RUN(test_space_ends_with_the_frame);
