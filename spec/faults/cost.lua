@@ -207,7 +207,8 @@ end
 
 check_flood("a flood of short messages", frame(130, "x"):rep(40000))
 check_flood("a flood of pings", frame(137, ""):rep(40000))
-check_flood("a flood of tiny fragments", (frame(2, "") .. frame(0, "x"):rep(8) .. frame(128, "")):rep(8000))
+check_flood("a flood of tiny fragments",
+  (frame(2, "") .. frame(0, "x"):rep(8) .. frame(128, "")):rep(8000))
 
 core.failAllocation(0)
 print(("%d passed, %d failed"):format(passed, failed))

@@ -38,7 +38,6 @@ local function start(s, more)
   return (s:server({ tls = s.prepared.server }, more))
 end
 
--- Two connections, as the second may resume the first's session.
 scenario("TLS", function(s)
   start(s)
   local client = s:open(s.proof)
@@ -47,6 +46,7 @@ scenario("TLS", function(s)
   s:goodbye(client)
 end, usual)
 
+-- The second may resume the first's session.
 scenario("TLS again with the same contexts", function(s)
   start(s)
   for _ = 1, 2 do
@@ -55,17 +55,6 @@ scenario("TLS again with the same contexts", function(s)
     s:goodbye(client)
   end
 end, usual)
-
-scenario("TLS 1.2", function(s)
-  start(s)
-  local client = s:open(s.proof)
-  same(client.conn.tls.version, "TLSv1.2")
-  s:echo(client, "x")
-  s:goodbye(client)
-end, function()
-  return { server = of_server(), client = of_client { ciphers = "ECDHE-ECDSA-AES128-GCM-SHA256",
-    minVersion = "TLSv1.2" } }
-end, { pending = true })
 
 scenario("TLS with a client's certificate", function(s)
   start(s)

@@ -65,7 +65,7 @@ scenario("waiting outside any coroutine", function(s)
   sock:close()
   for data in sock:messages() do same(data, nil) end
   ws.sleep(20)
-end)
+end, { all = true }) -- found: an event that could not be told was waited for
 
 scenario("events", function(s)
   s:serve { protocols = { "chat" } }
@@ -185,6 +185,7 @@ scenario("the protocol alone", function()
     for event in server:events() do
       if event.type == "request" then server:accept() end
       if event.type == "message" then server:send(event.data, event.opcode) end
+      if event.type == "error" then error(event.message, 0) end
     end
     client:feed(server:output())
     for event in client:events() do

@@ -58,7 +58,7 @@ function Scene:task(fn, ...)
 end
 
 --- Raises, in a task, what a waiting function gave instead of something.
-function Scene:got(value, message, ...)
+function Scene.got(_, value, message, ...)
   if value == nil or value == false then error(tostring(message), 0) end
   return value, message, ...
 end
