@@ -276,11 +276,15 @@ faults: all build/certs/done $(faulty_lua) $(failing_calls)  ## fail at every po
 	@$(run_env) LD_PRELOAD="$(if $(SANITIZE),$(asan_lib):)$(CURDIR)/$(failing_calls)" \
 	  timeout 3000 $(faulty_lua) spec/faults/run.lua $(if $(ONLY),"$(ONLY)")
 
+faults-growing: all $(faulty_lua)
+	@$(run_env) $(faulty_lua) spec/faults/growing.lua $(faulty_lua)
+
 cost: all build/certs/done $(faulty_lua)  ## bytes and turns that a connection costs
 	@$(run_env) $(tally) $(faulty_lua) spec/faults/cost.lua
 
 faults-quick:
 	@$(tally) $(MAKE) --no-print-directory QUICK=1 faults
+	@$(tally) $(MAKE) --no-print-directory faults-growing
 
 # -------------------------------------------------------------------- bench
 
