@@ -11,9 +11,7 @@
 #include <string.h>
 
 #define FIRST_BLOCK 4096
-
-/* Behind a message that is handed out, at most. */
-#define SPARE ((size_t)16 * 1024)
+#define SPARE ((size_t)16 * 1024) /* at most, behind a message told */
 
 static const char not_utf8[] = "a text message that is not UTF-8";
 static const char too_big[] = "a message above the limit";
@@ -107,17 +105,6 @@ static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
   else
     receiver->spilled = (uint8_t)(before + more);
   return more;
-}
-
-static ptrdiff_t decode_spilled(ws_receiver *receiver, const uint8_t *data,
-                                size_t len) {
-  uint8_t head[WS_FRAME_HEAD_MAX];
-  size_t before = receiver->spilled;
-  size_t room = sizeof head - before;
-  size_t more = len < room ? len : room;
-  memcpy(head, receiver->spill, before);
-  memcpy(head + before, data, more);
-  return ws_frame_decode(&receiver->frame, head, before + more);
 }
 
 /* ----------------------------------------------------------- payloads */
@@ -228,18 +215,14 @@ static void fail_message(ws_receiver *receiver, int status, ws_event *event) {
 
 /* Whoever is told makes a copy: what was reserved for more goes before. */
 static void trim(ws_receiver *receiver) {
-  if (receiver->compressed) {
-    ws_buffer_trim(&receiver->deflate->text, SPARE);
-    return;
-  }
   size_t len = receiver->message_len;
+  if (receiver->compressed)
+    ws_buffer_trim(&receiver->deflate->text, SPARE);
   if (len == 0 || receiver->message_size - len <= SPARE)
     return;
   uint8_t *block = receiver->resize(receiver->message, len);
-  if (!block)
-    return;
-  receiver->message = block;
-  receiver->message_size = len;
+  receiver->message_size = block ? len : receiver->message_size;
+  receiver->message = block ? block : receiver->message;
 }
 
 static void end_message(ws_receiver *receiver, ws_event *event) {
@@ -321,7 +304,7 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   const ws_frame *frame = &receiver->frame;
   ptrdiff_t whole = receiver->spilled == 0
                         ? ws_frame_decode(&receiver->frame, data, len)
-                        : decode_spilled(receiver, data, len);
+                        : ws_receiver_decode_spilled(receiver, data, len);
   if (whole <= 0 || !ws_receiver_accepts(receiver))
     return keep_header(receiver, data, len, event);
   size_t head = (size_t)whole - receiver->spilled;

@@ -3,6 +3,8 @@
  * agreed, in the order of RFC 6455 section 5.4. */
 #include "protocol/receiver_header.h"
 
+#include <string.h>
+
 /* 5.2: the bits an extension has claimed for a frame of this opcode. */
 static unsigned claimed_bits(const ws_receiver *receiver, unsigned opcode) {
   bool data = opcode == WS_TEXT || opcode == WS_BINARY;
@@ -13,6 +15,17 @@ static unsigned claimed_bits(const ws_receiver *receiver, unsigned opcode) {
 static bool follows(const ws_receiver *receiver, unsigned opcode) {
   return ws_opcode_is_control(opcode) ||
          (opcode == WS_CONTINUATION) == (receiver->opcode != 0);
+}
+
+ptrdiff_t ws_receiver_decode_spilled(ws_receiver *receiver,
+                                     const uint8_t *data, size_t len) {
+  uint8_t head[WS_FRAME_HEAD_MAX];
+  size_t before = receiver->spilled;
+  size_t room = sizeof head - before;
+  size_t more = len < room ? len : room;
+  memcpy(head, receiver->spill, before);
+  memcpy(head + before, data, more);
+  return ws_frame_decode(&receiver->frame, head, before + more);
 }
 
 bool ws_receiver_accepts(const ws_receiver *receiver) {

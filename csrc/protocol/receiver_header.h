@@ -3,6 +3,11 @@
 #pragma once
 #include "protocol/receiver.h"
 
+/* Into receiver->frame, as ws_frame_decode: a header of which some came
+ * before. */
+ptrdiff_t ws_receiver_decode_spilled(ws_receiver *receiver,
+                                     const uint8_t *data, size_t len);
+
 /* True when receiver->frame may stand where the receiver is. */
 bool ws_receiver_accepts(const ws_receiver *receiver);
 
