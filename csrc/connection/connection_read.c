@@ -249,12 +249,18 @@ static uint8_t *input(ws_connection *c, size_t *room) {
   return ws_hub_input(c->hub);
 }
 
+/* One that lingers has failed already: left readable it would spin. */
+static void out_of_memory(ws_connection *c) {
+  if (c->phase == WS_PHASE_LINGERING) ws_connection_kill(c);
+  else ws_connection_fail(c, WS_ENOMEM, NULL);
+}
+
 static void read_some(ws_connection *c) {
   for (int reads = 0; reads < READ_BUDGET && may_read(c); reads++) {
     size_t room;
     uint8_t *into = input(c, &room);
     if (!into) {
-      ws_connection_fail(c, WS_ENOMEM, NULL);
+      out_of_memory(c);
       return;
     }
     ptrdiff_t got = ws_stream_read(c->stream, into, room);
@@ -359,6 +365,5 @@ void ws_connection_rewatch(ws_connection *c) {
     if (may_read(c)) wants |= WS_READABLE;
     if (c->blocked && c->outbox.bytes > 0) wants |= WS_WRITABLE;
   }
-  if (watch_for(c, wants) != WS_OK)
-    ws_connection_fail(c, WS_ENOMEM, NULL);
+  if (watch_for(c, wants) != WS_OK) out_of_memory(c);
 }

@@ -214,7 +214,11 @@ end
 --- Turns the loop for so long.
 function Scene:pass(ms)
   local until_ = core.now() + ms
-  while core.now() < until_ do self.loop:turn(50) end
+  for _ = 1, TURNS do
+    if core.now() >= until_ then return end
+    self.loop:turn(50)
+  end
+  error("hangs: the loop spins", 0)
 end
 
 --- Raises what no fault excuses when the two differ.
