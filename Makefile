@@ -258,6 +258,8 @@ headers:
 
 # ------------------------------------------------------------------- faults
 
+.PHONY: cost faults-growing
+
 faulty_lua := $(build)/faults/faulty_lua
 failing_calls := $(build)/faults/failing_calls.so
 fault_flags = -std=c11 -D_GNU_SOURCE -Ispec $(CFLAGS) $(warnings) $(sanitizers)

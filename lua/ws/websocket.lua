@@ -292,8 +292,7 @@ function websocket.construct(level, url, protocols, given)
   -- Made before it connects: nobody could close what cannot be returned.
   local state = not raw and new_state() or nil
   if state then state.listens, state.high_water = true, config.highWaterMark end
-  local inner = loop.get()
-  local sock = options.blame(level, inner.connect, inner, config)
+  local sock = options.blame(level, loop.get().connect, loop.get(), config)
   if state then sock:setState(state) end
   return sock
 end
