@@ -161,6 +161,7 @@ build = {
     ["ws.proxy"] = "lua/ws/proxy.lua",
     ["ws.response"] = "lua/ws/response.lua",
     ["ws.server"] = "lua/ws/server.lua",
+    ["ws.telling"] = "lua/ws/telling.lua",
     ["ws.tls"] = "lua/ws/tls.lua",
     ["ws.websocket"] = "lua/ws/websocket.lua",
   },

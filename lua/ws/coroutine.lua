@@ -6,6 +6,7 @@
 local inbox = require "ws.inbox"
 local loop = require "ws.loop"
 local options = require "ws.options"
+local telling = require "ws.telling"
 local websocket = require "ws.websocket"
 local core = require "ws.core"
 
@@ -194,7 +195,7 @@ end
 function waiting.connect(url, protocols, given)
   local way, token = way_to_wait("ws.connect", 2)
   local sock = websocket.construct(2, url, protocols, given)
-  local made, box = pcall(websocket.use_inbox, sock)
+  local made, box = pcall(telling.use_inbox, sock)
   if not made then
     sock:terminate()
     error(box, 2)
@@ -217,7 +218,7 @@ function methods:receive(ms)
   if ms ~= nil and type(ms) ~= "number" then
     options.raise("TypeError", "receive: milliseconds expected, got " .. type(ms), 2)
   end
-  local box = websocket.use_inbox(self)
+  local box = telling.use_inbox(self)
   box.used = true
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end

@@ -9,6 +9,7 @@ local judge = require "ws.judge"
 local loop = require "ws.loop"
 local options = require "ws.options"
 local Response = require "ws.response"
+local telling = require "ws.telling"
 local tls = require "ws.tls"
 local waiting = require "ws.coroutine"
 local websocket = require "ws.websocket"
@@ -173,7 +174,7 @@ local function config_of(checked)
   config.httpClosed = checked.request and http_closed
   local raw = {}
   for _, name in ipairs(raw_names) do raw[name] = checked[name] end
-  config.handlers = websocket.adopt(raw, checked.highWaterMark, checked.views)
+  config.handlers = telling.adopt(raw, checked.highWaterMark, checked.views)
   return config
 end
 

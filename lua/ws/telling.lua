@@ -1,0 +1,184 @@
+-- SPDX-License-Identifier: MIT
+-- How a socket's handlers are called: raw ones straight by the core, until
+-- something listens or waits; then events are made and dispatched, or messages
+-- kept for receive.
+
+local core = require "ws.core"
+local event_target = require "ws.event_target"
+local events = require "ws.events"
+local inbox = require "ws.inbox"
+local loop = require "ws.loop"
+
+local telling = {}
+
+-- ------------------------------------------------- the state kept in Lua
+
+--- A socket has a state table only once something is kept for it: listeners,
+--- an inbox, data. Its `tag` is what `adopt` was given.
+function telling.new_state()
+  return { listeners = {}, binaryType = "blob" }
+end
+
+function telling.state_of(sock)
+  local state = sock:state()
+  if not state then
+    state = telling.new_state()
+    sock:setState(state)
+  end
+  return state
+end
+
+local function call_raw(sock, name, ...)
+  local raw = sock:tag().raw[name]
+  if raw then return raw(sock, ...) end
+end
+
+-- Something listens: its error must not keep the raw handler's from being
+-- seen, nor the other way round.
+local function guarded_raw(sock, name, a, b, c)
+  if not sock:tag().raw[name] then return end
+  event_target.call(function() call_raw(sock, name, a, b, c) end)
+end
+
+local function dispatch(sock, class, fields)
+  local state = sock:state()
+  if not state or not state.listeners[fields.type] then return end
+  event_target.dispatch(state.listeners, sock, events.make(class, fields))
+end
+
+local function origin_of(sock, state)
+  if state.origin == nil then
+    local url = sock.url and core.url(sock.url)
+    state.origin = url and url.origin or false
+  end
+  return state.origin
+end
+
+local function tell_message(sock, state, data, opcode)
+  if not state.listeners.message then return end
+  event_target.dispatch_message(state.listeners, sock,
+    events.live_message(data, opcode, origin_of(sock, state), sock))
+end
+
+--- A socket of ws.connect has kept messages for receive(), and now gets a
+--- listener instead: it is told of them, in a task of their own.
+function telling.tell_kept(sock, type_)
+  local state = sock:state()
+  local box = state.inbox
+  if type_ ~= "message" or inbox.takes(box, state.listeners.message) then return end
+  if not box or box.first > box.last then return end
+  loop.get():post(function()
+    while sock.readyState == 1 and not inbox.takes(box, state.listeners.message) do
+      local data, opcode = inbox.pop(box)
+      if not data then return end
+      tell_message(sock, state, data, opcode)
+    end
+  end)
+end
+
+-- No event is made when nobody listens: pings can be many.
+local function tell_control(sock, type_, data)
+  guarded_raw(sock, type_, data)
+  local state = sock:state()
+  if state and state.listeners[type_] then
+    dispatch(sock, "Event", { type = type_, data = data })
+  end
+end
+
+-- What sockets with listeners or an inbox are told through.
+local listening = {
+  open = function(sock, request)
+    guarded_raw(sock, "open", request)
+    inbox.opened(sock)
+    dispatch(sock, "Event", { type = "open" })
+  end,
+  message = function(sock, data, opcode, state)
+    if not state then return end
+    local listener = state.listeners[1]
+    if listener and not state.inbox then
+      -- The gate sees to an error; the event it left is ended here.
+      if state.live then events.end_message(state.live) end
+      local event = events.live_message(data, opcode, origin_of(sock, state), sock)
+      state.live = event
+      listener(event)
+      state.live = nil
+      return events.end_message(event)
+    end
+    if inbox.takes(state.inbox, state.listeners.message) then
+      return inbox.push(sock, data, opcode)
+    end
+    tell_message(sock, state, data, opcode)
+  end,
+  error = function(sock, message, code)
+    guarded_raw(sock, "error", message, code)
+    inbox.failed(sock, message, code)
+    dispatch(sock, "ErrorEvent", { type = "error", message = message, code = code })
+  end,
+  close = function(sock, code, reason, clean)
+    local state = sock:state()
+    if state then state.ended = { code = code, reason = reason } end
+    guarded_raw(sock, "close", code, reason, clean)
+    inbox.closed(sock, code, reason)
+    dispatch(sock, "CloseEvent",
+      { type = "close", code = code, reason = reason, wasClean = clean })
+  end,
+  drain = function(sock)
+    guarded_raw(sock, "drain")
+    dispatch(sock, "Event", { type = "drain" })
+  end,
+  ping = function(sock, data) tell_control(sock, "ping", data) end,
+  pong = function(sock, data) tell_control(sock, "pong", data) end,
+}
+
+-- `message` when there is a raw handler, which is called first and may end it.
+local function message_after(raw)
+  return function(sock, data, opcode)
+    event_target.call(function() raw(sock, data, opcode) end)
+    if sock.readyState == 1 then listening.message(sock, data, opcode, sock:state()) end
+  end
+end
+
+local function listening_handlers(tag)
+  local set = { tag = tag, state = true }
+  for name, fn in pairs(listening) do set[name] = fn end
+  if tag.raw.message then set.message = message_after(tag.raw.message) end
+  return core.handlers(set)
+end
+
+--- The core's handlers for sockets with these raw handlers {open, message,
+--- close, error, drain, ping, pong}: they are called with no event table, until
+--- a socket gets listeners or is used with receive, which then holds messages
+--- up to `high_water` bytes. With `views` the message handler is lent views.
+function telling.adopt(raw, high_water, views)
+  local tag = { raw = raw, high_water = high_water }
+  local set = { tag = tag, views = views }
+  for name, fn in pairs(raw) do set[name] = fn end
+  tag.direct = core.handlers(set)
+  return tag.direct
+end
+
+--- The core's handlers for sockets that have no raw ones.
+telling.plain = listening_handlers { raw = {} }
+
+--- From now on the socket's events go through `listening`.
+function telling.listen(sock)
+  local state = telling.state_of(sock)
+  if state.listens then return state end
+  state.listens = true
+  local tag = sock:tag()
+  if not tag.listening then tag.listening = listening_handlers(tag) end
+  sock:setHandlers(tag.listening)
+  return state
+end
+
+--- The inbox of a socket, made on first use: from then on messages wait in it.
+function telling.use_inbox(sock)
+  local state = telling.listen(sock)
+  if not state.inbox then
+    state.inbox = inbox.new(sock, state.high_water or sock:tag().high_water)
+    state.inbox.closed = state.ended
+  end
+  return state.inbox
+end
+
+return telling
