@@ -12,7 +12,7 @@ luarocks nodejs npm python3 python3-websockets tinyproxy microsocks nginx
 libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
 libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
 libio-socket-ssl-perl golang-go golang-github-gorilla-websocket-dev
-golang-nhooyr-websocket-dev g++ libboost-dev libwebsockets-dev"
+golang-nhooyr-websocket-dev g++ libboost-dev libwebsockets-dev love"
 luas="$test lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
 liblua5.3-dev luajit2 libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
 bench="nodejs npm python3 python3-websockets libwebsockets-dev lua-http luajit2
@@ -20,11 +20,12 @@ libluajit2-5.1-dev"
 musl="musl-tools"
 docs="lua-ldoc lua-busted lua-socket"
 windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64"
+instructions="valgrind"
 analysis="clang clang-tidy cppcheck valgrind"
 fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
 
 group=${1:-}
-case " build test luas bench docs fuzz musl windows analysis " in
+case " build test luas bench docs fuzz musl windows analysis instructions " in
   *" $group "*) eval "wanted=\"\$build \$$group\"" ;;
   *) echo "usage: install.sh build|test|luas|bench|docs|fuzz|..." >&2; exit 2 ;;
 esac
