@@ -72,7 +72,8 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .PHONY: all amalgamation amalgamation-test asan attacks bench bench-programs
 .PHONY: c-test c-test-programs chat check clean demo docs docs-check env
 .PHONY: examples exports faults faults-quick fuzz fuzz-replay headers help
-.PHONY: install install-check interop layers lint lua-test luajit-core luas
+.PHONY: install install-check instructions interop layers lint lua-test
+.PHONY: luajit-core luas
 .PHONY: musl profile rock rockspecs rules test uninstall
 
 all: $(core)  ## build in place, under build/
@@ -316,6 +317,18 @@ bench:  ## CPU time against the floor and the peers: build/bench; QUICK=1
 	@$(MAKE) --no-print-directory -j$(jobs) bench-programs
 	@lua5.4 spec/bench/run.lua $(LUA)
 
+build/bench/counted: spec/bench/counted.c $(build)/libcore.a
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(all_cflags) -o $@ $^ $(libs)
+
+build/bench/still_clock.so: spec/bench/still_clock.c
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(all_cflags) -shared -o $@ $<
+
+instructions: all build/bench/counted build/bench/still_clock.so  ## a message's, against those kept: UPDATE=1
+	@sh spec/tools/install.sh instructions
+	@UPDATE=$(UPDATE) $(tally) lua5.4 spec/bench/instructions.lua $(LUA) $(CC) "$(CFLAGS)"
+
 profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
 	@$(run_env) sh spec/bench/profile.sh $(LUA) $(LOAD)
 
@@ -365,5 +378,5 @@ clean:  ## remove all that was built
 	rm -rf build
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' \
 	  $(MAKEFILE_LIST)
