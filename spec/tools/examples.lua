@@ -65,6 +65,8 @@ alone("demo.lua", {
 })
 alone("prices.lua 0 3", { "Ann%s+gold 2000.00", "Ben%s+gold %d", "Cid%s+tea 12.00" })
 alone("positions.lua 0 0.5", { "1 0.50 0.25", "2 %-0.20 0.00", "1 1.00 0.50" })
+alone("workers.lua 2 0 40",
+  { "2 workers on ws://127.0.0.1:%d+/", "hello from worker 1\n", "hello from worker 2\n" })
 
 -- ------------------------------------------- with a server: its example too
 
