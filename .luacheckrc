@@ -5,3 +5,4 @@ files["spec"] = { std = "+busted+lua54" }
 files["spec/layers.lua"] = { std = "lua54" }
 files["spec/tools"] = { std = "lua54" }
 files["examples"] = { std = "lua54" }
+files["examples/love"] = { std = "+love" }
