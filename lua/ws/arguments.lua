@@ -46,6 +46,11 @@ function arguments.protocols(protocols, level)
     end
     seen[name], list[i] = true, name
   end
+  for key in pairs(protocols) do -- { "a", nil, "b" } is a mistake
+    if not list[key] then
+      raise("TypeError", "protocols: a list without holes expected", level + 1)
+    end
+  end
   return list
 end
 

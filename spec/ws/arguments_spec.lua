@@ -237,6 +237,8 @@ describe("the protocols", function()
   end)
 
   it("may be in the options, which may stand in their place (X14)", function()
+    refused({ "a", nil, "b" }, "TypeError")
+    refused({ [0] = "a" }, "TypeError")
     ws.new("ws://h/", { protocols = { "a", "b" }, timeout = 5 }):terminate()
     assert.matches("SyntaxError", raised(ws.new, "ws://h/", { protocols = "a b" }))
     assert.matches("SyntaxError", raised(ws.new, "ws://h/", nil, { protocols = { "a", "a" } }))
