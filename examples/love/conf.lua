@@ -1,13 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- What LÖVE is asked for. With --headless no window, no sound, no devices.
+-- The modules of LÖVE that the game needs. With --headless no window is among
+-- them, and none of a computer's devices.
 
 local headless = table.concat(arg, " "):find("--headless", 1, true)
+local always = { event = true, timer = true }
+local with_window = { font = true, graphics = true, image = true, keyboard = true, window = true }
 
 function love.conf(t)
   t.version = "11.4"
   t.window.title = "ws: a small game"
   for name in pairs(t.modules) do
-    t.modules[name] = name == "event" or name == "timer" or not headless
+    t.modules[name] = always[name] or not headless and with_window[name] or false
   end
-  t.modules.physics = false
 end

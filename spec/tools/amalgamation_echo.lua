@@ -23,6 +23,17 @@ local function try(scheme, server_tls, client_tls)
   ws.run()
 end
 
+-- Whoever offers compression gets it where it is built in, and elsewhere none.
+local side = ws.protocol.server { compression = true }
+side:feed(table.concat({ "GET / HTTP/1.1", "Host: localhost", "Upgrade: websocket",
+  "Connection: Upgrade", "Sec-WebSocket-Version: 13",
+  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+  "Sec-WebSocket-Extensions: permessage-deflate", "\r\n" }, "\r\n"))
+for _ in side:events() do end
+local answer = side:output()
+assert(answer:find("^HTTP/1.1 101 "), answer)
+assert((answer:find("permessage-deflate", 1, true) ~= nil) == has_deflate, answer)
+
 try("ws")
 if has_tls then
   try("wss", { cert = "build/certs/server.pem", key = "build/certs/leaf.key" },
