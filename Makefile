@@ -336,6 +336,10 @@ profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
 
 include spec/fuzz/fuzz.mk
 
+# ----------------------------------------------------------------- analysis
+
+include spec/tools/analysis.mk
+
 exports: $(core)
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \
 	  grep -vx luaopen_ws_core && { echo "more is exported"; exit 1; } || \

@@ -219,6 +219,10 @@ TEST(socks5_refuses) {
       LINE("\5\1\0", "\5\0"),
       LINE("\5\1\0\3\13example.com\1\273", "\5\252\0\1\0\0\0\0\0\0")};
   ends(target, unknown, 2, WS_EPROXY, "cannot reach");
+  const line changed[] = {
+      LINE("\5\1\0", "\5\0"),
+      LINE("\5\1\0\3\13example.com\1\273", "\4\0\0\1\0\0\0\0\0\0")};
+  ends(target, changed, 2, WS_EPROXY, "not SOCKS5");
 }
 
 TEST(socks4a) {
@@ -229,6 +233,9 @@ TEST(socks4a) {
   const line refused[] = {LINE("\4\1\1\273\0\0\0\1\0example.com\0",
                                "\0\133\0\0\0\0\0\0")};
   ends(target, refused, 1, WS_EPROXY, "refused");
+  const line http[] = {LINE("\4\1\1\273\0\0\0\1\0example.com\0",
+                            "HTTP/1.1 400 Bad Request\r\n\r\n")};
+  ends(target, http, 1, WS_EPROXY, "not SOCKS4");
   log_in(&target, "joe", "");
   const line user[] = {LINE("\4\1\1\273\0\0\0\1joe\0example.com\0",
                             "\0\132\0\0\0\0\0\0")};

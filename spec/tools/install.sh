@@ -21,7 +21,7 @@ musl="musl-tools"
 docs="lua-ldoc lua-busted lua-socket"
 windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64"
 instructions="valgrind"
-analysis="clang clang-tidy cppcheck valgrind"
+analysis="clang clang-tidy cppcheck valgrind lua-dkjson"
 fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
 
 group=${1:-}
