@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Topics in a hash table, each with an array of its subscriptions; each
- * subscription knows its places, so joining and leaving cost the same however
- * many there are. A published frame is encoded once and shared. */
+/* Topics in a hash table, each with an array of its subscriptions;
+ * subscriptions in another one, each knowing its places, so that joining and
+ * leaving cost the same however many there are. A published frame is encoded
+ * once and shared. */
 #include "connection/topics.h"
 
 #include "bytes/memory.h"
@@ -23,7 +24,8 @@ typedef struct ws_subscription {
   ws_topic *topic;
   ws_connection *connection;
   size_t place; /* in topic->subscribers */
-  struct ws_subscription *next; /* of the connection */
+  struct ws_subscription *next, *previous; /* the connection's, in a ring */
+  struct ws_subscription *same;            /* in its bucket */
 } ws_subscription;
 
 /* FNV-1a. The names are the program's own, not the peer's. */
@@ -106,26 +108,86 @@ static bool reserve_place(ws_topic *topic) {
   return true;
 }
 
+/* ------------------------------------------------------- subscriptions */
+
+static size_t hash_pair(const ws_connection *connection,
+                        const ws_topic *topic) {
+  uint64_t mixed = (uint64_t)(uintptr_t)connection * 0x9e3779b97f4a7c15u;
+  mixed = (mixed ^ (uint64_t)(uintptr_t)topic) * 0xff51afd7ed558ccdu;
+  return (size_t)(mixed >> 32);
+}
+
+/* Where the table points to that subscription, or would. */
+static ws_subscription **place_of_pair(ws_topics *topics,
+                                       const ws_connection *connection,
+                                       const ws_topic *topic) {
+  size_t hash = hash_pair(connection, topic);
+  ws_subscription **at = &topics->places[hash & (topics->place_count - 1)];
+  while (*at && ((*at)->topic != topic || (*at)->connection != connection))
+    at = &(*at)->same;
+  return at;
+}
+
+static ws_subscription *find_pair(ws_topics *topics,
+                                  const ws_connection *connection,
+                                  const ws_topic *topic) {
+  if (topics->place_count == 0) return NULL;
+  return *place_of_pair(topics, connection, topic);
+}
+
+static bool grow_places(ws_topics *topics) {
+  if (topics->subscriptions < topics->place_count) return true;
+  size_t count = topics->place_count ? topics->place_count * 2 : 16;
+  ws_subscription **places = ws_memory_new(count * sizeof *places);
+  if (!places) return topics->place_count > 0;
+  for (size_t i = 0; i < topics->place_count; i++) {
+    while (topics->places[i]) {
+      ws_subscription *one = topics->places[i];
+      size_t at = hash_pair(one->connection, one->topic) & (count - 1);
+      topics->places[i] = one->same;
+      one->same = places[at];
+      places[at] = one;
+    }
+  }
+  ws_memory_free(topics->places);
+  topics->places = places;
+  topics->place_count = count;
+  return true;
+}
+
+static void enter_ring(ws_connection_links *links, ws_subscription *one) {
+  ws_subscription *first = links->subscriptions;
+  one->next = first ? first : one;
+  one->previous = first ? first->previous : one;
+  one->previous->next = one;
+  one->next->previous = one;
+  if (!first) links->subscriptions = one;
+}
+
+static void leave_ring(ws_connection_links *links, ws_subscription *one) {
+  if (links->subscriptions == one)
+    links->subscriptions = one->next == one ? NULL : one->next;
+  one->previous->next = one->next;
+  one->next->previous = one->previous;
+}
+
 static void leave(ws_topics *topics, ws_subscription *subscription) {
   ws_topic *topic = subscription->topic;
   ws_subscription *last = topic->subscribers[--topic->count];
   topic->subscribers[subscription->place] = last;
   last->place = subscription->place;
+  *place_of_pair(topics, subscription->connection, topic) =
+      subscription->same;
+  topics->subscriptions--;
+  topics->listed = NULL;
+  leave_ring(ws_connection_links_of(subscription->connection), subscription);
   ws_memory_free(subscription);
   drop_if_empty(topics, topic);
 }
 
-/* Where the connection's list points to its subscription of `topic`. */
-static ws_subscription **link_to(ws_connection *connection,
-                                 const ws_topic *topic) {
-  ws_subscription **at =
-      &ws_connection_links_of(connection)->subscriptions;
-  while (*at && (*at)->topic != topic) at = &(*at)->next;
-  return at;
-}
-
 void ws_topics_deinit(ws_topics *topics) {
   ws_memory_free(topics->buckets);
+  ws_memory_free(topics->places);
   memset(topics, 0, sizeof *topics);
 }
 
@@ -133,10 +195,9 @@ int ws_topics_subscribe(ws_topics *topics, ws_connection *connection,
                         ws_slice name) {
   ws_topic *topic = find_or_add(topics, name);
   if (!topic) return WS_ENOMEM;
-  ws_subscription **link = link_to(connection, topic);
-  if (*link) return WS_OK;
+  if (find_pair(topics, connection, topic)) return WS_OK;
   ws_subscription *subscription = ws_memory_new(sizeof *subscription);
-  if (!subscription || !reserve_place(topic)) {
+  if (!subscription || !reserve_place(topic) || !grow_places(topics)) {
     ws_memory_free(subscription);
     drop_if_empty(topics, topic);
     return WS_ENOMEM;
@@ -145,7 +206,9 @@ int ws_topics_subscribe(ws_topics *topics, ws_connection *connection,
   subscription->connection = connection;
   subscription->place = topic->count;
   topic->subscribers[topic->count++] = subscription;
-  *link = subscription;
+  *place_of_pair(topics, connection, topic) = subscription;
+  topics->subscriptions++;
+  enter_ring(ws_connection_links_of(connection), subscription);
   return WS_OK;
 }
 
@@ -153,29 +216,33 @@ bool ws_topics_unsubscribe(ws_topics *topics, ws_connection *connection,
                            ws_slice name) {
   ws_topic *topic = find(topics, name);
   if (!topic) return false;
-  ws_subscription **link = link_to(connection, topic);
-  ws_subscription *subscription = *link;
+  ws_subscription *subscription = find_pair(topics, connection, topic);
   if (!subscription) return false;
-  *link = subscription->next;
   leave(topics, subscription);
   return true;
 }
 
 void ws_topics_leave(ws_topics *topics, ws_connection *connection) {
   ws_connection_links *links = ws_connection_links_of(connection);
-  while (links->subscriptions) {
-    ws_subscription *subscription = links->subscriptions;
-    links->subscriptions = subscription->next;
-    leave(topics, subscription);
-  }
+  while (links->subscriptions) leave(topics, links->subscriptions);
 }
 
-bool ws_topics_of(ws_connection *connection, size_t nth, ws_slice *name) {
-  const ws_subscription *subscription =
+bool ws_topics_of(ws_topics *topics, ws_connection *connection, size_t nth,
+                  ws_slice *name) {
+  const ws_subscription *first =
       ws_connection_links_of(connection)->subscriptions;
-  while (subscription && nth-- > 0) subscription = subscription->next;
-  if (!subscription) return false;
-  *name = (ws_slice){subscription->topic->name, subscription->topic->len};
+  const ws_subscription *at = topics->listed;
+  bool goes_on = nth > 0 && at && at->connection == connection &&
+                 topics->listed_nth + 1 == nth;
+  at = goes_on ? at->next : first;
+  for (size_t i = goes_on ? nth : 0; at && i < nth; i++) {
+    at = at->next;
+    if (at == first) return false;
+  }
+  if (!at || (nth > 0 && at == first)) return false;
+  topics->listed = at;
+  topics->listed_nth = nth;
+  *name = (ws_slice){at->topic->name, at->topic->len};
   return true;
 }
 

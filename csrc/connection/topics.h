@@ -13,6 +13,11 @@ typedef struct ws_topics {
   struct ws_topic **buckets;
   size_t bucket_count; /* a power of two */
   size_t count;
+  struct ws_subscription **places; /* by connection and topic */
+  size_t place_count;              /* a power of two */
+  size_t subscriptions;
+  const struct ws_subscription *listed; /* what ws_topics_of gave last */
+  size_t listed_nth;
 } ws_topics;
 
 /* No subscriber may be left. */
@@ -29,8 +34,10 @@ bool ws_topics_unsubscribe(ws_topics *topics, ws_connection *connection,
 /* Drops all of a connection's subscriptions. */
 void ws_topics_leave(ws_topics *topics, ws_connection *connection);
 
-/* The n-th topic of a connection; false past the last. */
-bool ws_topics_of(ws_connection *connection, size_t nth, ws_slice *name);
+/* The n-th topic of a connection, in the order subscribed; false past the
+ * last. Asked for one after the other, each takes the same time. */
+bool ws_topics_of(ws_topics *topics, ws_connection *connection, size_t nth,
+                  ws_slice *name);
 
 /* Sends to every subscriber but `except` (may be NULL). How many it went to,
  * or WS_ENOMEM. */

@@ -72,12 +72,14 @@ static int l_unsubscribe(lua_State *L) {
 
 static int l_topics(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
-  topics_of(L, link);
+  ws_topics *topics = topics_of(L, link);
   lua_newtable(L);
   ws_slice name;
-  for (int n = 0; ws_topics_of(link->connection, (size_t)n, &name); n++) {
+  for (int n = 0; topics; n++) {
+    if (!ws_topics_of(topics, link->connection, (size_t)n, &name)) break;
     ws_lua_push_slice(L, name);
     lua_rawseti(L, -2, n + 1);
+    topics = topics_of(L, link); /* a finalizer may have closed the server */
   }
   return 1;
 }

@@ -70,15 +70,15 @@ TEST(unsubscribing) {
   subscribe(&p, s, "one");
   subscribe(&p, s, "two");
   ws_slice name;
-  CHECK(ws_topics_of(s->connection, 0, &name));
-  CHECK(ws_topics_of(s->connection, 1, &name));
-  CHECK(!ws_topics_of(s->connection, 2, &name));
+  CHECK(ws_topics_of(topics(&p), s->connection, 0, &name));
+  CHECK(ws_topics_of(topics(&p), s->connection, 1, &name));
+  CHECK(!ws_topics_of(topics(&p), s->connection, 2, &name));
   CHECK(ws_topics_unsubscribe(topics(&p), s->connection, ws_slice_of("one")));
   CHECK(
       !ws_topics_unsubscribe(topics(&p), s->connection, ws_slice_of("one")));
   CHECK(
       !ws_topics_unsubscribe(topics(&p), s->connection, ws_slice_of("six")));
-  CHECK(ws_topics_of(s->connection, 0, &name));
+  CHECK(ws_topics_of(topics(&p), s->connection, 0, &name));
   CHECK(ws_slice_equal(name, ws_slice_of("two")));
   CHECK_INT(publish(&p, "one", "x", NULL), 0);
   party_end(&p);
@@ -120,6 +120,81 @@ TEST(thousands_of_topics) {
 }
 
 /* One encoding for all: the memory is that of one message. */
+/* Is the n-th topic of the side's connection this one? */
+static bool nth_is(party *p, side *s, size_t nth, const char *expected) {
+  ws_slice name;
+  return ws_topics_of(topics(p), s->connection, nth, &name) &&
+         ws_slice_equal(name, ws_slice_of(expected));
+}
+
+/* Asked for in order, at random, and with leaving in between. */
+TEST(listing) {
+  party p;
+  side *a, *b;
+  ws_slice none;
+  party_begin(&p);
+  party_listen(&p);
+  side *sa = join(&p, &a), *sb = join(&p, &b);
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 0, &none));
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 1, &none));
+  static const char *const names[] = {"1", "2", "3", "4"};
+  for (int i = 0; i < 4; i++) subscribe(&p, sa, names[i]);
+  subscribe(&p, sb, "3");
+  for (size_t i = 0; i < 4; i++) CHECK(nth_is(&p, sa, i, names[i]));
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 4, &none));
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 5, &none));
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 8, &none));
+  CHECK(nth_is(&p, sa, 2, "3"));
+  CHECK(nth_is(&p, sb, 0, "3"));
+  CHECK(!ws_topics_of(topics(&p), sb->connection, 1, &none));
+  CHECK(nth_is(&p, sa, 1, "2"));
+  CHECK(ws_topics_unsubscribe(topics(&p), sa->connection, ws_slice_of("2")));
+  CHECK(nth_is(&p, sa, 2, "4"));
+  CHECK(ws_topics_unsubscribe(topics(&p), sa->connection, ws_slice_of("1")));
+  CHECK(nth_is(&p, sa, 0, "3"));
+  subscribe(&p, sa, "1"); /* goes to the end */
+  CHECK(nth_is(&p, sa, 1, "4"));
+  CHECK(nth_is(&p, sa, 2, "1"));
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 3, &none));
+  CHECK_INT(topics(&p)->subscriptions, 4);
+  ws_topics_leave(topics(&p), sa->connection);
+  CHECK(!ws_topics_of(topics(&p), sa->connection, 0, &none));
+  CHECK_INT(publish(&p, "3", "x", NULL), 1);
+  CHECK_INT(topics(&p)->subscriptions, 1);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Each of many by many: every pair is one, whoever leaves. */
+TEST(many_of_many) {
+  enum { SIDES = 8, TOPICS = 300 };
+  party p;
+  side *client, *sides[SIDES];
+  char name[32];
+  party_begin(&p);
+  party_listen(&p);
+  for (int i = 0; i < SIDES; i++) sides[i] = join(&p, &client);
+  for (int i = 0; i < SIDES; i++)
+    for (int n = 0; n < TOPICS; n++) {
+      snprintf(name, sizeof name, "topic %d", n);
+      subscribe(&p, sides[i], name);
+    }
+  CHECK_INT(topics(&p)->subscriptions, SIDES * TOPICS);
+  for (int i = 0; i < SIDES; i += 2)
+    for (int n = 0; n < TOPICS; n += 3) {
+      snprintf(name, sizeof name, "topic %d", n);
+      ws_slice slice = ws_slice_of(name);
+      CHECK(ws_topics_unsubscribe(topics(&p), sides[i]->connection, slice));
+      CHECK(!ws_topics_unsubscribe(topics(&p), sides[i]->connection, slice));
+    }
+  for (int n = 0; n < TOPICS; n++) {
+    snprintf(name, sizeof name, "topic %d", n);
+    CHECK_INT(publish(&p, name, "x", NULL), n % 3 ? SIDES : SIDES / 2);
+  }
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(one_frame_for_all) {
   party p;
   party_begin(&p);
@@ -426,6 +501,8 @@ int main(void) {
   RUN(unsubscribing);
   RUN(a_closed_connection_has_left);
   RUN(thousands_of_topics);
+  RUN(listing);
+  RUN(many_of_many);
   RUN(one_frame_for_all);
   RUN(without_memory);
   RUN(compressed_for_those_who_agreed);
