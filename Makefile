@@ -73,7 +73,7 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 .PHONY: c-test c-test-programs chat check clean demo docs docs-check env
 .PHONY: examples exports faults faults-quick fuzz fuzz-replay headers help
 .PHONY: install install-check instructions interop layers lint lua-test
-.PHONY: luajit-core luas
+.PHONY: growth luajit-core luas
 .PHONY: musl profile rock rockspecs rules test uninstall
 
 all: $(core)  ## build in place, under build/
@@ -328,6 +328,9 @@ build/bench/still_clock.so: spec/bench/still_clock.c
 instructions: all build/bench/counted build/bench/still_clock.so  ## a message's, against those kept: UPDATE=1
 	@sh spec/tools/install.sh instructions
 	@UPDATE=$(UPDATE) $(tally) lua5.4 spec/bench/instructions.lua $(LUA) $(CC) "$(CFLAGS)"
+
+growth: all build/bench/load  ## CPU time a unit as there is more: build/bench; ONLY="timers"
+	@ONLY="$(ONLY)" lua5.4 spec/bench/growth.lua $(LUA)
 
 profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
 	@$(run_env) sh spec/bench/profile.sh $(LUA) $(LOAD)
