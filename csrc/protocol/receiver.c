@@ -19,8 +19,7 @@ static const char too_big[] = "a message above the limit";
 /* ------------------------------------------------------------ failing */
 
 static void drop_message(ws_receiver *receiver) {
-  if (receiver->message)
-    (void)receiver->resize(receiver->message, 0);
+  if (receiver->message) (void)receiver->resize(receiver->message, 0);
   receiver->message = NULL;
   receiver->message_len = receiver->message_size = 0;
   if (receiver->deflate)
@@ -32,6 +31,11 @@ static void say_failure(const ws_receiver *receiver, ws_event *event) {
   event->type = WS_EVENT_FAIL;
   event->status = receiver->failed;
   event->why = receiver->why;
+}
+
+static void drop_control(ws_receiver *receiver) {
+  if (receiver->control) (void)receiver->resize(receiver->control, 0);
+  receiver->control = NULL;
 }
 
 static void fail(ws_receiver *receiver, int status, const char *why,
@@ -55,7 +59,7 @@ static void give_message(ws_receiver *receiver, unsigned opcode,
                          const uint8_t *data, size_t len, ws_event *event) {
   event->opcode = (uint8_t)opcode;
   /* Not NULL even for a message of empty fragments. */
-  give(event, WS_EVENT_MESSAGE, data ? data : receiver->control, len);
+  give(event, WS_EVENT_MESSAGE, data ? data : receiver->spill, len);
 }
 
 /* 5.5.1: nothing, or a code and a reason in UTF-8. */
@@ -119,14 +123,12 @@ static size_t limit_of(const ws_receiver *receiver) {
  * would not know. */
 static int grow(ws_receiver *receiver, size_t need, size_t want) {
   size_t len = receiver->message_len;
-  if (need <= receiver->message_size - len)
-    return WS_OK;
+  if (need <= receiver->message_size - len) return WS_OK;
   size_t most =
       receiver->frame.fin ? (size_t)receiver->left : limit_of(receiver) - len;
   size_t size = len + (want < most ? want : most);
   uint8_t *block = receiver->resize(receiver->message, size);
-  if (!block)
-    return WS_ENOMEM;
+  if (!block) return WS_ENOMEM;
   receiver->message = block;
   receiver->message_size = size;
   return WS_OK;
@@ -138,14 +140,17 @@ static int grow_for(ws_receiver *receiver, size_t more) {
   return grow(receiver, more, want < FIRST_BLOCK ? FIRST_BLOCK : want);
 }
 
-static void take_control(ws_receiver *receiver, const uint8_t *data,
-                         size_t len) {
+static int take_control(ws_receiver *receiver, const uint8_t *data,
+                        size_t len) {
+  if (len == 0) return WS_OK;
+  if (!receiver->control)
+    receiver->control = receiver->resize(NULL, WS_CONTROL_MAX);
+  if (!receiver->control) return WS_ENOMEM;
   uint8_t *into = receiver->control + receiver->done;
-  if (len == 0)
-    return;
   memcpy(into, data, len);
   if (receiver->frame.masked)
     ws_mask(into, len, receiver->frame.key, receiver->done);
+  return WS_OK;
 }
 
 /* Bytes already in place (ws_receiver_space) are not copied. */
@@ -165,8 +170,7 @@ static int check_text(ws_receiver *receiver, const uint8_t *text, size_t len) {
  * same however the bytes were cut. */
 static int check_expanded(ws_receiver *receiver, size_t before, int status) {
   const ws_buffer *text = &receiver->deflate->text;
-  if (text->len == before)
-    return status;
+  if (text->len == before) return status;
   int found = check_text(receiver, text->data + before, text->len - before);
   return found != WS_OK ? found : status;
 }
@@ -188,13 +192,10 @@ static int end_compressed(ws_receiver *receiver) {
 
 static int take_data(ws_receiver *receiver, uint8_t *data, size_t len) {
   const ws_frame *frame = &receiver->frame;
-  if (len == 0)
-    return WS_OK;
-  if (receiver->compressed)
-    return take_compressed(receiver, data, len);
+  if (len == 0) return WS_OK;
+  if (receiver->compressed) return take_compressed(receiver, data, len);
   bool placed = in_place(receiver, data);
-  if (!placed && grow_for(receiver, len) != WS_OK)
-    return WS_ENOMEM;
+  if (!placed && grow_for(receiver, len) != WS_OK) return WS_ENOMEM;
   uint8_t *into = receiver->message + receiver->message_len;
   receiver->message_len += len;
   if (frame->masked && placed)
@@ -218,8 +219,7 @@ static void trim(ws_receiver *receiver) {
   size_t len = receiver->message_len;
   if (receiver->compressed)
     ws_buffer_trim(&receiver->deflate->text, SPARE);
-  if (len == 0 || receiver->message_size - len <= SPARE)
-    return;
+  if (len == 0 || receiver->message_size - len <= SPARE) return;
   uint8_t *block = receiver->resize(receiver->message, len);
   receiver->message_size = block ? len : receiver->message_size;
   receiver->message = block ? block : receiver->message;
@@ -251,22 +251,20 @@ static size_t go_on(ws_receiver *receiver, uint8_t *data, size_t len,
                     ws_event *event) {
   bool control = ws_opcode_is_control(receiver->frame.opcode);
   size_t take = receiver->left < len ? (size_t)receiver->left : len;
-  if (control) {
-    take_control(receiver, data, take);
-  } else {
-    int status = take_data(receiver, data, take);
-    if (status != WS_OK) {
-      fail_message(receiver, status, event);
-      return take;
-    }
+  int status = control ? take_control(receiver, data, take)
+                       : take_data(receiver, data, take);
+  if (status != WS_OK) {
+    fail_message(receiver, status, event);
+    return take;
   }
   receiver->done += take;
   receiver->left -= take;
-  if (receiver->left > 0)
-    return take;
+  if (receiver->left > 0) return take;
   receiver->in_frame = false;
   if (control)
-    give_control(receiver, receiver->control, (size_t)receiver->done, event);
+    give_control(receiver,
+                 receiver->control ? receiver->control : receiver->spill,
+                 (size_t)receiver->done, event);
   else if (receiver->frame.fin)
     end_message(receiver, event);
   return take;
@@ -332,8 +330,7 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
  * two bytes of header tell; returns 0 when it is anything else. */
 static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
                          ws_event *event) {
-  if (len < 2 || receiver->spilled > 0 || receiver->opcode != 0)
-    return 0;
+  if (len < 2 || receiver->spilled > 0 || receiver->opcode != 0) return 0;
   bool masked = receiver->limits->masked;
   unsigned opcode = data[0] ^ 0x80u; /* no fin, or a bit set: above 15 */
   size_t length = data[1] ^ (masked ? 0x80u : 0u);
@@ -366,6 +363,7 @@ void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate) {
 
 void ws_receiver_deinit(ws_receiver *receiver) {
   drop_message(receiver);
+  drop_control(receiver);
 }
 
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
@@ -373,6 +371,8 @@ size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
   *event = (ws_event){0};
   if (receiver->deliver)
     drop_message(receiver);
+  if (receiver->control && !receiver->in_frame)
+    drop_control(receiver);
   if (receiver->failed != WS_OK) {
     say_failure(receiver, event);
     return 0;
@@ -391,8 +391,7 @@ uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room) {
       least == 0 || receiver->left < least)
     return NULL;
   size_t len = receiver->message_len;
-  if (grow(receiver, least, len < least ? least : len) != WS_OK)
-    return NULL;
+  if (grow(receiver, least, len < least ? least : len) != WS_OK) return NULL;
   size_t fits = receiver->message_size - len;
   *room = receiver->left < fits ? (size_t)receiver->left : fits;
   return receiver->message + len;

@@ -26,13 +26,13 @@ typedef struct ws_receiver {
   ws_resize *resize;
   ws_deflate *deflate;  /* borrowed; NULL: RSV1 is an error */
   uint8_t *message;     /* what came of an unfinished message */
+  uint8_t *control;     /* a control payload that came in pieces, or NULL */
   size_t message_len;
   size_t message_size;  /* of the block */
   uint64_t left;        /* payload bytes of the current frame still to come */
   uint64_t done;        /* payload bytes of the current frame already in */
   ws_frame frame;       /* the current frame, while in_frame */
   ws_utf8 utf8;
-  uint8_t control[WS_CONTROL_MAX]; /* an unfinished control payload */
   uint8_t spill[WS_FRAME_HEAD_MAX]; /* an unfinished header */
   uint8_t spilled;
   uint8_t opcode;       /* of the message being assembled, 0 when none */

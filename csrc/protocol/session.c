@@ -17,8 +17,14 @@ void ws_session_drop_opening(ws_session *session) {
   session->opening = NULL;
 }
 
+static void *resize(const ws_session *session, void *block, size_t size) {
+  return session->config->resize(block, size);
+}
+
 static void drop_pong(ws_session *session) {
-  ws_buffer_deinit(&session->pong);
+  if (session->pong)
+    (void)resize(session, session->pong, 0);
+  session->pong = NULL;
   session->pong_held = false;
 }
 
@@ -51,8 +57,10 @@ void ws_session_forget_agreed(ws_session *session) {
   ws_receiver_use_deflate(&session->receiver, NULL);
   ws_deflate_free(session->deflate);
   session->deflate = NULL;
-  ws_buffer_deinit(&session->agreed);
-  session->protocol_len = 0;
+  if (session->agreed)
+    (void)resize(session, session->agreed, 0);
+  session->agreed = NULL;
+  session->protocol_len = session->extensions_len = 0;
 }
 
 static int use_deflate(ws_session *session, const ws_deflate_agreed *agreed) {
@@ -66,14 +74,26 @@ static int use_deflate(ws_session *session, const ws_deflate_agreed *agreed) {
   return session->deflate ? WS_OK : WS_ENOMEM;
 }
 
+static int keep_text(ws_session *session, ws_slice protocol,
+                     ws_slice extensions) {
+  if (protocol.len + extensions.len == 0)
+    return WS_OK;
+  session->agreed = resize(session, NULL, protocol.len + extensions.len);
+  if (!session->agreed)
+    return WS_ENOMEM;
+  if (protocol.len)
+    memcpy(session->agreed, protocol.data, protocol.len);
+  if (extensions.len)
+    memcpy(session->agreed + protocol.len, extensions.data, extensions.len);
+  session->protocol_len = (uint32_t)protocol.len;
+  session->extensions_len = (uint32_t)extensions.len;
+  return WS_OK;
+}
+
 int ws_session_keep_agreed(ws_session *session, ws_slice protocol,
                            ws_slice extensions,
                            const ws_deflate_agreed *agreed) {
-  ws_buffer *text = &session->agreed;
-  int status = ws_buffer_append(text, protocol.data, protocol.len);
-  if (status == WS_OK)
-    status = ws_buffer_append(text, extensions.data, extensions.len);
-  session->protocol_len = protocol.len;
+  int status = keep_text(session, protocol, extensions);
   if (status == WS_OK && agreed->on)
     status = use_deflate(session, agreed);
   if (status != WS_OK)
@@ -124,10 +144,15 @@ static size_t feed_opening(ws_session *session, const uint8_t *data,
 /* -------------------------------------------------------------- frames */
 
 static int keep_pong(ws_session *session, const ws_event *ping) {
-  ws_buffer *pong = &session->pong;
+  if (!session->pong)
+    session->pong = resize(session, NULL, WS_CONTROL_MAX);
+  if (!session->pong)
+    return WS_ENOMEM;
+  if (ping->len)
+    memcpy(session->pong, ping->data, ping->len);
+  session->pong_len = (uint8_t)ping->len;
   session->pong_held = true;
-  ws_buffer_consume(pong, pong->len);
-  return ws_buffer_append(pong, ping->data, ping->len);
+  return WS_OK;
 }
 
 /* 5.5.2 and 5.5.3: a pong for each ping, or for the latest only. */
@@ -196,8 +221,6 @@ static void init(ws_session *session, const ws_session_config *config) {
   ws_receiver_init(&session->receiver, &config->limits, config->resize);
   ws_sender_init(&session->sender,
                  config->limits.masked ? NULL : config->random);
-  ws_buffer_init(&session->pong, config->resize, WS_CONTROL_MAX);
-  ws_buffer_init(&session->agreed, config->resize, 0);
 }
 
 int ws_session_init_client(ws_session *session,
@@ -228,7 +251,7 @@ void ws_session_init_server(ws_session *session,
 void ws_session_deinit(ws_session *session) {
   ws_session_drop_opening(session);
   ws_receiver_deinit(&session->receiver);
-  ws_buffer_deinit(&session->pong);
+  drop_pong(session);
   ws_session_forget_agreed(session);
 }
 
@@ -243,7 +266,8 @@ size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
 }
 
 bool ws_session_dry(const ws_session *session) {
-  return session->phase == PHASE_FRAMES && !session->receiver.deliver;
+  return session->phase == PHASE_FRAMES && !session->receiver.deliver &&
+         !session->receiver.control;
 }
 
 uint8_t *ws_session_space(ws_session *session, size_t least, size_t *room) {
@@ -282,16 +306,14 @@ const ws_http_head *ws_session_answer(const ws_session *session) {
 /* -------------------------------------------------------------- agreed */
 
 ws_slice ws_session_protocol(const ws_session *session) {
-  return (ws_slice){(const char *)session->agreed.data,
-                    session->protocol_len};
+  return (ws_slice){session->agreed, session->protocol_len};
 }
 
 ws_slice ws_session_extensions(const ws_session *session) {
-  const ws_buffer *agreed = &session->agreed;
-  if (agreed->len == session->protocol_len)
+  if (session->extensions_len == 0)
     return (ws_slice){NULL, 0};
-  return (ws_slice){(const char *)agreed->data + session->protocol_len,
-                    agreed->len - session->protocol_len};
+  return (ws_slice){session->agreed + session->protocol_len,
+                    session->extensions_len};
 }
 
 /* ------------------------------------------------------------- sending */
@@ -362,8 +384,8 @@ int ws_session_hold_pong(ws_session *session, bool hold, ws_buffer *out) {
   session->hold_pong = hold;
   if (hold || !session->pong_held)
     return WS_OK;
-  int status = ws_sender_write(&session->sender, WS_PONG, session->pong.data,
-                               session->pong.len, out);
+  int status = ws_sender_write(&session->sender, WS_PONG, session->pong,
+                               session->pong_len, out);
   drop_pong(session);
   return status;
 }

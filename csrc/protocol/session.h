@@ -42,15 +42,16 @@ typedef struct ws_session {
   ws_sender sender;
   ws_deflate *deflate;        /* once agreed, else NULL */
   struct ws_opening *opening; /* what only the handshake needs; freed after */
-  ws_buffer pong;             /* an answer held back, see hold_pong */
-  ws_buffer agreed;           /* protocol and extensions, one after the other */
-  size_t protocol_len;
+  uint8_t *pong;              /* an answer held back, see hold_pong */
+  char *agreed;               /* protocol and extensions, one after the other */
+  uint32_t protocol_len, extensions_len;
   uint8_t phase;
   uint8_t state;
   bool close_sent;
   bool close_received;
   bool hold_pong;
   bool pong_held;
+  uint8_t pong_len;
 } ws_session;
 
 /* A client's session: `request` is copied. WS_OK, WS_ENOMEM, WS_ERANDOM or

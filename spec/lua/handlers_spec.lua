@@ -63,7 +63,7 @@ describe("core.handlers", function()
     for count = 1, 5 do
       local more = { 1, "two", {}, print, true }
       local handlers = core.handlers({ open = print, tag = "t" }, turning.unpack(more, 1, count))
-      assert.matches("^ws.handlers", tostring(handlers))
+      assert.equal("userdata", type(handlers))
     end
   end)
 
