@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 static struct {
-  unsigned passed, failed;
-  unsigned held, broken; /* CHECKs of the current test */
+  _Atomic unsigned passed, failed;
+  _Atomic unsigned held, broken; /* CHECKs of the test, from any thread */
 } check_counts;
 
 #define TEST(name) static void name(void)

@@ -65,6 +65,7 @@ static int start(ws_lua_loop *loop, ws_link *link,
                                link, &link->connection);
   ws_connection_config_unref(config);
   ws_url_deinit(&url);
+  options->url = NULL;
   return status;
 }
 

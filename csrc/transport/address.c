@@ -97,6 +97,11 @@ int ws_address_family(const ws_address *address) {
   return family == AF_INET6 ? 6 : 0;
 }
 
+bool ws_address_same(const ws_address *a, const ws_address *b) {
+  return a->len == b->len &&
+         memcmp(a->sockaddr.bytes, b->sockaddr.bytes, a->len) == 0;
+}
+
 uint16_t ws_address_port(const ws_address *address) {
   if (ws_address_family(address) == 0) return 0;
   struct sockaddr_in in; /* the port is at the same place in both */

@@ -28,6 +28,9 @@ int ws_address_unix(ws_address *address, ws_slice path);
 /* 4, 6, or 0 for a Unix socket. */
 int ws_address_family(const ws_address *address);
 
+/* The same family, address and port; what pads the struct does not count. */
+bool ws_address_same(const ws_address *a, const ws_address *b);
+
 /* 0 for a Unix socket. */
 uint16_t ws_address_port(const ws_address *address);
 

@@ -87,7 +87,7 @@ static void keep_address(ws_lookup *lookup, const struct addrinfo *info) {
   memcpy(address.sockaddr.bytes, info->ai_addr, info->ai_addrlen);
   address.len = (uint32_t)info->ai_addrlen;
   for (size_t i = 0; i < lookup->count; i++)
-    if (memcmp(&lookup->addresses[i], &address, sizeof address) == 0) return;
+    if (ws_address_same(&lookup->addresses[i], &address)) return;
   lookup->addresses[lookup->count++] = address;
 }
 

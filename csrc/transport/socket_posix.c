@@ -87,7 +87,7 @@ int ws_socket_connected(ws_fd fd) {
   if (!ws_socket_peer(fd, &peer)) return WS_EAGAIN;
   /* TCP can meet itself when nobody listens on an ephemeral port. */
   if (ws_address_family(&peer) != 0 && ws_socket_local(fd, &local) &&
-      local.len == peer.len && memcmp(&local, &peer, sizeof local) == 0)
+      ws_address_same(&local, &peer))
     return WS_ECONNREFUSED;
   return WS_OK;
 }

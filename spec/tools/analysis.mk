@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-# What looks at the core from the side: coverage. Included by the Makefile.
+# What looks at the core from the side: coverage, tidy, threads,
+# memory. Included by the Makefile.
 # Each builds in a folder of its own, by this Makefile with other flags.
 
-.PHONY: coverage
+.PHONY: coverage tidy tsan
 
 other = $(MAKE) --no-print-directory -j$(jobs)
 busted = timeout 900 lua5.4 /usr/bin/busted --pattern=_spec
@@ -18,3 +19,30 @@ coverage:  ## lines and branches of the core that the tests run, and which not
 	  eval "$$($(MAKE) -s --no-print-directory $(coverage_flags) env)" && \
 	  $(tally) $(busted) --exclude-pattern=neovim spec/lua spec/ws
 	@$(tally) lua5.4 spec/tools/coverage.lua build/coverage/obj 98 92
+
+tidied := $(sources) $(lua_sources)
+tidy_flags = -std=c11 -D_GNU_SOURCE -Icsrc $(lua_cflags) $(lib_cflags)
+
+tidy:  ## clang-tidy and cppcheck over csrc
+	@sh spec/tools/install.sh analysis
+	@$(tally) sh spec/tools/tidy.sh "$(tidy_flags)" $(tidied)
+
+# Threads: the resolver's beside loops, and Lua states beside each other.
+tsan_flags := build=build/tsan CFLAGS="-O1 -g" \
+  sanitizers="-fsanitize=thread -fno-omit-frame-pointer"
+tsan_tests := $(patsubst spec/%.c,build/tsan/spec/%,spec/transport/test_resolve.c \
+  $(wildcard spec/connection/test_*.c))
+two_states := build/tsan/two_states
+
+$(two_states): spec/lua/two_states.c spec/check.h
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) -std=c11 -D_GNU_SOURCE -O1 -g $(warnings) -Ispec \
+	  -fsanitize=thread $(shell pkg-config --cflags lua5.4) -o $@ $< \
+	  $(shell pkg-config --libs lua5.4) -lpthread
+
+tsan: $(two_states) build/certs/done  ## ThreadSanitizer over what has threads
+	@$(other) $(tsan_flags) all $(tsan_tests)
+	@eval "$$($(MAKE) -s --no-print-directory $(tsan_flags) env)"; \
+	  export TSAN_OPTIONS=halt_on_error=1 WS_CERTS=$(CURDIR)/build/certs; ok=0; \
+	  for test in $(tsan_tests) $(two_states); do \
+	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok

@@ -49,7 +49,7 @@ end
 local function read(gcda)
   local text = output(("gcov --json-format --stdout --branch-probabilities %s 2>&1"):format(gcda))
   local data = json.decode(text)
-  if not data then error("gcov says of " .. gcda .. ": " .. text) end
+  if not data then error("gcov says of " .. gcda .. ": " .. text:sub(1, 200)) end
   for _, file in ipairs(data.files) do
     if file.file:find "^csrc/" then
       for _, line in ipairs(file.lines) do note(file.file, line) end

@@ -160,6 +160,23 @@ TEST(none) {
   CHECK_INT(ws_address_port(&address), 0);
 }
 
+/* What is copied field by field leaves other bytes in the padding. */
+TEST(same) {
+  ws_address a, b;
+  memset(&a, 0, sizeof a);
+  memset(&b, 0xff, sizeof b);
+  CHECK(ws_address_parse(&a, ws_slice_of("127.0.0.1"), 80));
+  b.sockaddr = a.sockaddr;
+  b.len = a.len;
+  CHECK(ws_address_same(&a, &b));
+  CHECK(ws_address_parse(&b, ws_slice_of("127.0.0.1"), 81));
+  CHECK(!ws_address_same(&a, &b));
+  CHECK(ws_address_parse(&b, ws_slice_of("127.0.0.2"), 80));
+  CHECK(!ws_address_same(&a, &b));
+  CHECK(ws_address_parse(&b, ws_slice_of("::1"), 80));
+  CHECK(!ws_address_same(&a, &b));
+}
+
 int main(void) {
   RUN(literals);
   RUN(zones);
@@ -173,5 +190,6 @@ int main(void) {
   RUN(a_unix_socket_without_a_path);
   RUN(the_longest_text_fits);
   RUN(none);
+  RUN(same);
   return check_done();
 }
