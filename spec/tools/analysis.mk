@@ -3,7 +3,7 @@
 # memory. Included by the Makefile.
 # Each builds in a folder of its own, by this Makefile with other flags.
 
-.PHONY: coverage tidy tsan
+.PHONY: coverage soak tidy tsan valgrind
 
 other = $(MAKE) --no-print-directory -j$(jobs)
 busted = timeout 900 lua5.4 /usr/bin/busted --pattern=_spec
@@ -46,3 +46,16 @@ tsan: $(two_states) build/certs/done  ## ThreadSanitizer over what has threads
 	  export TSAN_OPTIONS=halt_on_error=1 WS_CERTS=$(CURDIR)/build/certs; ok=0; \
 	  for test in $(tsan_tests) $(two_states); do \
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
+
+valgrind_tests := $(c_test_programs)
+
+valgrind: $(c_test_programs) build/certs/done  ## memcheck over the C tests
+	@sh spec/tools/install.sh analysis
+	@export WS_CERTS=$(CURDIR)/build/certs; \
+	  printf '%s\n' $(valgrind_tests) | xargs -P2 -n1 sh -c \
+	  '$(tally) timeout 150 valgrind -q --error-exitcode=9 --leak-check=full \
+	    --errors-for-leak-kinds=definite $$1 || exit 1' x
+
+soak: all build/certs/done  ## load with churn: MINUTES=5 COUNT=10000 SEED=1
+	@$(run_env) $(tally) sh spec/soak/run.sh $(LUA) $(or $(MINUTES),5) \
+	  $(or $(COUNT),10000) $(or $(SEED),1)

@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: MIT
+-- The soak's client: keeps COUNT connections alive with churn for SECONDS, half
+-- of them TLS, some slow, some ended anyhow; every message begins with
+-- its hash, and every echo has to be what was sent.
+--   client.lua SEED SECONDS COUNT PLAIN_URL TLS_URL CA
+-- Prints "made messages bytes mismatches failures peak".
+
+local ws = require "ws"
+local core = require "ws.core"
+
+local seed, seconds, count = tonumber(arg[1]), tonumber(arg[2]), tonumber(arg[3])
+local plain_url, tls_url, ca = arg[4], arg[5], arg[6]
+
+math.randomseed(seed)
+local block = {}
+for i = 1, 70000 do block[i] = string.char(math.random(0, 255)) end
+block = table.concat(block)
+
+local tally = { made = 0, messages = 0, bytes = 0, mismatches = 0, failures = 0, peak = 0 }
+local alive, deadline = 0, ws.now() + seconds * 1000
+
+local function payload()
+  local size = math.random(20) == 1 and math.random(0, 60000) or math.random(0, 700)
+  local from = math.random(1, #block - size)
+  return block:sub(from, from + size - 1)
+end
+
+local start
+
+local function ended()
+  alive = alive - 1
+  if ws.now() < deadline then start() end
+end
+
+-- A message, the hash of what comes back compared with that of what went.
+local function say(sock, state)
+  local data = payload()
+  data = core.sha1(data) .. data
+  state.hash = core.sha1(data)
+  sock:send(data, "binary")
+end
+
+local function heard(sock, state, data)
+  tally.messages, tally.bytes = tally.messages + 1, tally.bytes + #data
+  if core.sha1(data) ~= state.hash then tally.mismatches = tally.mismatches + 1 end
+  state.left = state.left - 1
+  if state.left > 0 then say(sock, state) return end
+  state.dropped = math.random(3) == 1
+  if state.dropped then sock:terminate() else sock:close(1000) end
+end
+
+function start()
+  local secure = math.random(2) == 1
+  local state = { left = math.random(1, 30) }
+  local slow = math.random(10) == 1
+  alive, tally.made = alive + 1, tally.made + 1
+  tally.peak = math.max(tally.peak, alive)
+  local sock = ws.new(secure and tls_url or plain_url, nil,
+    secure and { tls = { ca = ca } } or nil)
+  function sock.onopen() say(sock, state) end
+  function sock.onmessage(event)
+    local data = event.data
+    if not slow then return heard(sock, state, data) end
+    sock:pause()
+    ws.setTimeout(function()
+      if sock.readyState ~= ws.OPEN then return end
+      sock:resume()
+      heard(sock, state, data)
+    end, math.random(1, 200))
+  end
+  function sock.onerror() if not state.dropped then tally.failures = tally.failures + 1 end end
+  sock.onclose = ended
+end
+
+local function fill()
+  for _ = 1, math.min(200, count - alive) do start() end
+  if alive < count and ws.now() < deadline then ws.setTimeout(fill, 20) end
+end
+
+fill()
+while alive > 0 and ws.now() < deadline + 60000 do ws.poll(100) end
+print(("%d %d %d %d %d %d"):format(tally.made, tally.messages, tally.bytes, tally.mismatches,
+  tally.failures + alive, tally.peak))

@@ -1,0 +1,40 @@
+-- SPDX-License-Identifier: MIT
+-- The soak's server: echoes, having compared what came with the hash before it.
+-- Says its ports, then every second: resident KiB, descriptors, mismatches, and
+-- live objects.   server.lua CERT KEY
+
+local core = require "ws.core"
+local ws = require "ws"
+
+local mismatches = 0
+
+local function echo(sock, data)
+  if core.sha1(data:sub(21)) ~= data:sub(1, 20) then mismatches = mismatches + 1 end
+  sock:send(data, "binary")
+end
+
+local plain = assert(ws.serve { port = 0, backlog = 4096, message = echo })
+local secure = assert(ws.serve { port = 0, backlog = 4096, message = echo,
+  tls = { cert = arg[1], key = arg[2] } })
+
+local function descriptors()
+  local pipe = assert(io.popen("ls /proc/" .. io.open("/proc/self/stat"):read("n") .. "/fd | wc -l"))
+  local count = pipe:read "n"
+  pipe:close()
+  return count
+end
+
+local function resident()
+  for line in io.lines "/proc/self/status" do
+    local size = line:match "^VmRSS:%s+(%d+)"
+    if size then return tonumber(size) end
+  end
+end
+
+print(plain.port, secure.port)
+io.stdout:flush()
+ws.setInterval(function()
+  print(resident(), descriptors(), mismatches, core.live())
+  io.stdout:flush()
+end, 1000)
+ws.run()
