@@ -17,8 +17,12 @@ local plain = assert(ws.serve { port = 0, backlog = 4096, message = echo })
 local secure = assert(ws.serve { port = 0, backlog = 4096, message = echo,
   tls = { cert = arg[1], key = arg[2] } })
 
+local file = assert(io.open "/proc/self/stat")
+local list = ("ls /proc/%d/fd | wc -l"):format(file:read "n")
+file:close()
+
 local function descriptors()
-  local pipe = assert(io.popen("ls /proc/" .. io.open("/proc/self/stat"):read("n") .. "/fd | wc -l"))
+  local pipe = assert(io.popen(list))
   local count = pipe:read "n"
   pipe:close()
   return count

@@ -18,7 +18,9 @@ for line in io.lines(arg[1]) do
   end
 end
 local words = {}
-for word in (io.open(arg[2]):read "l" or ""):gmatch "%d+" do words[#words + 1] = tonumber(word) end
+for word in (io.open(arg[2]):read "l" or ""):gmatch "%d+" do
+  words[#words + 1] = tonumber(word)
+end
 local made, messages, bytes, mismatches, failures, peak = table.unpack(words)
 if not peak or #samples < 4 then print "soak: no figures" print "0 passed, 1 failed" os.exit(false) end
 
