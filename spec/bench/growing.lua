@@ -147,13 +147,14 @@ function measures.queued_long(size) return queued(size, ("x"):rep(65536)) end
 
 -- ---------------------------------------------------------- the connections
 
--- Clients in a process of their own, which ends when one gets a message.
+-- Clients in a process of their own, which ends when one gets a message. One
+-- address has too few ports: the system would search long for one that is free.
 local function hold(port, count)
   local started = 0
   local function start()
     if started == count then return end
     started = started + 1
-    local sock = ws.new("ws://127.0.0.1:" .. port)
+    local sock = ws.new(("ws://127.0.0.%d:%s"):format(1 + started % 8, port))
     sock.onopen = start
     function sock.onmessage() os.exit(0, false) end
   end
@@ -163,7 +164,7 @@ end
 
 -- A server with so many connections, and the CPU time until all were there.
 local function held(size)
-  local server = assert(ws.serve { port = 0, idleTimeout = 0 })
+  local server = assert(ws.serve { host = "0.0.0.0", port = 0, idleTimeout = 0 })
   local holder = assert(io.popen(("exec '%s' '%s' hold %d %d"):format(
     arg[-1], arg[0], server.port, size), "w"))
   local before = os.clock()

@@ -19,6 +19,20 @@ void load_die(const char *what) {
   exit(1);
 }
 
+/* From 127.0.0.1 to .8 in turn: with most ports of one address taken, the
+ * system searches long for one that is free. */
+static void choose_source(int fd) {
+  static uint32_t turn;
+  struct sockaddr_in from;
+  int on = 1;
+  memset(&from, 0, sizeof from);
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK + turn++ % 8);
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(fd, (struct sockaddr *)&from, sizeof from) != 0)
+    load_die("cannot bind");
+}
+
 int load_connect(int port) {
   struct sockaddr_in to;
   memset(&to, 0, sizeof to);
@@ -27,6 +41,7 @@ int load_connect(int port) {
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1;
   if (fd < 0) load_die("no socket: is `ulimit -n` high enough?");
+  choose_source(fd);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (connect(fd, (struct sockaddr *)&to, sizeof to) != 0 &&
       errno != EINPROGRESS)
