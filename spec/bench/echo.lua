@@ -1,10 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Our servers in the bench: echo.lua MODE, prints its port and serves.
+-- Our servers in the bench: echo.lua MODE [PORT], prints its port and serves.
+-- With PORT (0: any) others may share it.
 
 local ws = require "ws"
 
 local mode = arg[1] or "echo"
-local options = { port = 0, maxPayload = 16 * 1024 * 1024, idleTimeout = 0 }
+local options = {
+  port = tonumber(arg[2]) or 0, reusePort = arg[2] ~= nil,
+  maxPayload = 16 * 1024 * 1024, idleTimeout = 0,
+}
 
 local function echo(sock, data, opcode) sock:send(data, opcode) end
 

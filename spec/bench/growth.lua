@@ -42,12 +42,41 @@ local function by_load(options)
   end
 end
 
+-- Microseconds of CPU time that servers have taken; counted in 10 ms.
+local function cpu_of(servers)
+  local ticks = 0
+  for _, server in ipairs(servers) do
+    local file = assert(io.open(("/proc/%d/stat"):format(server.pid)))
+    local user, system = file:read("a"):match("^.*%) %a" .. (" %S+"):rep(10) .. " (%d+) (%d+)")
+    file:close()
+    ticks = ticks + user + system
+  end
+  return ticks * 10000
+end
+
+-- So many processes that share a port.
+local function by_workers(size)
+  local servers = {}
+  for i = 1, size do
+    local port = i == 1 and 0 or servers[1].port
+    servers[i] = assert(processes.start(env, ("%s spec/bench/echo.lua echo %d"):format(lua, port)))
+  end
+  local before = cpu_of(servers)
+  local result = processes.measure(":", ("build/bench/load echo -s 125 -c 50 -k 16 -x " ..
+    "-w 0 -d 2 -p %d"):format(servers[1].port))
+  local us = cpu_of(servers) - before
+  for _, server in ipairs(servers) do processes.stop(server) end
+  return result and { us = us / result.messages }
+end
+
 local per_kib = function(us, size) return us / (size / 1024) end
 
 -- name; unit; sizes; from; measure; scale: of the cost, by default none
 local rows = {
   { name = "connections", unit = "a message", sizes = { 1, 50, 500, 5000, most }, from = 50,
     measure = by_load "echo -s 125 -c %d -w 0.3 -d 1" },
+  { name = "workers on a port", unit = "a message", sizes = { 1, 2, 4, 8 }, from = 1,
+    measure = by_workers },
   { name = "connections that open", unit = "each", sizes = { 1, 50, 500, 5000, most }, from = 50,
     measure = in_process "opening" },
   { name = "connections closed at once", unit = "each", sizes = { 1, 50, 500, 5000, most },
@@ -111,6 +140,7 @@ local function line_of(row)
     local cost = row.costs[i]
     cells[i] = ("%s: %s"):format(short(size), cost and number(cost) or "–")
   end
+  for i = #cells + 1, 5 do cells[i] = "" end
   return ("| %s | %s | %s | %s |"):format(row.name, row.unit, table.concat(cells, " | "),
     is_good(row) and "flat" or row.steepness and "**grows**" or "**failed**")
 end

@@ -9,7 +9,7 @@ local left, top, width, height = 60, 60, 620, 380
 local lowest, highest = 0.25, 16 -- the cost at the edges
 local longest = 16777216
 local colours = { "#1d6fb8", "#7a9a3a", "#c9a227", "#b5651d", "#a23b5b", "#4fb3d9",
-  "#555555", "#8a5fbf", "#2e8b57", "#d2691e", "#708090", "#c71585" }
+  "#555555", "#000080", "#8a5fbf", "#2e8b57", "#d2691e", "#708090", "#c71585" }
 
 local function x_of(size) return left + width * math.log(size) / math.log(longest) end
 
