@@ -168,7 +168,7 @@ local function main()
   write("build/bench/growth.md", table.concat(lines, "\n"))
   write("build/bench/growth.svg", growth_svg.draw(measured))
   print(("%d passed, %d failed"):format(passed, failed))
-  return failed == 0
+  return failed == 0 and passed > 0
 end
 
 local good, result = xpcall(main, debug.traceback)
