@@ -22,7 +22,10 @@ for word in (io.open(arg[2]):read "l" or ""):gmatch "%d+" do
   words[#words + 1] = tonumber(word)
 end
 local made, messages, bytes, mismatches, failures, peak = table.unpack(words)
-if not peak or #samples < 4 then print "soak: no figures" print "0 passed, 1 failed" os.exit(false) end
+if not peak or #samples < 4 then
+  print "soak: no figures\n0 passed, 1 failed"
+  os.exit(false)
+end
 
 -- Least squares over the second half, without the end in which all close.
 local function slope()

@@ -47,7 +47,8 @@ tsan: $(two_states) build/certs/done  ## ThreadSanitizer over what has threads
 	  for test in $(tsan_tests) $(two_states); do \
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
 
-valgrind_tests := $(c_test_programs)
+# Left out: under valgrind a limit of descriptors does not hold as it is set.
+valgrind_tests := $(filter-out %/test_socket_posix,$(c_test_programs))
 
 valgrind: $(c_test_programs) build/certs/done  ## memcheck over the C tests
 	@sh spec/tools/install.sh analysis
