@@ -6,6 +6,8 @@
 local core = require "ws.core"
 local ws = require "ws"
 
+local QUIET = 24 -- descriptors: all clients are gone, what is left must be little
+
 local mismatches = 0
 
 local function echo(sock, data)
@@ -38,7 +40,9 @@ end
 print(plain.port, secure.port)
 io.stdout:flush()
 ws.setInterval(function()
-  print(resident(), descriptors(), mismatches, core.live())
+  local open = descriptors()
+  if open < QUIET then collectgarbage() collectgarbage() end
+  print(resident(), open, mismatches, core.live())
   io.stdout:flush()
 end, 1000)
 ws.run()

@@ -47,8 +47,9 @@ tsan: $(two_states) build/certs/done  ## ThreadSanitizer over what has threads
 	  for test in $(tsan_tests) $(two_states); do \
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
 
-# Left out: under valgrind a limit of descriptors does not hold as it is set.
-valgrind_tests := $(filter-out %/test_socket_posix,$(c_test_programs))
+# Left out: under valgrind a limit of descriptors does not hold as it is set
+# (test_socket_posix), and a time that is to grow linearly does not (test_url).
+valgrind_tests := $(filter-out %/test_socket_posix %/test_url,$(c_test_programs))
 
 valgrind: $(c_test_programs) build/certs/done  ## memcheck over the C tests
 	@sh spec/tools/install.sh analysis
