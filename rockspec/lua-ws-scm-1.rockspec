@@ -58,6 +58,7 @@ local common = {
   "csrc/lua/lua_handlers.c",
   "csrc/lua/lua_link.c",
   "csrc/lua/lua_loop.c",
+  "csrc/lua/lua_message.c",
   "csrc/lua/lua_request.c",
   "csrc/lua/lua_send.c",
   "csrc/lua/lua_server.c",

@@ -6,6 +6,7 @@
 #include "lua/lua_handlers.h"
 #include "lua/lua_link.h"
 #include "lua/lua_loop.h"
+#include "lua/lua_message.h"
 #include "lua/lua_server.h"
 #include "lua/lua_session.h"
 #include "lua/lua_tls.h"
@@ -24,6 +25,7 @@ WS_EXPORT int luaopen_ws_core(lua_State *L) {
   static const luaL_Reg functions[] = {{"now", l_now},
                                        {"loop", ws_lua_new_loop},
                                        {"handlers", ws_lua_handlers},
+                                       {"isTold", ws_lua_is_told},
                                        {"tls", ws_lua_new_tls},
                                        {"session", ws_lua_new_session},
                                        {NULL, NULL}};

@@ -19,9 +19,10 @@ typedef struct ws_gate {
   int failure;   /* a table: [1] what that handler raised, the first one */
   bool failed;   /* it did */
   /* What the handler that runs is told, anchored on the thread's stack; NULL
-   * otherwise. An error ends both. */
+   * otherwise. An error ends them, too. */
   const char *told; /* text that is known to be UTF-8 */
   ws_view *lent;    /* a view, whose time is over afterwards */
+  const void *event; /* the address of an event's table */
 } ws_gate;
 
 /* Raises without memory: then it is to be deinited all the same. */
@@ -41,6 +42,7 @@ static inline void ws_gate_end_telling(ws_gate *gate) {
   gate->told = NULL;
   if (gate->lent) gate->lent->data = NULL;
   gate->lent = NULL;
+  gate->event = NULL;
 }
 
 /* Raises what the error handler raised since the last call, if it did. */

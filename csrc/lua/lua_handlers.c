@@ -5,19 +5,22 @@
 #include "lua/lua_util.h"
 
 #define TYPE "ws.handlers"
-#define TAG (WS_HANDLER_COUNT + 1) /* in the user value, behind the functions */
+/* In the user value, behind the functions. */
+#define TAG (WS_HANDLER_COUNT + 1)
+#define EVENT_CLASS (WS_HANDLER_COUNT + 2)
 
 static const char *const names[WS_HANDLER_COUNT] = {
     "open", "message", "close", "error", "drain", "ping", "pong"};
 
-/* Its user value is the list of its functions (false for none) and its tag. */
+/* Its user value is the list of its functions (false for none), its tag and
+ * the metatable of its events. */
 int ws_lua_handlers(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   ws_handlers *handlers = ws_lua_object(L, TYPE, sizeof *handlers, 1);
   for (int i = 0; i < WS_HANDLER_COUNT; i++)
     handlers->functions[i] = LUA_NOREF;
-  lua_createtable(L, TAG, 0);
+  lua_createtable(L, EVENT_CLASS, 0);
   for (int i = 0; i < WS_HANDLER_COUNT; i++) {
     lua_getfield(L, 1, names[i]);
     if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
@@ -28,9 +31,11 @@ int ws_lua_handlers(lua_State *L) {
     lua_settop(L, 3);
   }
   handlers->views = ws_lua_field_bool(L, 1, "views", false);
-  handlers->state = ws_lua_field_bool(L, 1, "state", false);
   lua_getfield(L, 1, "tag");
   lua_rawseti(L, 3, TAG);
+  lua_getfield(L, 1, "event");
+  handlers->events = lua_istable(L, -1);
+  lua_rawseti(L, 3, EVENT_CLASS);
   lua_setiuservalue(L, 2, 1);
   return 1;
 }
@@ -74,10 +79,16 @@ static int collect(lua_State *L) {
   return 0;
 }
 
-void ws_handlers_push_tag(lua_State *L, int index) {
+static void push_kept(lua_State *L, int index, int place) {
   lua_getiuservalue(L, index, 1);
-  lua_rawgeti(L, -1, TAG);
+  lua_rawgeti(L, -1, place);
   lua_remove(L, -2);
+}
+
+void ws_handlers_push_tag(lua_State *L, int index) { push_kept(L, index, TAG); }
+
+void ws_handlers_push_event_class(lua_State *L, int index) {
+  push_kept(L, index, EVENT_CLASS);
 }
 
 void ws_lua_open_handlers(lua_State *L) {

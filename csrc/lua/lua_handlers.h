@@ -23,13 +23,13 @@ typedef enum ws_handler {
 typedef struct ws_handlers {
   unsigned uses; /* by servers and connections that live */
   bool views;    /* messages are lent as views */
-  bool state;    /* message handlers get the object's state as well */
+  bool events;   /* messages go to an only listener, lua_message.h */
   int functions[WS_HANDLER_COUNT]; /* while used, in the registry; LUA_NOREF
                                     * for none */
 } ws_handlers;
 
-/* core.handlers{open=, message=, ..., views=true, state=true,
- * tag=anything} */
+/* core.handlers{open=, message=, ..., views=true, tag=anything,
+ * event=metatable} */
 int ws_lua_handlers(lua_State *L);
 
 /* One more uses the set at `index`; raises TypeError for anything else. */
@@ -38,5 +38,8 @@ void ws_handlers_unuse(ws_handlers *handlers, lua_State *L);
 
 /* Pushes what the maker of the set at `index` wants to find again. */
 void ws_handlers_push_tag(lua_State *L, int index);
+
+/* Pushes the metatable of its events; nil without one. */
+void ws_handlers_push_event_class(lua_State *L, int index);
 
 void ws_lua_open_handlers(lua_State *L);

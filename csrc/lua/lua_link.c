@@ -5,6 +5,7 @@
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
+#include "lua/lua_message.h"
 #include "lua/lua_request.h"
 #include "lua/lua_util.h"
 
@@ -45,11 +46,16 @@ ws_state ws_link_state(const ws_link *link) {
   return link->handlers ? ws_connection_state(link->connection) : WS_CLOSED;
 }
 
-ws_link *ws_link_check(lua_State *L, int index) {
+ws_link *ws_link_at(lua_State *L, int index) {
   ws_link *link = lua_touserdata(L, index);
-  if (link && lua_rawlen(L, index) == sizeof *link && link->magic == MAGIC &&
-      link->connection)
-    return link;
+  bool ours = link && lua_rawlen(L, index) == sizeof *link &&
+              link->magic == MAGIC && link->connection;
+  return ours ? link : NULL;
+}
+
+ws_link *ws_link_check(lua_State *L, int index) {
+  ws_link *link = ws_link_at(L, index);
+  if (link) return link;
   ws_lua_raise(L, "TypeError", "a WebSocket expected, got %s",
                luaL_typename(L, index));
   return NULL;
@@ -86,103 +92,32 @@ typedef struct telling {
   bool clean;
 } telling;
 
-/* Pushes the handler and the object; false when there is no handler. */
-static bool push_handler(lua_State *L, const telling *t) {
-  int function = t->link->handlers->functions[t->handler];
+bool ws_link_wants(const ws_link *link, ws_handler handler) {
+  return link->handlers && link->handlers->functions[handler] != LUA_NOREF;
+}
+
+bool ws_link_push_handler(lua_State *L, const ws_link *link,
+                          ws_handler handler) {
+  int function = link->handlers->functions[handler];
   if (function == LUA_NOREF) return false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
-  ws_link_push(L, t->link);
+  ws_link_push(L, link);
   return true;
 }
 
-static bool wanted(const ws_link *link, ws_handler handler) {
-  return link->handlers->functions[handler] != LUA_NOREF;
+static bool push_handler(lua_State *L, const telling *t) {
+  return ws_link_push_handler(L, t->link, t->handler);
 }
 
 static void tell(ws_link *link, ws_gate_entry *entry, telling *t) {
   t->link = link;
-  if (wanted(link, t->handler)) ws_gate_enter(&link->loop->gate, entry, t);
-}
-
-/* On the stack below every message: the handler, its object, the words. */
-enum { AT_HANDLER = 1, AT_OBJECT, AT_TEXT, AT_BINARY, AT_VIEW, AT_DATA };
-
-static bool push_party(lua_State *L, const telling *t) {
-  const ws_lua_loop *loop = t->link->loop;
-  lua_settop(L, 0);
-  if (!push_handler(L, t)) return false;
-  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->text);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, loop->binary);
-  if (t->link->handlers->views) ws_view_push_type(L);
-  else lua_pushnil(L);
-  return true;
-}
-
-/* Handler, object and data are on the top. */
-static void call_handler(lua_State *L, const telling *t) {
-  int count = 3;
-  lua_pushvalue(L, t->opcode == WS_TEXT ? AT_TEXT : AT_BINARY);
-  if (t->link->handlers->state) {
-    lua_getiuservalue(L, AT_OBJECT, 1);
-    count = 4;
-  }
-  lua_call(L, count, 0);
-}
-
-/* What lies at AT_DATA stays there until the handler has returned. */
-static void tell_kept(lua_State *L, const telling *t) {
-  lua_pushvalue(L, AT_HANDLER);
-  lua_pushvalue(L, AT_OBJECT);
-  lua_pushvalue(L, AT_DATA);
-  call_handler(L, t);
-  ws_gate_end_telling(&t->link->loop->gate);
-  lua_settop(L, AT_VIEW);
-}
-
-static void tell_message(lua_State *L, const telling *t) {
-  ws_gate *gate = &t->link->loop->gate;
-  const char *data = t->data ? t->data : "";
-  if (t->link->handlers->views) {
-    gate->lent = ws_view_push(L, AT_VIEW, t->opcode, data, t->len);
-    tell_kept(L, t);
-  } else if (t->opcode == WS_TEXT) {
-    /* Known to be UTF-8: sent on by the handler, it is not looked at again.
-     * Nothing else can lie at its place meanwhile. */
-    lua_pushlstring(L, data, t->len);
-    gate->told = lua_tostring(L, AT_DATA);
-    tell_kept(L, t);
-  } else {
-    lua_pushvalue(L, AT_HANDLER);
-    lua_pushvalue(L, AT_OBJECT);
-    lua_pushlstring(L, data, t->len);
-    call_handler(L, t);
-  }
-}
-
-/* The next message, too, as long as there is one: each way through the gate
- * has its price. */
-static void enter_message(lua_State *L, void *argument) {
-  telling *t = argument;
-  ws_link *link = t->link;
-  ws_event next;
-  if (!push_party(L, t)) return;
-  for (;;) {
-    unsigned version = link->version;
-    tell_message(L, t);
-    if (!link->handlers || !wanted(link, t->handler)) return;
-    if (link->version != version && !push_party(L, t)) return;
-    if (!ws_connection_next_message(link->connection, &next)) return;
-    t->opcode = next.opcode;
-    t->data = next.data;
-    t->len = next.len;
-  }
+  if (ws_link_wants(link, t->handler))
+    ws_gate_enter(&link->loop->gate, entry, t);
 }
 
 static void on_message(void *owner, unsigned opcode, const uint8_t *data,
                        size_t len) {
-  telling t = {.handler = WS_HANDLER_MESSAGE, .opcode = opcode,
-               .data = data, .len = len};
-  tell(owner, enter_message, &t);
+  ws_message_tell(owner, opcode, data, len);
 }
 
 static void enter_control(lua_State *L, void *argument) {

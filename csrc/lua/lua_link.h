@@ -36,8 +36,18 @@ void ws_link_push(lua_State *L, const ws_link *link);
  * those that had still to be told so. */
 ws_state ws_link_state(const ws_link *link);
 
-/* The link at `index`, or raises TypeError. */
+/* The link at `index`; NULL for anything else. */
+ws_link *ws_link_at(lua_State *L, int index);
+
+/* The same, but raises TypeError. */
 ws_link *ws_link_check(lua_State *L, int index);
+
+/* True when it still has handlers and this one among them. */
+bool ws_link_wants(const ws_link *link, ws_handler handler);
+
+/* Pushes the handler and the object, nothing (and false) without a handler. */
+bool ws_link_push_handler(lua_State *L, const ws_link *link,
+                          ws_handler handler);
 
 /* lua_connection.c: the methods and getters C gives; the tables are on the
  * stack's top when called. */

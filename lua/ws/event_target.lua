@@ -71,7 +71,7 @@ local function with(list, listener)
 end
 
 -- lists[1] is the function that alone listens to messages, if that is all that
--- does: it is called with less ado.
+-- does: the core calls it straight.
 local function put(lists, type_, list)
   lists[type_] = list
   if type_ ~= "message" then return end
@@ -172,13 +172,6 @@ function event_target.dispatch(lists, target, event)
   if not event.propagationStopped then pass(lists, target, event, false) end
   event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
   event.propagationStopped, event.immediatelyStopped = nil, nil
-end
-
---- The same for events.live_message's, when something listens.
-function event_target.dispatch_message(lists, target, event)
-  pass(lists, target, event, true)
-  if not event.propagationStopped then pass(lists, target, event, false) end
-  events.end_message(event)
 end
 
 --- dispatchEvent: for made-up events, at once. S86.

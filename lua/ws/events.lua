@@ -2,6 +2,8 @@
 -- Event, MessageEvent, CloseEvent and ErrorEvent: tables whose defaults and
 -- methods come from their class (DOM section 2.2, HTML "MessageEvent").
 
+local core = require "ws.core"
+
 local kind_of = type -- `type` is an event's, too
 
 local events = {}
@@ -45,24 +47,36 @@ local classes = {
   ErrorEvent = class("ErrorEvent", { message = "" }),
 }
 
--- A message's event is of one class while it is dispatched and of another
--- afterwards: what is the same for all of them is not written into each.
-local function message_class(more)
-  local fields = { type = "message", isTrusted = true }
-  for key, value in pairs(classes.MessageEvent.__index) do
-    if fields[key] == nil then fields[key] = value end
-  end
-  for key, value in pairs(more) do fields[key] = value end
-  return { __index = fields, __name = "MessageEvent",
-    __tostring = classes.MessageEvent.__tostring }
-end
-
-local told_message = message_class {}
-local live_message = message_class {
-  eventPhase = 2, dispatching = true, propagationStopped = false,
+-- The class of the events the core makes of messages: tables with data, opcode
+-- and target alone, so that they cost little. While its only listener is called
+-- an event has these as well; later it is like any other.
+local while_told = {
+  eventPhase = 2, dispatching = true,
+  stopPropagation = function() end, stopImmediatePropagation = function() end,
 }
 
-local known = { [told_message] = true, [live_message] = true }
+local message_fields = setmetatable({ type = "message", isTrusted = true },
+  classes.MessageEvent)
+
+local function message_field(event, key)
+  if key == "origin" then
+    local target = rawget(event, "target")
+    local url = target and target.url and core.url(target.url)
+    return url and url.origin or ""
+  end
+  if key == "currentTarget" then return core.isTold(event) and rawget(event, "target") or nil end
+  local value = while_told[key]
+  if value ~= nil and core.isTold(event) then return value end
+  return message_fields[key]
+end
+
+--- What the core's handlers take as `event`.
+events.message_class = {
+  __index = message_field, __name = "MessageEvent",
+  __tostring = classes.MessageEvent.__tostring,
+}
+
+local known = { [events.message_class] = true }
 for _, meta in pairs(classes) do known[meta] = true end
 
 --- Makes a constructor: Event(type [, fields]).
@@ -87,21 +101,9 @@ function events.make(class_name, event)
   return setmetatable(event, classes[class_name])
 end
 
---- A message's event, as it is while its listeners are called. `origin` may be
---- false: servers do not know one.
-function events.live_message(data, opcode, origin, target)
-  local event = { data = data, opcode = opcode, target = target, currentTarget = target }
-  if origin then event.origin = origin end
-  return setmetatable(event, live_message)
-end
-
---- All its listeners were called.
-function events.end_message(event)
-  setmetatable(event, told_message)
-  event.currentTarget = nil
-  if event.propagationStopped then
-    event.propagationStopped, event.immediatelyStopped = nil, nil
-  end
+--- A message's event, for more listeners than one.
+function events.message(data, opcode, target)
+  return setmetatable({ data = data, opcode = opcode, target = target }, events.message_class)
 end
 
 --- True for what the constructors make.

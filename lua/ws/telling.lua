@@ -46,18 +46,9 @@ local function dispatch(sock, class, fields)
   event_target.dispatch(state.listeners, sock, events.make(class, fields))
 end
 
-local function origin_of(sock, state)
-  if state.origin == nil then
-    local url = sock.url and core.url(sock.url)
-    state.origin = url and url.origin or false
-  end
-  return state.origin
-end
-
 local function tell_message(sock, state, data, opcode)
   if not state.listeners.message then return end
-  event_target.dispatch_message(state.listeners, sock,
-    events.live_message(data, opcode, origin_of(sock, state), sock))
+  event_target.dispatch(state.listeners, sock, events.message(data, opcode, sock))
 end
 
 --- A socket of ws.connect has kept messages for receive(), and now gets a
@@ -92,18 +83,9 @@ local listening = {
     inbox.opened(sock)
     dispatch(sock, "Event", { type = "open" })
   end,
-  message = function(sock, data, opcode, state)
+  message = function(sock, data, opcode)
+    local state = sock:state()
     if not state then return end
-    local listener = state.listeners[1]
-    if listener and not state.inbox then
-      -- The gate sees to an error; the event it left is ended here.
-      if state.live then events.end_message(state.live) end
-      local event = events.live_message(data, opcode, origin_of(sock, state), sock)
-      state.live = event
-      listener(event)
-      state.live = nil
-      return events.end_message(event)
-    end
     if inbox.takes(state.inbox, state.listeners.message) then
       return inbox.push(sock, data, opcode)
     end
@@ -134,14 +116,19 @@ local listening = {
 local function message_after(raw)
   return function(sock, data, opcode)
     event_target.call(function() raw(sock, data, opcode) end)
-    if sock.readyState == 1 then listening.message(sock, data, opcode, sock:state()) end
+    if sock.readyState == 1 then listening.message(sock, data, opcode) end
   end
 end
 
-local function listening_handlers(tag)
-  local set = { tag = tag, state = true }
+-- Without an inbox and a raw handler the core calls an only listener itself.
+local function listening_handlers(tag, has_inbox)
+  local set = { tag = tag }
   for name, fn in pairs(listening) do set[name] = fn end
-  if tag.raw.message then set.message = message_after(tag.raw.message) end
+  if tag.raw.message then
+    set.message = message_after(tag.raw.message)
+  elseif not has_inbox then
+    set.event = events.message_class
+  end
   return core.handlers(set)
 end
 
@@ -175,7 +162,10 @@ end
 function telling.use_inbox(sock)
   local state = telling.listen(sock)
   if not state.inbox then
-    state.inbox = inbox.new(sock, state.high_water or sock:tag().high_water)
+    local tag = sock:tag()
+    if not tag.waiting then tag.waiting = listening_handlers(tag, true) end
+    sock:setHandlers(tag.waiting)
+    state.inbox = inbox.new(sock, state.high_water or tag.high_water)
     state.inbox.closed = state.ended
   end
   return state.inbox

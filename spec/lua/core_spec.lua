@@ -11,7 +11,7 @@ describe("ws.core", function()
     for name in pairs(core) do names[#names + 1] = name end
     table.sort(names)
     assert.same({ "VERSION", "base64", "connection", "failAllocation", "handlers", "headerValueOk",
-                  "isToken", "live", "loop", "mask", "now", "ownsHeader", "reasonPhrase",
+                  "isToken", "isTold", "live", "loop", "mask", "now", "ownsHeader", "reasonPhrase",
                   "session", "sha1", "tls", "url", "validUtf8" }, names)
   end)
 

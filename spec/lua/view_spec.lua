@@ -44,7 +44,7 @@ describe("a view", function()
 
   it("has sub and byte as strings have", function()
     local data = "abcde"
-    local wrong = lend(data, "text", function(view)
+    local function difference(view)
       for i = -8, 8 do
         for j = -8, 8 do
           if view:sub(i, j) ~= data:sub(i, j) then return ("sub(%d, %d)"):format(i, j) end
@@ -57,8 +57,10 @@ describe("a view", function()
         if view:byte(i) ~= data:byte(i) then return ("byte(%d)"):format(i) end
       end
       if view:byte() ~= 97 then return "byte()" end
-    end)
-    assert.is_nil(wrong)
+    end
+    -- Its compiler has ("abcde"):sub(3, -4) give "cde", in 2.1.0-beta3.
+    if jit then jit.off(difference) end -- luacheck: ignore 113
+    assert.is_nil(lend(data, "text", difference))
     local far = 2 ^ 52
     assert.equal(data, lend(data, "text", function(view) return view:sub(-far, far) end))
     assert.equal("", lend(data, "text", function(view) return view:sub(far, -far) end))
