@@ -339,6 +339,10 @@ profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
 
 include spec/fuzz/fuzz.mk
 
+# ------------------------------------------------------------------ network
+
+include spec/net/net.mk
+
 # ----------------------------------------------------------------- analysis
 
 include spec/tools/analysis.mk

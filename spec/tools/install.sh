@@ -22,10 +22,11 @@ docs="lua-ldoc lua-busted lua-socket"
 windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64"
 instructions="valgrind"
 analysis="clang clang-tidy cppcheck valgrind lua-dkjson"
+lossy="lua-busted lua-socket nodejs npm python3 python3-websockets iproute2"
 fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
 
 group=${1:-}
-case " build test luas bench docs fuzz musl windows analysis instructions " in
+case " build test luas bench docs fuzz lossy musl windows analysis instructions " in
   *" $group "*) eval "wanted=\"\$build \$$group\"" ;;
   *) echo "usage: install.sh build|test|luas|bench|docs|fuzz|..." >&2; exit 2 ;;
 esac

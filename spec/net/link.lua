@@ -1,0 +1,84 @@
+-- SPDX-License-Identifier: MIT
+-- The link, as specs use it: this process is in the near namespace, and what is
+-- made inside link.far() is in the far one. See spec/net/link.c.
+
+local netns = require "net.netns"
+
+local link = { NEAR = "10.97.0.1", FAR = "10.97.0.2" }
+
+local given = assert(os.getenv "WS_LINK", "not behind a link: run `make lossy`")
+local numbers = {}
+for number in given:gmatch "%d+" do numbers[#numbers + 1] = number end
+
+local function descriptor(number, mode)
+  return assert(io.open("/proc/self/fd/" .. number, mode))
+end
+
+local orders, answers = descriptor(numbers[1], "w"), descriptor(numbers[2], "r")
+local near, far = tonumber(numbers[3]), tonumber(numbers[4])
+link.seed = tonumber(numbers[5])
+
+-- It holds from the answer on.
+local function tell(order)
+  orders:write(order, "\n")
+  orders:flush()
+  local answer = assert(answers:read "*l", "the link has ended")
+  assert(answer ~= "what?", "the link does not know: " .. order)
+  return answer
+end
+
+--- fn(...) in the far namespace: its sockets and its processes stay there.
+function link.far(fn, ...)
+  netns.enter(far)
+  local results = table.pack(pcall(fn, ...))
+  netns.enter(near)
+  if not results[1] then error(results[2], 0) end
+  return table.unpack(results, 2, results.n)
+end
+
+--- Sets what the weather is: loss, doubling, damage (percent), delay, jitter
+--- (milliseconds) and kbits (a second). `direction` is "out", from near to far,
+--- "in" or, by default, "both".
+function link.weather(changes, direction)
+  for word, value in pairs(changes) do
+    tell(("%s %s %f"):format(direction or "both", word, value))
+  end
+end
+
+--- Nothing passes any more, or only `packets` yet.
+function link.cut(direction, packets)
+  tell(("%s pass %d"):format(direction or "both", packets or 0))
+end
+
+function link.mend(direction) tell(("%s pass -1"):format(direction or "both")) end
+
+--- All is well, nothing was counted, the choices begin anew.
+function link.reset() tell "reset" end
+
+local words = { "came", "lost", "doubled", "damaged", "late", "cut" }
+
+--- What has become of packets since the reset: counts.out.lost and so on.
+function link.counts()
+  local counts, at = { out = {}, ["in"] = {} }, 0
+  for value in tell "counts":gmatch "%d+" do
+    local direction = at < #words and counts.out or counts["in"]
+    direction[words[at % #words + 1]] = tonumber(value)
+    at = at + 1
+  end
+  return counts
+end
+
+--- How many packets have met a cut, in both directions.
+function link.stopped()
+  local counts = link.counts()
+  return counts.out.cut + counts["in"].cut
+end
+
+--- The longest packet, in both namespaces.
+function link.set_mtu(bytes)
+  local command = "ip link set link0 mtu " .. bytes
+  assert(os.execute(command))
+  assert(link.far(os.execute, command))
+end
+
+return link

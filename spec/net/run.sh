@@ -1,0 +1,17 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Runs the lossy specs behind the link.   run.sh LINK LUA [SEED]
+# Where the system does not permit it that is a failure in CI (CI=true), and
+# elsewhere only said.
+set -eu
+link=$1 lua=$2 seed=${3:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+
+if ! "$link" "$seed" true; then
+  echo "make lossy cannot run here: it needs network namespaces (as root, or with" >&2
+  echo "user namespaces), /dev/net/tun and ip of iproute2. Nothing was tested." >&2
+  [ "${CI:-}" != true ] || exit 1
+  exit 0
+fi
+echo "lossy: seed $seed (again: make lossy SEED=$seed)"
+exec lua5.4 spec/tools/tally.lua "$link" "$seed" timeout 120 \
+  "$lua" /usr/bin/busted --pattern=lossy_ spec/net
