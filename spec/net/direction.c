@@ -88,14 +88,31 @@ static void hold(direction *d, const uint8_t *bytes, size_t len, uint64_t now) {
   push(d, (packet){due(d, len, now), ++d->last_number, len, copy});
 }
 
+static unsigned port_at(const uint8_t *bytes) {
+  return bytes[0] * 256U + bytes[1];
+}
+
+/* Source or destination, which follow the head of IP (RFC 791, RFC 9293). */
+static bool has_port(const uint8_t *bytes, size_t len, unsigned port) {
+  size_t head = (bytes[0] & 15U) * 4U;
+  if (len < head + 4) return false;
+  return port_at(bytes + head) == port || port_at(bytes + head + 2) == port;
+}
+
+static bool passes(weather *w, const uint8_t *bytes, size_t len) {
+  if (w->pass < 0 || (w->port && !has_port(bytes, len, w->port))) return true;
+  if (w->pass == 0) return false;
+  w->pass--;
+  return true;
+}
+
 static void decide(direction *d, uint8_t *bytes, size_t len, uint64_t now) {
-  weather *w = &d->weather;
+  const weather *w = &d->weather;
   d->counts.came++;
-  if (w->pass == 0) {
+  if (!passes(&d->weather, bytes, len)) {
     d->counts.cut++;
     return;
   }
-  if (w->pass > 0) w->pass--;
   bool lost = happens(d, w->loss), damaged = happens(d, w->damage);
   bool doubled = happens(d, w->doubling);
   if (lost) {

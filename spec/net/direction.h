@@ -13,6 +13,7 @@ typedef struct weather {
   uint64_t delay, jitter; /* jitter is what reorders */
   uint64_t rate;          /* bytes a second, 0 for as many as there are */
   int64_t pass;           /* packets until nothing passes, -1 for never */
+  unsigned port;          /* of the TCP connections it is about, 0 for all */
 } weather;
 
 typedef struct packet {

@@ -50,6 +50,7 @@ static int set(direction *d, const char *word, double value) {
   else if (!strcmp(word, "jitter")) w->jitter = (uint64_t)(value * MS);
   else if (!strcmp(word, "kbits")) w->rate = (uint64_t)(value * 125);
   else if (!strcmp(word, "pass")) w->pass = (int64_t)value;
+  else if (!strcmp(word, "port")) w->port = (unsigned)value;
   else return -1;
   return 0;
 }
@@ -70,7 +71,8 @@ static void print_counts(char *answer, size_t size) {
 }
 
 /* loss, doubling and damage are in percent, delay and jitter in milliseconds,
- * kbits a second; pass: so many packets pass yet, then none; -1 mends that. */
+ * kbits a second; pass: so many packets (of a port) pass yet, then none; -1
+ * mends that. */
 static void order(const char *line, char *answer, size_t size) {
   char where[8], word[16];
   double value;

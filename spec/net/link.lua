@@ -45,8 +45,9 @@ function link.weather(changes, direction)
   end
 end
 
---- Nothing passes any more, or only `packets` yet.
-function link.cut(direction, packets)
+--- Nothing passes any more, or only `packets` yet; nothing of a port, if given.
+function link.cut(direction, packets, port)
+  tell(("%s port %d"):format(direction or "both", port or 0))
   tell(("%s pass %d"):format(direction or "both", packets or 0))
 end
 

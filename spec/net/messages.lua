@@ -7,7 +7,7 @@ local link = require "spec.net.link"
 
 local messages = {}
 
-local BLOCK = 1 << 17
+local BLOCK = 1 << 19
 
 --- Bytes of any value, and text of few letters, which deflate makes shorter.
 local function blocks()

@@ -10,13 +10,21 @@ local ws = require "ws"
 
 local scene = {}
 
+-- By how much a deadline may be missed on a machine that is busy.
+local SLACK = 2000 * helper.patience
+
 --- How long to wait for what takes long at 20 % of loss, in milliseconds.
 scene.PATIENCE = 40000
 
---- By how much a deadline may be missed on a machine that is busy.
-scene.SLACK = 2000 * helper.patience
-
 scene.kinds = { "plain", "compressed", "secure", "secure compressed" }
+
+--- Fails unless it ended no sooner than `least` milliseconds after it began, and
+--- no later than `most`, but for what a busy machine may add.
+function scene.took(began, ended, least, most)
+  local time = ended - began
+  if time >= least and time <= most + SLACK then return end
+  error(("it took %.0f ms, not %d to %d"):format(time, least, most), 2)
+end
 
 --- Options of a client of that kind; `more` adds or replaces.
 function scene.client_options(kind, more)
@@ -74,9 +82,59 @@ function scene.ground(setup, before_each, after_each)
     return server, ("%s://%s:%d/"):format(scheme, link.FAR, server.port)
   end
 
+  --- What spec/attacks/proving.lua's echo needs for a server of that kind.
+  function ground.fresh_echo(kind)
+    local _, url = ground.far_server(kind)
+    return url, scene.client_options(kind)
+  end
+
   --- A recorded near client: sock, log.
   function ground.near_client(kind, url, more)
     return ground:client(url, scene.client_options(kind, more))
+  end
+
+  --- A pair of near and far socks that are open: pair.near, pair.far, and the
+  --- story of each as a string, pair.story.near "open error:ETIMEDOUT close:1006".
+  --- pair.ended.near is when, by ws.now().
+  function ground.pair(kind, its)
+    local pair = ground.opening(kind, its)
+    helper.wait_until(function() return pair.far and pair.near.readyState == 1 end,
+      scene.PATIENCE, "a connection")
+    return pair
+  end
+
+  --- The same before it is open; `its` are more options: its.client, its.server.
+  function ground.opening(kind, its)
+    local pair = { story = { near = "", far = "" }, ended = {} }
+    local function tell(side, word)
+      pair.story[side] = (pair.story[side] .. " " .. word):gsub("^ ", "")
+    end
+    local function ended(side, code, clean)
+      pair.ended[side] = ws.now()
+      tell(side, ("close:%d%s"):format(code, clean and ":clean" or ""))
+    end
+    local served = {
+      open = function(sock) pair.far = sock tell("far", "open") end,
+      error = function(_, _, code) tell("far", "error:" .. code) end,
+      close = function(_, code, _, clean) ended("far", code, clean) end,
+    }
+    for name, value in pairs(its and its.server or {}) do served[name] = value end
+    pair.server, pair.url = ground.far_server(kind, served)
+    pair.near = ground.near_client(kind, pair.url, its and its.client)
+    function pair.near.onopen() tell("near", "open") end
+    function pair.near.onerror(event)
+      pair.why = event.message
+      tell("near", "error:" .. event.code)
+    end
+    function pair.near.onclose(event) ended("near", event.code, event.wasClean) end
+
+    --- Until both sides have ended, or were never told of a beginning.
+    function pair.wait()
+      helper.wait_until(function()
+        return pair.ended.near and pair.server.connections == 0
+      end, scene.PATIENCE, "both ends")
+    end
+    return pair
   end
 
   return ground

@@ -1,0 +1,131 @@
+-- SPDX-License-Identifier: MIT
+-- Partitions after each packet of the opening handshake, of TLS's and of the
+-- closing handshake: both sides end by their deadlines, and are told once.
+
+local helper = require "spec.helper"
+local link = require "spec.net.link"
+local proving = require "spec.attacks.proving"
+local scene = require "spec.net.scene"
+local ws = require "ws"
+
+local OPENING = 250 -- both sides' deadline
+local CLOSING = 200
+local GRACE = 1000 -- in which the server is to end TCP after both Closes
+local INTERVAL, TIMEOUT = 100, 150 -- of pings, for who takes it to be open
+
+local hasty = { timeout = OPENING, closeTimeout = CLOSING, pingInterval = INTERVAL,
+  pingTimeout = TIMEOUT, handshakeTimeout = OPENING }
+
+-- An option of the other role raises.
+local function without(name)
+  local options = {}
+  for key, value in pairs(hasty) do if key ~= name then options[key] = value end end
+  return options
+end
+local its = { client = without "handshakeTimeout", server = without "timeout" }
+
+local function one_of(text, ...)
+  for _, pattern in ipairs { ... } do
+    if text:find("^" .. pattern .. "$") then return end
+  end
+  error("it happened otherwise: '" .. text .. "'", 2)
+end
+
+describe("a partition in the opening handshake", function()
+  local ground = scene.ground(setup, before_each, after_each)
+
+  -- So many packets pass; in which stage the client is then, or "open".
+  local function cut_after(kind, direction, packets)
+    local began = ws.now()
+    local pair = ground.opening(kind, its)
+    link.cut(direction, packets, pair.server.port)
+    pair.wait()
+    scene.took(began, pair.ended.near, 0, OPENING + INTERVAL + TIMEOUT)
+    scene.took(began, ws.now(), 0, 2 * OPENING + INTERVAL + TIMEOUT)
+    one_of(pair.story.near, "error:%u+ close:1006", "open error:%u+ close:1006")
+    one_of(pair.story.far, "", "open error:%u+ close:1006")
+    link.mend()
+    proving.echo(ground.fresh_echo(kind))
+    return pair.story.near:match "^open" or pair.why:match "^%a+"
+  end
+
+  -- What comes last depends on how packets are acknowledged: from `packets` on
+  -- there is a client that has opened.
+  for kind, stages in pairs { plain = { "tcp", "http" }, secure = { "tcp", "tls", "http" } } do
+    for _, direction in ipairs { "both", "out", "in" } do
+      it(("ends both sides by their deadlines: %s, %s"):format(kind, direction), function()
+        local seen, packets, stage = {}, 0
+        repeat
+          stage = cut_after(kind, direction, packets)
+          seen[stage], packets = true, packets + 1
+        until stage == "open" or packets > 20
+        assert.equal("open", stage)
+        for _, expected in ipairs(stages) do
+          assert.is_true(seen[expected], "never cut while in stage " .. expected)
+        end
+      end)
+    end
+  end
+end)
+
+describe("a partition in the closing handshake", function()
+  local ground = scene.ground(setup, before_each, after_each)
+
+  for _, kind in ipairs { "plain", "secure" } do
+    for _, closer in ipairs { "near", "far" } do
+      it(("that loses the Close ends by closeTimeout: %s, %s"):format(kind, closer), function()
+        local other = closer == "near" and "far" or "near"
+        local pair = ground.pair(kind, its)
+        local began = ws.now()
+        link.cut()
+        pair[closer]:close(1000)
+        pair.wait()
+        scene.took(began, pair.ended[closer], CLOSING - 10, CLOSING)
+        one_of(pair.story[closer], "open error:ETIMEDOUT close:1006", "open close:1006")
+        scene.took(began, pair.ended[other], TIMEOUT, INTERVAL + TIMEOUT)
+        assert.equal("open error:ETIMEDOUT close:1006", pair.story[other])
+      end)
+    end
+
+    it("that loses the answer: who gave it ends well, who waits for it does not: " .. kind,
+      function()
+        local pair = ground.pair(kind, its)
+        local began = ws.now()
+        link.cut "in"
+        pair.near:close(1000)
+        pair.wait()
+        scene.took(began, pair.ended.near, CLOSING - 10, CLOSING)
+        one_of(pair.story.near, "open error:ETIMEDOUT close:1006", "open close:1006")
+        assert.equal("open close:1000:clean", pair.story.far)
+      end)
+
+    it("after any packet of it ends both sides: " .. kind, function()
+      local clean = false
+      for packets = 0, 4 do
+        for _, direction in ipairs { "both", "in" } do
+          local pair = ground.pair(kind, its)
+          link.cut(direction, packets, pair.server.port)
+          local began = ws.now()
+          pair.near:close(1000)
+          pair.wait()
+          scene.took(began, ws.now(), 0, CLOSING + GRACE + INTERVAL + TIMEOUT)
+          local story = pair.story.near
+          one_of(story, "open error:%u+ close:1006", "open close:1006", "open close:1000:clean")
+          clean = clean or story == "open close:1000:clean"
+          link.mend()
+        end
+      end
+      assert.is_true(clean) -- the last ones lost nothing that matters
+    end)
+
+    it("that heals in time is none: " .. kind, function()
+      local pair = ground.pair(kind)
+      link.cut()
+      pair.near:close(3001, "in the middle")
+      helper.wait_until(function() return link.stopped() > 0 end, 5000, "a lost Close")
+      link.mend()
+      pair.wait()
+      assert.same({ near = "open close:3001:clean", far = "open close:3001:clean" }, pair.story)
+    end)
+  end
+end)
