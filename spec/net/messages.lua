@@ -35,8 +35,9 @@ function messages.of(sizes)
   return list
 end
 
--- What has come to one end; `wrong` says what was not as it was sent.
-local function ear(list)
+--- What has come to one end: heard.hear(data, opcode) takes the next one,
+--- `wrong` says what was not as it was sent.
+function messages.ear(list)
   local heard = { count = 0 }
   function heard.hear(data, opcode)
     heard.count = heard.count + 1
@@ -55,7 +56,7 @@ end
 --- A client that sends them all as soon as it is open, to a server of its own,
 --- which echoes. `its` are more options: its.client, its.server.
 function messages.converse(ground, kind, list, its)
-  local talk = { kind = kind, list = list, far = ear(list), near = ear(list) }
+  local talk = { kind = kind, list = list, far = messages.ear(list), near = messages.ear(list) }
   local served = {
     maxPayload = 1 << 30,
     message = function(sock, data, opcode)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A server on the npm package ws that obeys; prints its ports: plain, TLS.
+//   node_server.js [HOST]
 "use strict"
 
 const fs = require("fs")
@@ -8,6 +9,7 @@ const https = require("https")
 const { WebSocketServer } = require("../../build/peers/node_modules/ws")
 const obey = require("./node_obey")
 
+const host = process.argv[2] ?? "127.0.0.1"
 let control
 const report = text => control?.send(text)
 
@@ -21,7 +23,7 @@ function serve(server) {
     if (request.url === "/control") control = ws
     else obey(ws, report)
   })
-  return new Promise(done => server.listen(0, "127.0.0.1", () => done(server.address().port)))
+  return new Promise(done => server.listen(0, host, () => done(server.address().port)))
 }
 
 const tls = {
