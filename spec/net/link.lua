@@ -75,6 +75,13 @@ function link.stopped()
   return counts.out.cut + counts["in"].cut
 end
 
+--- The near device goes down, or comes up again.
+function link.set_up(up)
+  local command = up and ("sh spec/net/side.sh %s %s"):format(link.NEAR, link.FAR)
+    or "ip link set link0 down"
+  assert(os.execute(command))
+end
+
 --- The longest packet, in both namespaces.
 function link.set_mtu(bytes)
   local command = "ip link set link0 mtu " .. bytes

@@ -5,10 +5,12 @@
 local helper = require "spec.helper"
 local link = require "spec.net.link"
 local messages = require "spec.net.messages"
+local proving = require "spec.attacks.proving"
 local scene = require "spec.net.scene"
 local ws = require "ws"
 
-local INTERVAL, TIMEOUT = 300, 500 -- of pings
+local INTERVAL, TIMEOUT = 200, 300 -- of pings
+local CONNECTING = 250 -- its deadline
 local PARTITION = 600 -- one that heals
 
 local pinging = { pingInterval = INTERVAL, pingTimeout = TIMEOUT }
@@ -24,7 +26,7 @@ describe("a partition", function()
   for _, direction in ipairs(directions) do
     it("that heals loses nothing: " .. direction, function()
       link.weather { delay = 1, kbits = 16000 }
-      local list = messages.of { 1, 1000, 65536, 100000, 300000, 7 }
+      local list = messages.of { 1, 1000, 65536, 100000, 7 }
       local patient = { pingInterval = 1000, pingTimeout = 20000 }
       local talks = {}
       for i, kind in ipairs(scene.kinds) do
@@ -98,11 +100,11 @@ describe("a peer that a partition took away", function()
     end)
 
     it("is noticed by the server's idleTimeout: " .. kind, function()
-      local pair = ground.pair(kind, { server = { idleTimeout = 600 } })
+      local pair = ground.pair(kind, { server = { idleTimeout = 400 } })
       local began = ws.now()
       link.cut()
       helper.wait_until(function() return pair.ended.far end)
-      took(began, pair.ended.far, 500, 600)
+      took(began, pair.ended.far, 390, 400)
       assert.equal("open error:ETIMEDOUT close:1006", pair.story.far)
       assert.equal("open", pair.story.near)
     end)
@@ -119,6 +121,23 @@ describe("a peer that a partition took away", function()
     assert.same({ n = 4, nil, "closed", 1006, "" }, table.pack(sock:receive(scene.PATIENCE)))
     took(began, ws.now(), TIMEOUT, INTERVAL + TIMEOUT)
     assert.equal(1, server.connections) -- which pings nobody
+  end)
+
+  it("is noticed when it is our own device that went down", function()
+    local pair = ground.pair("plain", { client = pinging })
+    local began = ws.now()
+    link.set_up(false)
+    local ok, why = pcall(function()
+      pair.near:send "into the void"
+      helper.wait_until(function() return pair.ended.near end, scene.PATIENCE, "the end")
+      took(began, pair.ended.near, 0, INTERVAL + TIMEOUT)
+      assert.equal("open error:ETIMEDOUT close:1006", pair.story.near)
+      local _, _, code = ws.connect(pair.url, scene.client_options "plain")
+      assert.equal("ENETUNREACH", code) -- which needs no deadline
+    end)
+    link.set_up(true)
+    if not ok then error(why, 0) end
+    proving.echo(ground.fresh_echo "plain")
   end)
 
   it("is no dead one while packets get through at all: 20 % of loss", function()
@@ -143,11 +162,12 @@ describe("connecting", function()
         local server, url = ground.far_server(kind)
         link.cut(direction)
         local began = ws.now()
-        local sock, why, code = ws.connect(url, scene.client_options(kind, { timeout = 400 }))
+        local options = scene.client_options(kind, { timeout = CONNECTING })
+        local sock, why, code = ws.connect(url, options)
         assert.is_nil(sock)
         assert.equal("ETIMEDOUT", code)
         assert.matches("^tcp: ", why)
-        took(began, ws.now(), 390, 400)
+        took(began, ws.now(), CONNECTING - 10, CONNECTING)
         assert.equal(0, server.connections)
       end)
     end

@@ -9,8 +9,9 @@ local scene = require "spec.net.scene"
 
 local SIZES = { 0, 1, 2, 125, 126, 127, 1000, 1460, 16384, 40000, 65535, 65536, 100000 }
 
--- As far as retransmission lets them be: 2 % of loss is more than most links have.
 local WEATHER = { delay = 2, jitter = 4, doubling = 2, damage = 0.5 }
+
+local MIB = tonumber(os.getenv "MIB") or 4 -- of the long stream
 
 local function all(talks, method)
   for _, talk in ipairs(talks) do
@@ -20,9 +21,9 @@ local function all(talks, method)
 end
 
 -- All kinds at once, as they would mostly wait one after the other.
-local function converse_all(ground, list, its)
+local function converse_all(ground, kinds, list, its)
   local talks = {}
-  for i, kind in ipairs(scene.kinds) do
+  for i, kind in ipairs(kinds) do
     talks[i] = messages.converse(ground, kind, list, its)
   end
   helper.wait_until(function() return all(talks, "over") end, scene.PATIENCE, "all echoes")
@@ -46,11 +47,32 @@ describe("streams", function()
       function()
         link.weather(WEATHER)
         link.weather { loss = loss }
-        converse_all(ground, messages.of(SIZES))
+        converse_all(ground, scene.kinds, messages.of(SIZES))
         for _, counts in pairs(link.counts()) do
           assert.equal(loss > 0, counts.lost > 0)
           assert.is_true(counts.doubled > 0 and counts.late > 0)
         end
       end)
   end
+
+  it(("A77 of %d MiB through 1 %% of loss arrive as they were sent"):format(MIB), function()
+    link.weather(WEATHER)
+    link.weather { loss = 1 }
+    local list, some = {}, messages.of { 60000, 65536, 100000, 300000 }
+    for i = 1, MIB * 8 do list[i] = some[i % #some + 1] end
+    local talk = messages.converse(ground, "secure", list)
+    helper.wait_until(talk.over, scene.PATIENCE + MIB * 5000, "the whole stream")
+    assert.equal("", talk.verdict())
+  end)
+
+  -- Pings that wait behind 2 s of other packets are no sign of death.
+  it("A77 through 64 kbit/s, 300 ms and packets of 296 bytes arrive as they were sent", function()
+    local pinging = { pingInterval = 500, pingTimeout = 15000 }
+    link.set_mtu(296)
+    link.weather { delay = 300, kbits = 64, loss = 1, doubling = 1 }
+    local ok, why = pcall(converse_all, ground, { "plain", "secure compressed" },
+      messages.of { 1, 126, 1500 }, { client = pinging, server = pinging })
+    link.set_mtu(1500)
+    if not ok then error(why, 0) end
+  end)
 end)

@@ -53,12 +53,26 @@ function messages.ear(list)
   return heard
 end
 
+-- As fast as the link takes them.
+local function send_all(sock, list)
+  local sent = 0
+  local function go_on()
+    local more = true
+    while more and sent < #list do
+      sent = sent + 1
+      more = sock:send(list[sent].data, list[sent].opcode)
+    end
+  end
+  sock:addEventListener("drain", go_on)
+  go_on()
+end
+
 --- A client that sends them all as soon as it is open, to a server of its own,
 --- which echoes. `its` are more options: its.client, its.server.
 function messages.converse(ground, kind, list, its)
   local talk = { kind = kind, list = list, far = messages.ear(list), near = messages.ear(list) }
   local served = {
-    maxPayload = 1 << 30,
+    maxBackpressure = 1 << 30,
     message = function(sock, data, opcode)
       talk.far.hear(data, opcode)
       sock:send(data, opcode)
@@ -69,9 +83,7 @@ function messages.converse(ground, kind, list, its)
   for name, value in pairs(its and its.server or {}) do served[name] = value end
   local _, url = ground.far_server(kind, served)
   talk.sock = ground.near_client(kind, url, its and its.client)
-  function talk.sock.onopen()
-    for _, message in ipairs(list) do talk.sock:send(message.data, message.opcode) end
-  end
+  function talk.sock.onopen() send_all(talk.sock, list) end
   function talk.sock.onmessage(event) talk.near.hear(event.data, event.opcode) end
   function talk.sock.onerror(event) talk.near.wrong = talk.near.wrong or event.message end
   function talk.sock.onclose(event) talk.near.closed = { event.code, event.wasClean } end

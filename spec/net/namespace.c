@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Namespaces by unshare(2), devices by TUN, addresses and routes by ip(8). */
+/* Namespaces by unshare(2), devices by TUN; side.sh does the rest. */
 #include "namespace.h"
 
 #include <errno.h>
@@ -48,21 +48,11 @@ static int open_device(void) {
   return failed("no TUN device");
 }
 
-/* Short waits of TCP make a run short: it takes 200 ms otherwise until it sends
- * again, 40 ms until it acknowledges, and it remembers how bad the last
- * connection was. What this kernel does not have (tcp_rto_max_ms) it does
- * without. */
 static int configure(const char *mine, const char *other) {
-  char command[640];
-  snprintf(command, sizeof command,
-           "ip link set lo up && ip address add %s peer %s dev link0 && "
-           "ip link set link0 mtu 1500 up && "
-           "ip route replace %s dev link0 rto_min 20ms quickack 1 && "
-           "{ cd /proc/sys/net/ipv4; echo 1 >tcp_no_metrics_save; "
-           "echo 15 >tcp_syn_retries; echo 1000 >tcp_rto_max_ms; } 2>/dev/null || :",
-           mine, other, other);
+  char command[80];
+  snprintf(command, sizeof command, "sh spec/net/side.sh %s %s", mine, other);
   if (system(command) == 0) return 0;
-  fprintf(stderr, "link: ip(8), of iproute2, has failed\n");
+  fprintf(stderr, "link: spec/net/side.sh has failed\n");
   return -1;
 }
 
