@@ -168,17 +168,31 @@ static void send_ping(ws_connection *c) {
   ws_connection_ping(c, WS_PING, &now, sizeof now);
 }
 
+static bool is_open(const ws_connection *c) {
+  return c->phase == WS_PHASE_LIVE && !c->ended && c->state == WS_OPEN;
+}
+
+/* A handler may have held the loop up: what has come meanwhile is read before
+ * anybody is called dead. */
+static bool is_dead(ws_connection *c) {
+  if (ws_loop_now(c->hub->loop) < death_due(c)) return false;
+  ws_connection_ready(c, WS_READABLE);
+  return is_open(c) && ws_loop_now(c->hub->loop) >= death_due(c);
+}
+
 static void keep_alive(ws_connection *c) {
-  uint64_t now = ws_loop_now(c->hub->loop);
-  if (c->paused) ws_connection_seen(c); /* it is we who do not look */
-  if (now >= death_due(c) && !c->paused) {
+  bool looks = !c->paused && c->pending.len == 0;
+  if (!looks) ws_connection_seen(c); /* it is we who do not look */
+  if (looks && is_dead(c)) {
     char message[96];
+    uint64_t silence = ws_loop_now(c->hub->loop) - c->last_seen;
     snprintf(message, sizeof message, "no sign of life for %llu ms",
-             (unsigned long long)(now - c->last_seen));
+             (unsigned long long)silence);
     ws_connection_fail(c, WS_ETIMEDOUT, message);
     return;
   }
-  if (now >= ping_due(c)) send_ping(c);
+  if (!is_open(c)) return;
+  if (ws_loop_now(c->hub->loop) >= ping_due(c)) send_ping(c);
   if (!c->ended) schedule_open(c);
 }
 

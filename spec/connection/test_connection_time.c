@@ -190,6 +190,53 @@ TEST(a_long_message_is_no_silence) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* A raw client's pong, for the ping that it has read. */
+static void raw_pong(raw *r) {
+  uint8_t pong[14];
+  CHECK(r->len == 10 && (uint8_t)r->data[0] == 0x89);
+  size_t len = raw_put(pong, 0x8a, r->data + 2, 8);
+  ws_slice slice = {(const char *)pong, len};
+  CHECK_INT(ws_socket_write(r->fd, &slice, 1), len);
+}
+
+static raw *answers_meanwhile;
+
+static void hold_up(side *s, const char *event) {
+  (void)s;
+  if (strcmp(event, "message") != 0) return;
+  raw_pong(answers_meanwhile);
+  usleep(600000);
+}
+
+/* A handler holds the loop up for longer than a pong may take: what has come
+ * meanwhile is read before anybody is called dead. */
+TEST(nobody_dies_of_a_loop_that_was_held_up) {
+  party p;
+  party_begin(&p);
+  p.server_config->ping_interval = 50;
+  p.server_config->ping_timeout = 400;
+  p.echo = false;
+  party_listen(&p);
+  raw quiet = raw_open(&p), busy = raw_open(&p);
+  raw_read(&p, &quiet, 10);
+  raw_read(&p, &busy, 10);
+  raw_pong(&busy);
+  answers_meanwhile = &quiet;
+  p.sides[1].react = hold_up;
+  raw_frame(&p, &busy, 0x82, "hold it");
+  PARTY_UNTIL(&p, p.sides[1].messages, 1);
+  quiet.len = 0;
+  raw_read(&p, &quiet, 10);
+  CHECK(quiet.len == 10 && (uint8_t)quiet.data[0] == 0x89); /* the next one */
+  CHECK_INT(p.sides[0].errors + p.sides[0].closes, 0);
+  closed_with(&p.sides[0], TERMINATED, false); /* then it is silent */
+  CHECK_INT(p.sides[0].status, WS_ETIMEDOUT);
+  raw_end(&quiet);
+  raw_end(&busy);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* idle_timeout: whoever answers the ping half-way is not idle. */
 TEST(an_answered_ping_is_no_idleness) {
   party p;
@@ -389,6 +436,7 @@ int main(void) {
   RUN(paused_is_not_dead);
   RUN(paused_with_input_at_hand);
   RUN(a_long_message_is_no_silence);
+  RUN(nobody_dies_of_a_loop_that_was_held_up);
   RUN(an_answered_ping_is_no_idleness);
   RUN(without_time_outs_no_pings);
   RUN(a_peer_that_never_answers_the_close);
