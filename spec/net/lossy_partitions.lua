@@ -157,7 +157,7 @@ describe("connecting", function()
   local ground = scene.ground(setup, before_each, after_each)
 
   for _, kind in ipairs { "plain", "secure" } do
-    for _, direction in ipairs(directions) do
+    for _, direction in ipairs { "both", "in" } do
       it(("into a black hole ends by its deadline: %s, %s"):format(kind, direction), function()
         local server, url = ground.far_server(kind)
         link.cut(direction)
