@@ -347,6 +347,10 @@ include spec/net/net.mk
 
 include spec/tools/analysis.mk
 
+# ----------------------------------------------------------- foreign systems
+
+include spec/kqueue/kqueue.mk
+
 exports: $(core)
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \
 	  grep -vx luaopen_ws_core && { echo "more is exported"; exit 1; } || \

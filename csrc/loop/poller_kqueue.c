@@ -22,6 +22,7 @@
 
 struct ws_poller {
   int queue;
+  pid_t process;
   struct kevent events[BATCH];
 };
 
@@ -38,18 +39,34 @@ static int status_of(int error) {
 }
 
 /* One filter a call: without room for receipts a change that fails, such as
- * deleting what is not there, would keep the ones after it from being made. */
-static int change(ws_poller *poller, ws_fd fd, short filter, bool wanted,
-                  void *tag) {
-  struct kevent event;
-  unsigned short flags = wanted ? EV_ADD : EV_DELETE;
-  EV_SET(&event, (uintptr_t)fd, filter, flags, 0, 0, tag);
+ * deleting what is not there, would keep the ones after it from being made.
+ * What a signal interrupted has been made, and may be made again. */
+static int change(ws_poller *poller, const struct kevent *event) {
   int result;
   do {
-    result = kevent(poller->queue, &event, 1, NULL, 0, NULL);
+    result = kevent(poller->queue, event, 1, NULL, 0, NULL);
   } while (result < 0 && errno == EINTR);
-  if (result >= 0 || (!wanted && errno == ENOENT)) return WS_OK;
+  if (result >= 0) return WS_OK;
+  if (errno == ENOENT && event->flags == EV_DELETE) return WS_OK;
   return status_of(errno);
+}
+
+/* The types of filters, flags and counts differ between the systems: only
+ * constants, and what fits the narrowest, convert to all of them silently. */
+static int change_reading(ws_poller *poller, ws_fd fd, bool wanted,
+                          void *tag) {
+  struct kevent event;
+  unsigned short action = wanted ? EV_ADD : EV_DELETE;
+  EV_SET(&event, (uintptr_t)fd, EVFILT_READ, action, 0, 0, tag);
+  return change(poller, &event);
+}
+
+static int change_writing(ws_poller *poller, ws_fd fd, bool wanted,
+                          void *tag) {
+  struct kevent event;
+  unsigned short action = wanted ? EV_ADD : EV_DELETE;
+  EV_SET(&event, (uintptr_t)fd, EVFILT_WRITE, action, 0, 0, tag);
+  return change(poller, &event);
 }
 
 /* The peer's end of writing is for the reader to find; what nobody will read
@@ -68,6 +85,7 @@ static unsigned events_of(const struct kevent *event) {
 static int kqueue_kind_create(ws_poller **poller) {
   ws_poller *made = ws_memory_new(sizeof *made);
   if (made == NULL) return WS_ENOMEM;
+  made->process = getpid();
   made->queue = kqueue();
   if (made->queue < 0) {
     int status = status_of(errno);
@@ -79,22 +97,27 @@ static int kqueue_kind_create(ws_poller **poller) {
   return WS_OK;
 }
 
+/* A forked child has no queue: its number may be another descriptor's. */
+static bool is_ours(const ws_poller *poller) {
+  return getpid() == poller->process;
+}
+
 static void kqueue_kind_free(ws_poller *poller) {
-  close(poller->queue);
+  if (is_ours(poller)) close(poller->queue);
   ws_memory_free(poller);
 }
 
 static int kqueue_kind_set(ws_poller *poller, ws_fd fd, unsigned wants,
                            void *tag) {
-  int status =
-      change(poller, fd, EVFILT_READ, (wants & WS_READABLE) != 0, tag);
+  int status = change_reading(poller, fd, (wants & WS_READABLE) != 0, tag);
   if (status != WS_OK) return status;
-  return change(poller, fd, EVFILT_WRITE, (wants & WS_WRITABLE) != 0, tag);
+  return change_writing(poller, fd, (wants & WS_WRITABLE) != 0, tag);
 }
 
 static void kqueue_kind_remove(ws_poller *poller, ws_fd fd) {
-  (void)change(poller, fd, EVFILT_READ, false, NULL);
-  (void)change(poller, fd, EVFILT_WRITE, false, NULL);
+  if (!is_ours(poller)) return;
+  (void)change_reading(poller, fd, false, NULL);
+  (void)change_writing(poller, fd, false, NULL);
 }
 
 static int kqueue_kind_add(ws_poller *poller, ws_fd fd, unsigned wants,
@@ -108,8 +131,8 @@ static int kqueue_kind_wait(ws_poller *poller, ws_ready *ready, int most,
                             int ms) {
   struct timespec time = {.tv_sec = ms / 1000,
                           .tv_nsec = (long)(ms % 1000) * 1000000};
-  if (most > BATCH) most = BATCH;
-  int count = kevent(poller->queue, NULL, 0, poller->events, most,
+  unsigned short room = (unsigned short)(most < BATCH ? most : BATCH);
+  int count = kevent(poller->queue, NULL, 0, poller->events, room,
                      ms < 0 ? NULL : &time);
   if (count < 0) return errno == EINTR ? 0 : status_of(errno);
   for (int i = 0; i < count; i++) {
