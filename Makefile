@@ -95,6 +95,7 @@ $(build)/obj/%.o: csrc/%.c
 env:  ## print what puts the build on Lua's paths: eval "$$(make -s env)"
 	@echo 'export LUA_PATH="$(CURDIR)/lua/?.lua;$(CURDIR)/lua/?/init.lua;;"'
 	@echo 'export LUA_CPATH="$(CURDIR)/$(build)/?.so;;"'
+	@echo 'export WS_BUILD="$(build)"'
 
 # ------------------------------------------------------------------ tests
 
@@ -212,12 +213,13 @@ asan:  ## the C and Lua tests under AddressSanitizer and UBSan
 
 others ?= lua5.1 lua5.2 lua5.3 luajit
 
-luas:  ## the Lua tests on other Luas: 5.1, 5.2, 5.3, LuaJIT
+luas:  ## the Lua tests on other Luas: all of them on LuaJIT, spec/lua and spec/ws on 5.1 to 5.3
 	@sh spec/tools/install.sh luas
 	@ok=0; for lua in $(others); do echo "-- $$lua"; \
+	  case $$lua in luajit) only= more=examples ;; *) only="spec/lua spec/ws" more= ;; esac; \
 	  $(MAKE) --no-print-directory -j$(jobs) LUA=$$lua all && \
-	  $(MAKE) --no-print-directory LUA=$$lua ONLY="spec/lua spec/ws" lua-test \
-	    || ok=1; done; exit $$ok
+	  $(MAKE) --no-print-directory LUA=$$lua ONLY="$$only" lua-test $$more || ok=1; \
+	done; exit $$ok
 
 rock:  ## the rocks: made, packed, tested and a release's, each used from a clean tree
 	@sh spec/tools/install.sh test

@@ -44,7 +44,7 @@ describe("a view", function()
 
   it("has sub and byte as strings have", function()
     local data = "abcde"
-    local function difference(view)
+    local function differs(view)
       for i = -8, 8 do
         for j = -8, 8 do
           if view:sub(i, j) ~= data:sub(i, j) then return ("sub(%d, %d)"):format(i, j) end
@@ -58,9 +58,10 @@ describe("a view", function()
       end
       if view:byte() ~= 97 then return "byte()" end
     end
-    -- Its compiler has ("abcde"):sub(3, -4) give "cde", in 2.1.0-beta3.
-    if jit then jit.off(difference) end -- luacheck: ignore 113
-    assert.is_nil(lend(data, "text", difference))
+    -- The compiled string.sub of luajit2 2.1-20230119 can take an end before the
+    -- string's start for one behind its end.
+    if jit then jit.off(differs) end -- luacheck: ignore 113
+    assert.is_nil(lend(data, "text", differs))
     local far = 2 ^ 52
     assert.equal(data, lend(data, "text", function(view) return view:sub(-far, far) end))
     assert.equal("", lend(data, "text", function(view) return view:sub(far, -far) end))

@@ -38,7 +38,7 @@ end
 
 --- Starts nginx: process, port, port for TLS. With a url it is also a client.
 local function start(name, url)
-  local folder = "build/peers/" .. name
+  local folder = peer.folder .. name
   local values = {
     PORT = free_port(), SECURE_PORT = free_port(), URL = url or "", HERE = here(),
   }

@@ -13,16 +13,21 @@ local ws = require "ws"
 local certs = "build/certs/"
 local peer = { certs = certs }
 
+--- Where programs leave their logs and what else they write: a folder for each
+--- build, so that the specs of two can run at the same time.
+peer.folder = (os.getenv "WS_BUILD" or "build") .. "/peers/"
+os.execute("mkdir -p " .. peer.folder)
+
 -- ------------------------------------------------------------- the programs
 
 --- Starts a program; it must not write more to stdout than read() takes.
----@param name string of the log: build/peers/NAME.log
+---@param name string of the log: NAME.log in peer.folder
 ---@param command string
 function peer.start(name, command)
   -- The time limit ends what a spec that broke off left behind.
   -- A sanitizer that is preloaded for us is not for them.
-  local line = ("echo $$; exec env -u LD_PRELOAD timeout 100 %s 2>build/peers/%s.log")
-    :format(command, name)
+  local line = ("echo $$; exec env -u LD_PRELOAD timeout 100 %s 2>%s%s.log")
+    :format(command, peer.folder, name)
   local pipe = assert(io.popen(line))
   local process = { pid = pipe:read "*l" }
   function process.read() return pipe:read "*l" end

@@ -8,6 +8,8 @@ local ws = require "ws"
 
 local certs = "build/certs/"
 
+local function pack(...) return { n = select("#", ...), ... } end
+
 local function free_port()
   local probe = assert(socket.bind("127.0.0.1", 0))
   local _, port = probe:getsockname()
@@ -93,7 +95,7 @@ describe("through", function()
       assert.equal(text, (sock:receive(5000)))
     end
     sock:close()
-    assert.same({ n = 4, nil, "closed", 1005, "" }, table.pack(sock:receive(5000)))
+    assert.same({ n = 4, nil, "closed", 1005, "" }, pack(sock:receive(5000)))
   end
 
   -- "open", or the code and the message of the failure.

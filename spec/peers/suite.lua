@@ -51,7 +51,7 @@ local function messages(get, kind, can)
   end
 
   local filler = can.filler or "x"
-  local function filled(size) return filler:rep(size // #filler + 1):sub(1, size) end
+  local function filled(size) return filler:rep(math.floor(size / #filler) + 1):sub(1, size) end
 
   case("echoes text, the empty one and UTF-8 of every length", function(sock)
     echoes(sock, "hello", "text")
@@ -68,7 +68,7 @@ local function messages(get, kind, can)
   for _, size in ipairs { 125, 126, 127, 65535, 65536, 1048576 } do
     case(("echoes %d bytes"):format(size), function(sock)
       echoes(sock, filled(size), "text")
-      echoes(sock, all_bytes():rep(size // 256 + 1):sub(1, size), "binary")
+      echoes(sock, all_bytes():rep(math.floor(size / 256) + 1):sub(1, size), "binary")
     end)
   end
 

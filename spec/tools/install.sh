@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what a group of make's targets needs, on Debian and its kin: "build"
+# Installs what groups of make's targets need, on Debian and its kin: "build"
 # for building, "test" for testing, and so on; elsewhere it says what to
-# install. Does nothing when all is there.
+# install. Does nothing when all is there.   install.sh GROUP...
 set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
 test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luaossl lua-luv neovim
-luarocks nodejs npm python3 python3-websockets tinyproxy microsocks nginx
+luarocks curl nodejs npm python3 python3-websockets tinyproxy microsocks nginx
 libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
 libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
 libio-socket-ssl-perl golang-go golang-github-gorilla-websocket-dev
@@ -25,17 +25,20 @@ analysis="clang clang-tidy cppcheck valgrind lua-dkjson"
 lossy="lua-busted lua-socket nodejs npm python3 python3-websockets iproute2"
 fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
 
-group=${1:-}
-case " build test luas bench docs fuzz lossy musl windows analysis instructions " in
-  *" $group "*) eval "wanted=\"\$build \$$group\"" ;;
-  *) echo "usage: install.sh build|test|luas|bench|docs|fuzz|..." >&2; exit 2 ;;
-esac
+groups=" build test luas bench docs fuzz lossy musl windows analysis instructions "
+wanted=$build
+for group in "${@:-}"; do
+  case "$groups" in
+    *" $group "*) eval "wanted=\"\$wanted \$$group\"" ;;
+    *) echo "usage: install.sh GROUP... of$groups" >&2; exit 2 ;;
+  esac
+done
 
 # A tool that is there counts, wherever it came from.
 have() {
   case "$1" in
     gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
-    make | openssl | luarocks | nginx | chromium) command -v "$1" >/dev/null ;;
+    make | openssl | luarocks | nginx | chromium | curl) command -v "$1" >/dev/null ;;
     neovim) command -v nvim >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     npm) command -v npm >/dev/null ;;
@@ -68,9 +71,23 @@ else
   echo "  apt-get install --no-install-recommends$missing" >&2
   exit 1
 fi
-echo "Installing:$missing"
-export DEBIAN_FRONTEND=noninteractive
+
+# A fresh machine may be busy with updates of its own: their lock is waited for.
+apt() {
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 \
+    -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1
+}
+
 # shellcheck disable=SC2086 # the words are package names
-$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null 2>&1 ||
-  { $sudo apt-get update -qq &&
-    $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; }
+get_all() { apt -y --no-install-recommends install $missing; }
+
+echo "Installing:$missing"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+get_all && exit 0
+for pause in 0 10 30; do # the lists are old, or not there, or the network stumbles
+  sleep "$pause"
+  apt update && get_all && exit 0
+done
+cat "$log" >&2
+exit 1

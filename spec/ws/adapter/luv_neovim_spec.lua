@@ -2,6 +2,7 @@
 -- The adapter of luv inside Neovim: neovim_inside.lua runs there and tells us.
 
 local helper = require "spec.helper"
+local peer = require "spec.peers.peer"
 
 local function exists(path)
   local file = io.open(path)
@@ -11,7 +12,7 @@ end
 
 local command = "env -u LD_PRELOAD -u WS_POLLER LUA_CPATH='build/luajit/?.so;;' WS_URL=%s"
   .. " timeout 10 nvim --headless -u NONE -i NONE -n"
-  .. " -c 'luafile spec/ws/adapter/neovim_inside.lua' >build/neovim.log 2>&1 &"
+  .. " -c 'luafile spec/ws/adapter/neovim_inside.lua' >" .. peer.folder .. "neovim.log 2>&1 &"
 
 describe("inside Neovim", function()
   it("handlers may call its API, coroutines wait, and idling costs nothing", function()

@@ -7,7 +7,7 @@ local peer = require "spec.peers.peer"
 local socket = require "socket"
 local ws = require "ws"
 
-local folder = "build/peers/resty"
+local folder = peer.folder .. "resty"
 
 local function exists(path)
   local file = io.open(path)
@@ -82,7 +82,7 @@ describe("in nginx", function()
   local read_so_far = 0
   local function logged(word)
     return helper.wait_until(function()
-      local text = read_file "build/peers/resty.log"
+      local text = read_file(folder .. ".log")
       local line = text:sub(read_so_far + 1):match("[^\n]*" .. word .. "([^\n]*)\n")
       if line then read_so_far = #text end
       return line
@@ -177,7 +177,7 @@ describe("in nginx", function()
       assert.equal("a, b", headers["x-why"])
       assert.matches("status 401 EHANDSHAKE", logged "refused: ")
       assert.equal(500, (raw("picky?raise", last):response()))
-      assert.matches("in upgrade", read_file "build/peers/resty.log")
+      assert.matches("in upgrade", read_file(folder .. ".log"))
       logged "refused: "
       last.Origin = "http://evil.example"
       assert.equal(403, (raw("picky", last):response()))
