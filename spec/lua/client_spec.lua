@@ -161,8 +161,7 @@ describe("loop:connect", function()
       party.wait(function() return conn.readyState == 1 end)
       conn:rawClose(1000)
     end
-    turning.settled(party.loop)
-    turning.no_more(baseline)
+    turning.no_more(baseline, nil, party.loop)
   end)
 
   it("without memory raises, or gives a connection that fails", function()

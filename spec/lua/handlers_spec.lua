@@ -170,7 +170,6 @@ describe("the handlers of a connection", function()
       turning.live()
       return next(weak) == nil
     end, "the collector", 3000)
-    turning.settled(loop)
-    turning.no_more(baseline)
+    turning.no_more(baseline, nil, loop)
   end)
 end)

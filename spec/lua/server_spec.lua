@@ -72,8 +72,7 @@ describe("loop:listen", function()
     end
     for _ = 1, 3 do loop:listen { host = "none", handlers = core.handlers {} } end
     turning.finish(loop)
-    turning.settled(loop)
-    turning.no_more(baseline)
+    turning.no_more(baseline, nil, loop)
   end)
 end)
 

@@ -40,7 +40,7 @@ end
 --- Blocks alive once every connection of the loop (its servers stay) is gone
 --- and collected.
 function turning.settled(loop)
-  local deadline = core.now() + 200
+  local deadline = core.now() + 3000
   local least = turning.live()
   local same = 0
   while same < 10 and core.now() < deadline do
@@ -54,11 +54,15 @@ end
 
 --- Fails when more blocks are alive than before: fewer are fine, an object that
 --- an earlier test still held may be gone by now. A name that is being looked
---- up holds its block until the system has answered, so there is some patience.
-function turning.no_more(before, why)
-  local deadline = core.now() + 3000
+--- up holds its block until the system has answered, so there is some patience,
+--- in which the loop, if it is given, goes on.
+function turning.no_more(before, why, loop)
+  local deadline = core.now() + 5000
   local now = turning.live()
-  while now > before and core.now() < deadline do now = turning.live() end
+  while now > before and core.now() < deadline do
+    if loop then loop:turn(5) end
+    now = turning.live()
+  end
   if now > before then
     error(("%d blocks alive, %d before%s"):format(now, before, why and ": " .. why or ""), 2)
   end
