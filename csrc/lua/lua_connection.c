@@ -20,19 +20,21 @@ static int l_raw_close(lua_State *L) {
 }
 
 static int l_terminate(lua_State *L) {
-  ws_connection_terminate(ws_link_check(L, 1)->connection);
+  ws_connection_terminate(ws_link_self(L, "terminate")->connection);
   return 0;
 }
 
 /* -------------------------------------------------------- backpressure */
 
 static int l_pause(lua_State *L) {
-  ws_connection_pause(ws_link_check(L, 1)->connection, WS_PAUSE_USER, true);
+  ws_link *link = ws_link_self(L, "pause");
+  ws_connection_pause(link->connection, WS_PAUSE_USER, true);
   return 0;
 }
 
 static int l_resume(lua_State *L) {
-  ws_connection_pause(ws_link_check(L, 1)->connection, WS_PAUSE_USER, false);
+  ws_link *link = ws_link_self(L, "resume");
+  ws_connection_pause(link->connection, WS_PAUSE_USER, false);
   return 0;
 }
 
@@ -44,17 +46,19 @@ static int l_hold(lua_State *L) {
 
 /* ------------------------------------------------------------- topics */
 
-static ws_topics *topics_of(lua_State *L, const ws_link *link) {
+static ws_topics *topics_of(lua_State *L, const ws_link *link,
+                            const char *method) {
   ws_server *server = ws_server_of(link->connection);
   if (!server && !link->of_server)
-    ws_lua_raise(L, "TypeError", "topics are for a server's sockets");
+    ws_lua_raise(L, "TypeError", "%s: topics are for a server's sockets",
+                 method);
   return server ? ws_server_topics(server) : NULL;
 }
 
 static int l_subscribe(lua_State *L) {
-  ws_link *link = ws_link_check(L, 1);
-  ws_slice name = ws_lua_slice(L, 2);
-  ws_topics *topics = topics_of(L, link);
+  ws_link *link = ws_link_self(L, "subscribe");
+  ws_slice name = ws_lua_slice_of(L, 2, "subscribe: the topic");
+  ws_topics *topics = topics_of(L, link, "subscribe");
   if (topics && ws_connection_state(link->connection) == WS_OPEN &&
       ws_topics_subscribe(topics, link->connection, name) != WS_OK)
     return luaL_error(L, "not enough memory");
@@ -62,32 +66,33 @@ static int l_subscribe(lua_State *L) {
 }
 
 static int l_unsubscribe(lua_State *L) {
-  ws_link *link = ws_link_check(L, 1);
-  ws_slice name = ws_lua_slice(L, 2);
-  ws_topics *topics = topics_of(L, link);
+  ws_link *link = ws_link_self(L, "unsubscribe");
+  ws_slice name = ws_lua_slice_of(L, 2, "unsubscribe: the topic");
+  ws_topics *topics = topics_of(L, link, "unsubscribe");
   lua_pushboolean(
       L, topics && ws_topics_unsubscribe(topics, link->connection, name));
   return 1;
 }
 
 static int l_topics(lua_State *L) {
-  ws_link *link = ws_link_check(L, 1);
-  ws_topics *topics = topics_of(L, link);
+  ws_link *link = ws_link_self(L, "topics");
+  ws_topics *topics = topics_of(L, link, "topics");
   lua_newtable(L);
   ws_slice name;
   for (int n = 0; topics; n++) {
     if (!ws_topics_of(topics, link->connection, (size_t)n, &name)) break;
     ws_lua_push_slice(L, name);
     lua_rawseti(L, -2, n + 1);
-    topics = topics_of(L, link); /* a finalizer may have closed the server */
+    /* A finalizer may have closed the server. */
+    topics = topics_of(L, link, "topics");
   }
   return 1;
 }
 
 /* sock:publish(topic, data [, opcode]): to everyone but itself. */
 static int l_publish(lua_State *L) {
-  ws_link *link = ws_link_check(L, 1);
-  ws_topics *topics = topics_of(L, link);
+  ws_link *link = ws_link_self(L, "publish");
+  ws_topics *topics = topics_of(L, link, "publish");
   return ws_lua_publish(L, topics, link->connection);
 }
 

@@ -55,10 +55,19 @@ ws_link *ws_link_at(lua_State *L, int index) {
 
 ws_link *ws_link_check(lua_State *L, int index) {
   ws_link *link = ws_link_at(L, index);
-  if (link) return link;
-  ws_lua_raise(L, "TypeError", "a WebSocket expected, got %s",
-               luaL_typename(L, index));
-  return NULL;
+  if (!link)
+    ws_lua_raise(L, "TypeError", "a WebSocket expected, got %s",
+                 luaL_typename(L, index));
+  return link;
+}
+
+ws_link *ws_link_self(lua_State *L, const char *method) {
+  ws_link *link = ws_link_at(L, 1);
+  if (!link)
+    ws_lua_raise(L, "TypeError",
+                 "%s: a WebSocket expected, got %s (call it as sock:%s)",
+                 method, luaL_typename(L, 1), method);
+  return link;
 }
 
 static int collect(lua_State *L) {
@@ -232,8 +241,8 @@ static int new_index(lua_State *L) {
   lua_pushvalue(L, 2);
   lua_rawget(L, lua_upvalueindex(1));
   if (lua_isnil(L, -1)) {
-    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)
-                                                     : luaL_typename(L, 2);
+    const char *name =
+        lua_isstring(L, 2) ? lua_tostring(L, 2) : luaL_typename(L, 2);
     return ws_lua_raise(L, "TypeError", "cannot assign to '%s'", name);
   }
   lua_pushvalue(L, 1);

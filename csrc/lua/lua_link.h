@@ -42,6 +42,9 @@ ws_link *ws_link_at(lua_State *L, int index);
 /* The same, but raises TypeError. */
 ws_link *ws_link_check(lua_State *L, int index);
 
+/* The link a method was called on, or raises TypeError naming the method. */
+ws_link *ws_link_self(lua_State *L, const char *method);
+
 /* True when it still has handlers and this one among them. */
 bool ws_link_wants(const ws_link *link, ws_handler handler);
 

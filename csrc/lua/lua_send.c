@@ -8,8 +8,11 @@
 #include "lua/lua_server.h"
 #include "lua/lua_util.h"
 
-static int invalid_state(lua_State *L) {
-  return ws_lua_raise(L, "InvalidStateError", "still in CONNECTING state");
+#include <string.h>
+
+static int invalid_state(lua_State *L, const char *name) {
+  return ws_lua_raise(L, "InvalidStateError", "%s: still in CONNECTING state",
+                      name);
 }
 
 /* A Lua string kept in the registry until it has been written. */
@@ -77,7 +80,7 @@ static void take_view(lua_State *L, int index, const char *name, message *m) {
     return;
   }
   bool given = !lua_isnoneornil(L, index + 1);
-  m->opcode = given ? ws_lua_opcode(L, index + 1) : view->opcode;
+  m->opcode = given ? ws_lua_opcode(L, index + 1, name) : view->opcode;
   m->data = (ws_slice){view->data, view->len};
   m->valid = view->opcode == WS_TEXT;
   m->viewed = true;
@@ -89,7 +92,7 @@ static message check_message(lua_State *L, int index, const char *name,
   message m = {{NULL, 0}, WS_TEXT, false, false};
   m.data.data = lua_tolstring(L, index, &m.data.len); /* of numbers, too */
   if (m.data.data) {
-    m.opcode = ws_lua_opcode(L, index + 1);
+    m.opcode = ws_lua_opcode(L, index + 1, name);
     m.valid = m.data.data == told;
   } else {
     take_view(L, index, name, &m);
@@ -107,38 +110,49 @@ static const char *told_text(const ws_link *link) {
   return link->handlers ? link->loop->gate.told : NULL;
 }
 
+/* The key at `index` as a string, without changing it. */
+static const char *key_name(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index)
+                                           : luaL_typename(L, index);
+}
+
 /* send(data, opcode, {compress = false}) */
 static bool check_plain(lua_State *L) {
   if (lua_gettop(L) < 4 || lua_isnil(L, 4)) return false;
   if (!lua_istable(L, 4))
     ws_lua_raise(L, "TypeError", "send: a table of options expected, got %s",
                  luaL_typename(L, 4));
+  for (lua_pushnil(L); lua_next(L, 4); lua_pop(L, 1))
+    if (strcmp(key_name(L, -2), "compress") != 0)
+      ws_lua_raise(L, "TypeError",
+                   "send: unknown option '%s' (there is 'compress')",
+                   key_name(L, -2));
   return !ws_lua_field_bool(L, 4, "compress", true);
 }
 
 static int l_send(lua_State *L) {
-  ws_link *link = ws_link_check(L, 1);
+  ws_link *link = ws_link_self(L, "send");
   message m = check_message(L, 2, "send", told_text(link));
   lender source = {L, 2, &link->loop->gate};
   ws_send_how how = {check_plain(L), m.viewed ? NULL : keep_string,
                      release_string, &source};
   if (ws_connection_send(link->connection, m.opcode, m.data.data, m.data.len,
                          &how) == WS_EINVAL)
-    return invalid_state(L);
+    return invalid_state(L, "send");
   lua_pushboolean(L, ws_connection_writable(link->connection));
   return 1;
 }
 
 static int control(lua_State *L, unsigned opcode, const char *name) {
-  ws_link *link = ws_link_check(L, 1);
+  ws_link *link = ws_link_self(L, name);
   ws_slice data = {"", 0};
-  if (!lua_isnoneornil(L, 2)) data = ws_lua_slice(L, 2);
+  if (!lua_isnoneornil(L, 2)) data = ws_lua_slice_of(L, 2, name);
   if (data.len > WS_CONTROL_MAX)
     return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes, got %d", name,
                         (int)data.len);
   if (ws_connection_ping(link->connection, opcode, data.data, data.len) ==
       WS_EINVAL)
-    return invalid_state(L);
+    return invalid_state(L, name);
   return 0;
 }
 
@@ -147,7 +161,7 @@ static int l_pong(lua_State *L) { return control(L, WS_PONG, "pong"); }
 
 int ws_lua_publish(lua_State *L, ws_topics *topics,
                    const ws_connection *except) {
-  ws_slice name = ws_lua_slice(L, 2);
+  ws_slice name = ws_lua_slice_of(L, 2, "publish: the topic");
   message m = check_message(L, 3, "publish", NULL);
   ptrdiff_t sent = 0;
   if (topics)

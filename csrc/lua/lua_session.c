@@ -212,8 +212,8 @@ static int l_output(lua_State *L) {
 
 static int l_send(lua_State *L) {
   ws_lua_session *self = check(L);
-  ws_slice data = ws_lua_slice(L, 2);
-  unsigned opcode = ws_lua_opcode(L, 3);
+  ws_slice data = ws_lua_slice_of(L, 2, "send");
+  unsigned opcode = ws_lua_opcode(L, 3, "send");
   if (opcode == WS_TEXT &&
       !ws_utf8_valid((const uint8_t *)data.data, data.len))
     return ws_lua_raise(L, "TypeError", "send: text is not UTF-8");
@@ -228,9 +228,10 @@ static int l_control(lua_State *L) {
   if (!pong && strcmp(name, "ping") != 0)
     return ws_lua_raise(L, "TypeError", "\"ping\" or \"pong\" expected");
   ws_slice data = {"", 0};
-  if (!lua_isnoneornil(L, 3)) data = ws_lua_slice(L, 3);
+  if (!lua_isnoneornil(L, 3)) data = ws_lua_slice_of(L, 3, name);
   if (data.len > WS_CONTROL_MAX)
-    return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes", name);
+    return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes, got %d", name,
+                        (int)data.len);
   unsigned opcode = pong ? WS_PONG : WS_PING;
   return succeed(L, ws_session_control(&self->session, opcode, data.data,
                                        data.len, &self->out));

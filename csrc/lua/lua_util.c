@@ -62,14 +62,22 @@ int ws_lua_failure(lua_State *L, int status, const char *message) {
   return 3;
 }
 
-ws_slice ws_lua_slice(lua_State *L, int index) {
-  int type = lua_type(L, index);
-  if (type != LUA_TSTRING && type != LUA_TNUMBER)
-    ws_lua_raise(L, "TypeError", "a string expected, got %s",
-                 luaL_typename(L, index));
+static ws_slice slice_or_raise(lua_State *L, int index, const char *what,
+                               const char *between) {
   ws_slice slice;
-  slice.data = lua_tolstring(L, index, &slice.len);
+  slice.data = lua_tolstring(L, index, &slice.len); /* of numbers, too */
+  if (!slice.data)
+    ws_lua_raise(L, "TypeError", "%s%sa string expected, got %s", what,
+                 between, luaL_typename(L, index));
   return slice;
+}
+
+ws_slice ws_lua_slice(lua_State *L, int index) {
+  return slice_or_raise(L, index, "", "");
+}
+
+ws_slice ws_lua_slice_of(lua_State *L, int index, const char *what) {
+  return slice_or_raise(L, index, what, ": ");
 }
 
 static int wrong_field(lua_State *L, const char *name, const char *expected) {
@@ -154,14 +162,14 @@ const ws_header *ws_lua_headers(lua_State *L, int index, size_t *count) {
   return headers;
 }
 
-unsigned ws_lua_opcode(lua_State *L, int index) {
+unsigned ws_lua_opcode(lua_State *L, int index, const char *name) {
   size_t len = 0;
-  const char *name = lua_tolstring(L, index, &len);
-  if (len == 6 && memcmp(name, "binary", 6) == 0) return WS_BINARY;
-  if (len == 4 && memcmp(name, "text", 4) == 0) return WS_TEXT;
+  const char *word = lua_tolstring(L, index, &len);
+  if (len == 6 && memcmp(word, "binary", 6) == 0) return WS_BINARY;
+  if (len == 4 && memcmp(word, "text", 4) == 0) return WS_TEXT;
   if (lua_isnoneornil(L, index)) return WS_TEXT;
-  ws_lua_raise(L, "TypeError", "\"text\" or \"binary\" expected, got %s",
-               name ? name : luaL_typename(L, index));
+  ws_lua_raise(L, "TypeError", "%s: \"text\" or \"binary\" expected, got %s",
+               name, word ? word : luaL_typename(L, index));
   return 0;
 }
 

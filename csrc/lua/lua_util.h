@@ -35,6 +35,9 @@ int ws_lua_failure(lua_State *L, int status, const char *message);
  * TypeError for anything else. */
 ws_slice ws_lua_slice(lua_State *L, int index);
 
+/* The same; the error begins with `what`, as "ping: the data". */
+ws_slice ws_lua_slice_of(lua_State *L, int index, const char *what);
+
 /* Pushes a field of the table at `table` without its metamethods: what those
  * compute would be anchored nowhere. */
 void ws_lua_field(lua_State *L, int table, const char *name);
@@ -56,8 +59,9 @@ const ws_slice *ws_lua_field_list(lua_State *L, int table, const char *name,
  * headers). */
 const ws_header *ws_lua_headers(lua_State *L, int index, size_t *count);
 
-/* "text" or "binary" (nil: text) as an opcode; raises TypeError. */
-unsigned ws_lua_opcode(lua_State *L, int index);
+/* "text" or "binary" (nil: text) as an opcode; raises TypeError, which names
+ * the function `name`. */
+unsigned ws_lua_opcode(lua_State *L, int index, const char *name);
 
 /* The status of a response or the code of a Close; 1, which is neither, for
  * numbers far out; `otherwise` when it is missing; raises for what is no whole

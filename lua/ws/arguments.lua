@@ -6,6 +6,7 @@ local core = require "ws.core"
 local options = require "ws.options"
 
 local raise = options.raise
+local is_server = core.connection.methods.isServer
 local arguments = {}
 
 local function text_of(value, what, level)
@@ -18,6 +19,17 @@ local function text_of(value, what, level)
     raise("TypeError", ("%s: a string expected, got %s"):format(what, type(value)), level + 1)
   end
   return value
+end
+
+--- What a method of sockets was called on: true for a server's socket; raises
+--- for what is none.
+function arguments.socket(sock, method, level)
+  local is_socket, of_server = pcall(is_server, sock)
+  if not is_socket then
+    raise("TypeError", ("%s: a WebSocket expected, got %s (call it as sock:%s)")
+      :format(method, type(sock), method), level + 1)
+  end
+  return of_server
 end
 
 --- The URL, parsed by ws.core: S1 to S20.
@@ -54,13 +66,29 @@ function arguments.protocols(protocols, level)
   return list
 end
 
---- True for a table of options in the place of a list of protocols.
-function arguments.is_options(value)
+-- True for a table of options in the place of a list of protocols.
+local function is_options(value)
   if type(value) ~= "table" then return false end
   for key in pairs(value) do
     if type(key) == "string" then return true end
   end
   return false
+end
+
+--- The constructor's second and third argument as protocols, which may be nil,
+--- and options: these may stand in the second place, and hold the protocols.
+function arguments.protocols_and_options(protocols, given, level)
+  if is_options(protocols) then
+    if given ~= nil then
+      raise("TypeError", "options: given twice, in the protocols' place and after it", level + 1)
+    end
+    return nil, protocols
+  end
+  if type(protocols) == "table" and next(protocols) == nil then protocols = nil end
+  if protocols ~= nil and type(given) == "table" and given.protocols ~= nil then
+    raise("TypeError", "protocols: given twice, as an argument and as an option", level + 1)
+  end
+  return protocols, given
 end
 
 -- RFC 6455 section 7.4: what a server's application may send besides.

@@ -2,12 +2,9 @@
 -- A client's options (API.md section 1) -> the configuration ws.core takes.
 
 local compression = require "ws.compression"
-local core = require "ws.core"
 local options = require "ws.options"
 local proxy = require "ws.proxy"
 local tls = require "ws.tls"
-
-local raise = options.raise
 
 local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
 
@@ -33,13 +30,6 @@ local function take_raw(checked)
   return raw
 end
 
-local function check_water(config, level)
-  local high = config.highWaterMark or 1048576
-  if config.lowWaterMark and config.lowWaterMark > high then
-    raise("TypeError", "option 'lowWaterMark' is above highWaterMark", level + 1)
-  end
-end
-
 --- The core's configuration for a client, its raw handlers or nil, and whether
 --- they are lent views.
 ---@param given? table options as the caller gave them
@@ -47,14 +37,13 @@ end
 return function(given, url, level)
   level = level + 1
   local checked = options.check(given, schema, level)
-  check_water(checked, level)
+  options.check_water(checked, level)
   local raw = take_raw(checked)
-  if checked.origin and not core.headerValueOk(checked.origin) then
-    raise("TypeError", "option 'origin': the value holds a control character", level)
-  end
+  local headers = options.flat_headers(checked.headers, level)
+  options.check_origin(checked.origin, headers, level)
   local config = {
     protocols = checked.protocols, origin = checked.origin, timeout = checked.timeout,
-    headers = options.flat_headers(checked.headers, level),
+    headers = headers,
     closeTimeout = checked.closeTimeout, maxPayload = checked.maxPayload,
     pingInterval = checked.pingInterval, pingTimeout = checked.pingTimeout,
     highWaterMark = checked.highWaterMark, lowWaterMark = checked.lowWaterMark,
@@ -65,6 +54,8 @@ return function(given, url, level)
   config.redirects = checked.followRedirects
   if url.secure or (checked.followRedirects or 0) > 0 then
     config.tls, config.servername = tls.client(checked.tls, level)
+  else
+    tls.check_client(checked.tls, level)
   end
   return config, raw, checked.views
 end

@@ -30,7 +30,7 @@ return function(given, default, level)
   if given == nil then given = default end
   if given == false then return nil end
   if given == true then return {} end
-  local checked = options.check(given, schema, level + 1)
+  local checked = options.check(given, schema, level + 1, "compression")
   if checked.clientMaxWindowBits == true then checked.clientMaxWindowBits = nil end
   return checked
 end

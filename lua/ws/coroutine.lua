@@ -3,6 +3,7 @@
 -- that drives it (ws.adapter.*), the waiting functions yield; elsewhere they
 -- run the loop until done.
 
+local arguments = require "ws.arguments"
 local inbox = require "ws.inbox"
 local loop = require "ws.loop"
 local options = require "ws.options"
@@ -170,8 +171,9 @@ local function way_to_wait(name, level)
   return in_host, token
 end
 
-local function wait(start, name, over)
-  local way, token = way_to_wait(name, 3)
+-- `level` is that of the waiting function's caller, seen from whoever calls.
+local function wait(start, name, level, over)
+  local way, token = way_to_wait(name, level + 1)
   return way(start, token, over)
 end
 
@@ -181,7 +183,7 @@ function waiting.sleep(ms)
   if type(ms) ~= "number" then
     options.raise("TypeError", "sleep: milliseconds expected, got " .. type(ms), 2)
   end
-  wait(function(wake) loop.set_timeout(wake, ms) end, "ws.sleep")
+  wait(function(wake) loop.set_timeout(wake, ms) end, "ws.sleep", 2)
 end
 
 --- Opens a connection and waits until it is open.
@@ -207,23 +209,14 @@ function waiting.connect(url, protocols, given)
   return nil, message, code
 end
 
---- The next message: data, "text" or "binary". nil, "closed", code, reason
---- when there will be none; nil, "timeout" after `ms` milliseconds.
----@param ms? number the longest wait in milliseconds
----@return string|nil data
----@return string|nil opcode or why there is none: "closed" or "timeout"
----@return integer|nil code of the Close
----@return string|nil reason
-function methods:receive(ms)
-  if ms ~= nil and type(ms) ~= "number" then
-    options.raise("TypeError", "receive: milliseconds expected, got " .. type(ms), 2)
-  end
-  local box = telling.use_inbox(self)
+-- receive and messages, whose `name` and caller's `level` errors tell.
+local function next_message(sock, ms, name, level)
+  local box = telling.use_inbox(sock)
   box.used = true
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end
   if box.closed then return inbox.ending(box) end
-  if self.readyState == 3 then return nil, "closed", 1006, "" end
+  if sock.readyState == 3 then return nil, "closed", 1006, "" end
   local first, second, code, reason = wait(function(wake)
     local timer
     local function waiter(...)
@@ -238,7 +231,23 @@ function methods:receive(ms)
         wake(nil, "timeout")
       end, ms)
     end
-  end, "receive", function() return self.readyState == 3 end)
+  end, name, level + 1, function() return sock.readyState == 3 end)
+  return first, second, code, reason -- no tail call: levels count
+end
+
+--- The next message: data, "text" or "binary". nil, "closed", code, reason
+--- when there will be none; nil, "timeout" after `ms` milliseconds.
+---@param ms? number the longest wait in milliseconds
+---@return string|nil data
+---@return string|nil opcode or why there is none: "closed" or "timeout"
+---@return integer|nil code of the Close
+---@return string|nil reason
+function methods:receive(ms)
+  arguments.socket(self, "receive", 2)
+  if ms ~= nil and type(ms) ~= "number" then
+    options.raise("TypeError", "receive: milliseconds expected, got " .. type(ms), 2)
+  end
+  local first, second, code, reason = next_message(self, ms, "receive", 2)
   if second == "closed" then return first, second, code, reason end
   return first, second -- no tail call: errors name the caller's line
 end
@@ -247,9 +256,9 @@ end
 --- for data, opcode in sock:messages() do ... end
 ---@return fun(): string|nil, string|nil next
 function methods:messages()
-  options.blame(2, methods.isServer, self) -- a wrong self raises here, not later
+  arguments.socket(self, "messages", 2)
   return function()
-    local data, opcode = self:receive()
+    local data, opcode = next_message(self, nil, "messages", 2)
     if data ~= nil then return data, opcode end
   end
 end

@@ -39,9 +39,22 @@ end
 
 -- ------------------------------------------------------------------ listeners
 
-local function is_capture(opts)
-  if type(opts) == "table" then return opts.capture and true or false end
-  return opts == true
+local listener_options = {
+  capture = "any", once = "any", passive = "any", signal = "table|userdata",
+}
+
+-- DOM section 2.7, "flatten more": a boolean is `capture`. `name` is the
+-- method's.
+local function flat_options(opts, name, level)
+  if opts == nil or type(opts) == "boolean" then return { capture = opts or false } end
+  local flat = options.check(opts, listener_options, level + 1, name)
+  flat.capture = flat.capture and true or false
+  return flat
+end
+
+local function check_type(type_, name, level)
+  if type_ == nil then options.raise("TypeError", name .. ": the type is missing", level + 1) end
+  return tostring(type_)
 end
 
 local function find(list, callback, capture)
@@ -79,16 +92,22 @@ local function put(lists, type_, list)
   lists[1] = only and only.plain and not only.once and only.callback or nil
 end
 
+local function take_out(lists, type_, callback, capture)
+  local index = find(lists[type_], callback, capture)
+  if index then put(lists, type_, without(lists[type_], index)) end
+end
+
 --- Adds a listener to `lists` (type -> list). S81, S84.
 function event_target.add(lists, type_, callback, opts, level)
+  type_ = check_type(type_, "addEventListener", level + 1)
+  local more = flat_options(opts, "addEventListener", level + 1)
   if callback == nil then return end
   local kind = type(callback)
   if kind ~= "function" and kind ~= "table" and kind ~= "userdata" then
     options.raise("TypeError", "addEventListener: a function or an object with handleEvent "
       .. "expected, got " .. kind, level + 1)
   end
-  local capture = is_capture(opts)
-  local more = type(opts) == "table" and opts or {}
+  local capture = more.capture
   if more.signal and more.signal.aborted then return end
   if find(lists[type_], callback, capture) then return end
   local listener = {
@@ -98,14 +117,16 @@ function event_target.add(lists, type_, callback, opts, level)
   put(lists, type_, with(lists[type_], listener))
   if more.signal and more.signal.addEventListener then
     more.signal:addEventListener("abort", function()
-      event_target.remove(lists, type_, callback, capture)
+      take_out(lists, type_, callback, capture)
     end)
   end
 end
 
-function event_target.remove(lists, type_, callback, opts)
-  local index = find(lists[type_], callback, is_capture(opts))
-  if index then put(lists, type_, without(lists[type_], index)) end
+--- Removes one that was added with the same type, callback and capture.
+function event_target.remove(lists, type_, callback, opts, level)
+  type_ = check_type(type_, "removeEventListener", level + 1)
+  local more = flat_options(opts, "removeEventListener", level + 1)
+  take_out(lists, type_, callback, more.capture)
 end
 
 --- What the on... property reads.
@@ -155,7 +176,7 @@ local function pass(lists, target, event, capture)
   for i = 1, #list do
     local listener = list[i]
     if listener.capture == capture and not listener.removed then
-      if listener.once then event_target.remove(lists, event.type, listener.callback, capture) end
+      if listener.once then take_out(lists, event.type, listener.callback, capture) end
       invoke(listener, target, event)
       if event.immediatelyStopped then return end
     end

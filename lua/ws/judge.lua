@@ -44,26 +44,42 @@ local function choose_protocol(protocols, request)
   end
 end
 
---- Checks what a refusal is made of; status 403 by default.
+-- Checks what a refusal is made of; status 403 by default.
 local function refusal(status, body, headers)
   status = status or 403
   if type(status) ~= "number" or status % 1 ~= 0 or status < 300 or status > 599 then
-    options.raise("TypeError", "upgrade: a status from 300 to 599 expected, got "
-      .. tostring(status), 2)
+    options.raise("TypeError", "a status from 300 to 599 expected, got " .. tostring(status), 2)
   end
   if body ~= nil and type(body) ~= "string" then
-    options.raise("TypeError", "upgrade: the body must be a string, got " .. type(body), 2)
+    options.raise("TypeError", "the body must be a string, got " .. type(body), 2)
   end
-  return status, body, options.flat_headers(headers, 2)
+  return { status = status, body = body, headers = options.flat_headers(headers, 2) }
+end
+
+-- The terms to accept on, or nil and a refusal.
+local function read_answer(answer, status, body, headers)
+  if answer == false then return nil, refusal(status, body, headers) end
+  if answer == nil or answer == true then return {} end
+  local terms = options.check(answer, answer_schema, 2)
+  terms.headers = options.flat_headers(terms.headers, 2)
+  return terms
+end
+
+-- It has returned: an error can name no line of it, but where it stands.
+local function blame_upgrade(upgrade, raised)
+  local place = type(upgrade) == "function" and debug.getinfo(upgrade, "S")
+  place = place and place.what ~= "C" and ("%s:%d: "):format(place.short_src, place.linedefined)
+  local text = raised:match "TypeError: .*" or raised
+  error((place or "") .. text:gsub("^TypeError: ", "%0upgrade returned what it may not: ", 1), 0)
 end
 
 -- What `upgrade` returned -> the terms to accept on, or nil and a refusal.
 local function terms_of(policy, request)
   if not policy.upgrade then return {} end
   local answer, status, body, headers = policy.upgrade(request)
-  if answer == false then return nil, refusal(status, body, headers) end
-  if answer == nil or answer == true then return {} end
-  return options.check(answer, answer_schema, 2)
+  local ok, terms, refused = pcall(read_answer, answer, status, body, headers)
+  if not ok then blame_upgrade(policy.upgrade, terms) end
+  return terms, refused
 end
 
 --- Accepts or refuses `request` on `side`, a connection or a session of
@@ -76,15 +92,14 @@ function judge.answer(policy, request, side, prepare)
     side:refuse(403, not_allowed)
     return nil, 403
   end
-  local terms, status, body, headers = terms_of(policy, request)
+  local terms, refused = terms_of(policy, request)
   if not terms then
-    side:refuse(status, body, headers)
-    return nil, status
+    side:refuse(refused.status, refused.body, refused.headers)
+    return nil, refused.status
   end
-  local flat = options.flat_headers(terms.headers, 1)
   local protocol = terms.protocol or choose_protocol(policy.protocols, request)
   if prepare and terms.data ~= nil then prepare(terms.data) end
-  local accepted, why, code = side:accept(protocol, flat)
+  local accepted, why, code = side:accept(protocol, terms.headers or {})
   if accepted then return true end
   if code == "EINVAL" then error(("subprotocol '%s': %s"):format(tostring(protocol), why), 0) end
 end

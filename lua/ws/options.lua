@@ -39,40 +39,79 @@ function options.is_path(value)
   return type(value) == "string" and value ~= "", "a path"
 end
 
+-- How many letters have to be changed to make `b` of `a` (Levenshtein).
+local function distance(a, b)
+  local row = {}
+  for j = 0, #b do row[j] = j end
+  for i = 1, #a do
+    local diagonal = row[0]
+    row[0] = i
+    for j = 1, #b do
+      local changed = a:byte(i) == b:byte(j) and 0 or 1
+      diagonal, row[j] = row[j], math.min(row[j] + 1, row[j - 1] + 1, diagonal + changed)
+    end
+  end
+  return row[#b]
+end
+
+-- How far two spellings are apart; nil when nobody would mistake them.
+local function mistake(name, known)
+  local far = distance(name, known)
+  if far <= (#known > 4 and 2 or 1) then return far end
+  local part = name:find(known, 1, true) or known:find(name, 1, true)
+  if part and #name >= 4 then return far end
+end
+
 -- The known name that is nearest in spelling, for the error message.
 local function suggestion(name, schema)
-  local lower = tostring(name):lower():gsub("_", "")
+  local lower = tostring(name):lower():gsub("[_-]", "")
+  if #lower > 32 then return "" end
+  local nearest, least
   for known in pairs(schema) do
-    if known:lower() == lower then return (" (did you mean '%s'?)"):format(known) end
+    local far = mistake(lower, known:lower())
+    if far and (not least or far < least or (far == least and known < nearest)) then
+      nearest, least = known, far
+    end
   end
-  return ""
+  return nearest and (" (did you mean '%s'?)"):format(nearest) or ""
 end
 
 --- A copy of `given` (nil: an empty table) in which every name is known to the
 --- schema and every value fits. schema: name -> "string|table", "size" (bytes
---- or milliseconds), "callable", or a function(value) -> ok, expected.
-function options.check(given, schema, level)
+--- or milliseconds), "callable", or a function(value) -> ok, expected. `what`,
+--- if given, is what errors begin with, as "tls".
+function options.check(given, schema, level, what)
   level = (level or 1) + 1
+  what = what and what .. ": " or ""
   local checked = {}
   if given == nil then return checked end
   if type(given) ~= "table" then
-    raise("TypeError", "a table of options expected, got " .. type(given), level)
+    raise("TypeError", ("%sa table of options expected, got %s"):format(what, type(given)), level)
   end
   for name, value in pairs(given) do
     local expected = schema[name]
     if not expected then
-      raise("TypeError", ("unknown option '%s'%s"):format(tostring(name),
+      raise("TypeError", ("%sunknown option '%s'%s"):format(what, tostring(name),
         suggestion(name, schema)), level)
     end
     local ok, wanted = fits(value, expected)
     if not ok then
-      raise("TypeError", ("option '%s': %s expected, got %s"):format(name,
+      raise("TypeError", ("%soption '%s': %s expected, got %s"):format(what, name,
         wanted or "another value", type(value) == "number" and tostring(value) or type(value)),
         level)
     end
     checked[name] = value
   end
   return checked
+end
+
+--- lowWaterMark and highWaterMark fit together, in a client's options and a
+--- server's.
+function options.check_water(checked, level)
+  local high = checked.highWaterMark or 1048576
+  if checked.lowWaterMark and checked.lowWaterMark > high then
+    raise("TypeError", "option 'lowWaterMark' is above highWaterMark", (level or 1) + 1)
+  end
 end
 
 local function add_header(flat, name, value, level)
@@ -118,6 +157,20 @@ function options.flat_headers(headers, level, owned)
     end
   end
   return flat
+end
+
+--- The option `origin` can be sent beside these flat headers.
+function options.check_origin(origin, flat, level)
+  if not origin then return end
+  level = (level or 1) + 1
+  if not core.headerValueOk(origin) then
+    raise("TypeError", "option 'origin': the value holds a control character", level)
+  end
+  for i = 1, #flat, 2 do
+    if flat[i]:lower() == "origin" then
+      raise("TypeError", "the Origin is given twice, as an option and among the headers", level)
+    end
+  end
 end
 
 --- Calls a function of ws.core so that what it raises names the caller's line

@@ -227,9 +227,11 @@ local client_schema = {
 function protocol.client(given)
   local checked = options.check(given, client_schema, 2)
   local url = arguments.url(checked.url, 2)
+  local headers = options.flat_headers(checked.headers, 2)
+  options.check_origin(checked.origin, headers, 2)
   local session = options.blame(2, core.session, {
     role = "client", url = url.href, protocols = arguments.protocols(checked.protocols, 2),
-    headers = options.flat_headers(checked.headers, 2), origin = checked.origin,
+    headers = headers, origin = checked.origin,
     maxPayload = checked.maxPayload, deflate = compression(checked.compression, true, 2),
   })
   local self = make { session = session, origin = url.origin, server = false }

@@ -143,6 +143,7 @@ end
 ---@return string|nil code
 function methods:setTLS(given)
   local inner = check(self, "setTLS")
+  if given == nil then raise("TypeError", "setTLS: a table of options expected, got nil", 2) end
   local context, message, code = tls.server(given, 2)
   if not context then return nil, message, code end
   inner:setTLS(context)
@@ -159,6 +160,7 @@ local meta = {
     raise("TypeError", ("cannot assign to '%s'"):format(tostring(name)), 2)
   end,
   __tostring = function(self)
+    if self.port == 0 then return "ws.server on " .. self.host end -- a Unix socket
     return ("ws.server on %s port %d"):format(self.host, self.port)
   end,
 }
@@ -185,7 +187,11 @@ end
 ---@return string|nil code "EADDRINUSE", "EACCES", "ETLS" ...
 function server.serve(given)
   if given == nil then raise("TypeError", "serve: a table of options expected, got nil", 2) end
-  local checked = options.check(given, schema, 2)
+  local checked = options.check(given, schema, 2, "serve")
+  options.check_water(checked, 2)
+  if checked.path and (checked.host or (checked.port or 0) ~= 0) then
+    raise("TypeError", "serve: a Unix socket, option 'path', has neither host nor port", 2)
+  end
   if checked.protocols and type(checked.protocols) == "table" then
     checked.protocols = arguments.protocols(checked.protocols, 2)
   end

@@ -51,18 +51,25 @@ local function shared_key(checked)
     tostring(checked.minVersion))
 end
 
+--- Raises for what no client could be given, also where TLS is not used.
+function tls.check_client(given, level)
+  level = level + 1
+  local checked = options.check(given, client_schema, level, "tls")
+  return checked, pins_of(checked.pin, level)
+end
+
 --- A client's context and the name to ask for instead of the URL's, or nil.
 --- Raises when a certificate, key or cipher is no good.
 ---@param given? table API.md section 1, `tls`
 function tls.client(given, level)
   level = level + 1
-  local checked = options.check(given, client_schema, level)
+  local checked, pins = tls.check_client(given, level)
   local key = shared_key(checked)
   if key and shared[key] then return shared[key], checked.servername end
   local context, why = core.tls {
     server = false, verify = checked.verify ~= false, ca = checked.ca, cert = checked.cert,
     key = checked.key, password = checked.password, ciphers = checked.ciphers,
-    minVersion = checked.minVersion, pins = pins_of(checked.pin, level),
+    minVersion = checked.minVersion, pins = pins,
   }
   if not context then raise("TypeError", "option 'tls': " .. why, level) end
   if key then shared[key] = context end
@@ -83,7 +90,7 @@ end
 -- certificate.
 local function add_names(context, checked, level)
   for name, own in pairs(checked.sni or {}) do
-    local merged = options.check(own, server_schema, level + 1)
+    local merged = options.check(own, server_schema, level + 1, ("sni '%s'"):format(name))
     for option in pairs(common) do
       if option ~= "cert" and option ~= "key" and merged[option] == nil then
         merged[option] = checked[option]
@@ -102,7 +109,7 @@ end
 ---@param given table API.md section 4, `tls`
 function tls.server(given, level)
   level = level + 1
-  local checked = options.check(given, server_schema, level)
+  local checked = options.check(given, server_schema, level, "tls")
   local context, message, code = server_context(checked, level)
   if not context then return nil, message, code end
   context, message, code = add_names(context, checked, level)

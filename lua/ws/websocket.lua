@@ -62,19 +62,13 @@ end
 
 -- ----------------------------------------------------------------- methods
 
--- True for a server's socket; raises at the caller's line for what is none.
-local function check_self(sock)
-  local of_server = options.blame(3, methods.isServer, sock)
-  return of_server
-end
-
 --- Adds a listener (DOM section 2.7).
 ---@param type_ string "open", "message", "error", "close", "ping", "pong", "drain"
 ---@param callback function|table called with the event; a table's handleEvent
 ---@param opts? boolean|ws.ListenerOptions true: capture
 function methods:addEventListener(type_, callback, opts)
-  check_self(self)
-  event_target.add(telling.listen(self).listeners, tostring(type_), callback, opts, 2)
+  arguments.socket(self, "addEventListener", 2)
+  event_target.add(telling.listen(self).listeners, type_, callback, opts, 2)
   telling.tell_kept(self, type_)
 end
 
@@ -83,15 +77,15 @@ end
 ---@param callback function|table
 ---@param opts? boolean|ws.ListenerOptions
 function methods:removeEventListener(type_, callback, opts)
-  check_self(self)
-  event_target.remove(state_of(self).listeners, tostring(type_), callback, opts)
+  arguments.socket(self, "removeEventListener", 2)
+  event_target.remove(state_of(self).listeners, type_, callback, opts, 2)
 end
 
 --- Dispatches an event made with ws.Event and its kin, at once.
 ---@param event ws.Event
 ---@return boolean uncancelled false when it was cancelable and cancelled
 function methods:dispatchEvent(event)
-  check_self(self)
+  arguments.socket(self, "dispatchEvent", 2)
   local uncancelled = event_target.dispatch_made(state_of(self).listeners, self, event, 2)
   return uncancelled -- no tail call: errors name the caller's line
 end
@@ -101,7 +95,7 @@ end
 --- RFC 6455 section 7.4 lets it send), else InvalidAccessError
 ---@param reason? string at most 123 bytes of UTF-8, else SyntaxError
 function methods:close(code, reason)
-  local of_server = check_self(self)
+  local of_server = arguments.socket(self, "close", 2)
   if code ~= nil then code = arguments.code(code, of_server, 2) end
   if reason ~= nil then reason = arguments.reason(reason, 2) end
   if self.readyState >= 2 then return end
@@ -115,9 +109,7 @@ end
 function websocket.construct(level, url, protocols, given)
   level = level + 1
   local parsed = arguments.url(url, level)
-  if arguments.is_options(protocols) then
-    protocols, given = nil, protocols
-  end
+  protocols, given = arguments.protocols_and_options(protocols, given, level)
   local config, raw, views = client_config(given, parsed, level)
   config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href

@@ -65,7 +65,7 @@ describe("ws.connection", function()
     assert.is_false(peer:unsubscribe "a")
     for _, method in ipairs { "subscribe", "unsubscribe", "publish" } do
       assert.error_matches(function() client[method](client, "x", "y") end,
-        "TypeError: topics are for a server's sockets")
+        "TypeError: " .. method .. ": topics are for a server's sockets")
     end
     assert.error_matches(function() peer:publish("a", "\255") end, "TypeError")
     client:terminate()

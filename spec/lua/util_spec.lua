@@ -190,7 +190,7 @@ describe("an opcode", function()
     local session = core.session { role = "server" }
     for _, value in ipairs { "Text", "", "ping", "text\0", "binary\0x", 1, true, {} } do
       assert.error_matches(function() session:send("x", value) end,
-                           'TypeError: "text" or "binary" expected, got')
+                           'TypeError: send: "text" or "binary" expected, got')
     end
     for _, value in ipairs { "text", "binary" } do
       assert.is_nil((session:send("x", value))) -- not open yet

@@ -243,6 +243,21 @@ describe("the protocols", function()
     assert.matches("SyntaxError", raised(ws.new, "ws://h/", { protocols = "a b" }))
     assert.matches("SyntaxError", raised(ws.new, "ws://h/", nil, { protocols = { "a", "a" } }))
   end)
+
+  it("are given once: nothing is silently left out", function()
+    for _, first in ipairs { "a", { "a" } } do
+      local message = helper.raised_there("TypeError",
+        function() ws.new("ws://h/", first, { protocols = "b" }):close() end)
+      assert.matches("protocols: given twice", message)
+    end
+    assert.matches("options: given twice", helper.raised_there("TypeError",
+      function() ws.new("ws://h/", { timeout = 5 }, { timeout = 6 }):close() end))
+    helper.raised_there("TypeError",
+      function() ws("ws://h/", "a", { protocols = "b" }):close() end)
+    helper.raised_there("TypeError",
+      function() assert(ws.connect("ws://h/", "a", { protocols = "b" })) end)
+    ws.new("ws://h/", {}, { protocols = "b" }):terminate() -- an empty list is none
+  end)
 end)
 
 describe("close's arguments", function()

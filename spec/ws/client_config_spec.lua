@@ -86,6 +86,9 @@ describe("a client's options", function()
       { lowWaterMark = 11, highWaterMark = 10 }))
     config { lowWaterMark = 10, highWaterMark = 10 }
     assert.matches("origin'", helper.raised(config, { origin = "http://o\r\nX: y" }))
+    assert.matches("Origin is given twice", helper.raised(config,
+      { origin = "http://a", headers = { ORIGIN = "http://b" } }))
+    config { headers = { Origin = "http://b" } }
   end)
 
   it("may hold raw handlers, as a server's", function()
@@ -115,8 +118,10 @@ describe("a client's options", function()
     assert.equal("other", config({ tls = { servername = "other" } }, "wss://h/").servername)
     for name, value in pairs { ca = 5, cert = {}, verify = "no", pin = 5, minVersion = "TLSv1.0",
       servername = 5, ciphers = {}, requestCert = true } do
-      assert.matches("TypeError: .*'" .. name .. "'",
-        helper.raised(config, { tls = { [name] = value } }, "wss://h/"))
+      for _, url in ipairs { "wss://h/", "ws://h/" } do
+        assert.matches("TypeError: tls: .*'" .. name .. "'",
+          helper.raised(config, { tls = { [name] = value } }, url))
+      end
     end
     for name, value in pairs { ca = "/no/such/file", cert = "/no/such/file", pin = "xyz",
       ciphers = "no-such-cipher" } do

@@ -56,6 +56,22 @@ describe("listeners", function()
     helper.raised_there("TypeError", function() sock.addEventListener() end)
   end)
 
+  it("raises for a type that is missing and options that are none", function()
+    for _, method in ipairs { "addEventListener", "removeEventListener" } do
+      local message = helper.raised_there("TypeError", function() sock[method](sock) end)
+      assert.matches(method .. ": the type is missing", message)
+      helper.raised_there("TypeError", function() sock[method](sock, nil, print) end)
+      for _, wrong in ipairs { 5, "capture", { onec = true }, { signal = 5 } } do
+        message = helper.raised_there("TypeError",
+          function() sock[method](sock, "open", print, wrong) end)
+        assert.matches(method .. ": ", message)
+      end
+    end
+    assert.equal("", (fire()))
+    sock:addEventListener("open", note "A", { passive = true, signal = { aborted = false } })
+    assert.equal("A", (fire()))
+  end)
+
   it("S81 may be objects, whose handleEvent is looked up each time", function()
     local object = { handleEvent = function(self, event)
       order[#order + 1] = self.name .. ":" .. event.type

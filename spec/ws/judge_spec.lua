@@ -410,5 +410,9 @@ describe("a server's handshake", function()
       refused(handshake(), 500)
       assert.matches(pattern, reports[1])
     end
+    answer, reports = { 5 }, {} -- told where `upgrade` stands, not where we check
+    refused(handshake(), 500)
+    assert.matches("^[^ ]*judge_spec.lua:%d+: TypeError: upgrade returned .* got number",
+      reports[1])
   end)
 end)

@@ -39,6 +39,31 @@ describe("options.check", function()
     assert.matches("unknown option '1'", raised(options.check, { "x" }, schema))
   end)
 
+  it("guesses by likeness: letters swapped, missing or added, parts of names", function()
+    local names = { headers = "any", protocols = "any", maxPayload = "any", message = "any",
+      open = "any", host = "any", timeout = "any", closeTimeout = "any", compression = "any",
+      ca = "any", cert = "any" }
+    for wrong, right in pairs {
+      header = "headers", maxPaylaod = "maxPayload", ["max-payload"] = "maxPayload",
+      onmessage = "message", onopen = "open", hostname = "host", connectTimeout = "timeout",
+      close_timeout = "closeTimeout", subprotocols = "protocols", compress = "compression",
+      certificate = "cert",
+    } do
+      local message = raised(options.check, { [wrong] = 1 }, names)
+      assert.matches("did you mean '" .. right .. "'", message, nil, wrong)
+    end
+    for _, strange in ipairs { "nonsense", "x", "", ("timeout"):rep(1000) } do
+      assert.matches("unknown option '" .. strange .. "'$",
+        raised(options.check, { [strange] = 1 }, names))
+    end
+  end)
+
+  it("says what the options are of", function()
+    assert.matches("tls: unknown option 'x'", raised(options.check, { x = 1 }, schema, 1, "tls"))
+    assert.matches("tls: option 'size'", raised(options.check, { size = "" }, schema, 1, "tls"))
+    assert.matches("tls: a table of options", raised(options.check, 5, schema, 1, "tls"))
+  end)
+
   it("knows what can be called", function()
     local callable = setmetatable({}, { __call = function() end })
     assert.is_true(options.is_callable(print))

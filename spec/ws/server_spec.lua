@@ -129,6 +129,15 @@ describe("ws.serve", function()
     end
     assert.matches("server_spec.lua:%d+: TypeError", raised(function() ws.serve() end))
     assert.error_matches(function() ws.serve { protocols = { "a", "a" } } end, "SyntaxError")
+    assert.matches("serve: a table of options expected, got number",
+      helper.raised_there("TypeError", function() assert(ws.serve(5)) end))
+    assert.matches("lowWaterMark", helper.raised_there("TypeError",
+      function() assert(ws.serve { lowWaterMark = 11, highWaterMark = 10 }) end))
+    for _, more in ipairs { { port = 80 }, { host = "127.0.0.1" } } do
+      more.path = "/nowhere/at/all.sock"
+      assert.matches("'path'", helper.raised_there("TypeError",
+        function() assert(ws.serve(more)) end))
+    end
   end)
 
   it("serves at a Unix socket's path", function()
@@ -140,6 +149,7 @@ describe("ws.serve", function()
     count(seen.open)
     assert.equal(1, server.connections)
     assert.equal("EADDRINUSE", select(3, ws.serve { path = path }))
+    assert.equal("ws.server on " .. path, tostring(server))
   end)
 
   -- ----------------------------------------------------------- its handlers
@@ -354,6 +364,11 @@ describe("ws.serve", function()
     assert.matches("server_spec.lua:%d+: TypeError",
       raised(function() server:publish("news", "\255") end))
     assert.error_matches(function() server:publish("news", {}) end, "TypeError")
+    assert.error_matches(function() server:publish() end, "TypeError: publish: the topic: ")
+    for _, method in ipairs { "subscribe", "unsubscribe", "publish" } do
+      assert.matches(method .. ": the topic: a string expected, got table",
+        helper.raised_there("TypeError", function() a[method](a, {}, "x") end))
+    end
   end)
 
   it("has no topics for a client's socket, and none after the close", function()

@@ -293,6 +293,13 @@ describe("tls", function()
     assert.equal("still here", log[2][2].data)
   end)
 
+  it("setTLS raises for no options at all", function()
+    serve_file "a.pem"
+    for _, wrong in ipairs { false, 5 } do
+      helper.raised_there("TypeError", function() server:setTLS(wrong or nil) end)
+    end
+  end)
+
   it("setTLS that fails changes nothing", function()
     serve_file "a.pem"
     for _, bad in ipairs { { cert = file "b.pem", key = file "other.key" },

@@ -61,6 +61,23 @@ describe("sending", function()
     assert.same({ { "\255", "binary" }, { "5", "text" } }, got)
   end)
 
+  it("what it raises begins with its name", function()
+    local sock = ws.new(url)
+    local function says(what, ...)
+      local message = helper.raised(sock.send, sock, ...)
+      assert.equal(1, (message:gsub("^.-Error: ", ""):find(what, 1, true)), message)
+    end
+    says("send: the data is missing")
+    says("send: a string expected, got nil", nil)
+    says('send: "text" or "binary" expected, got bin', "x", "bin")
+    says('send: "text" or "binary" expected, got table', "x", { compress = false })
+    says("send: a table of options expected, got number", "x", "text", 5)
+    says("send: unknown option 'compres'", "x", "text", { compres = false })
+    says("send: unknown option 'number'", "x", "text", { false })
+    says("send: still in CONNECTING state", "x", "text", { compress = false })
+    sock:terminate()
+  end)
+
   it("S92 S94 S102 sends and gets exactly the bytes", function()
     local sock = open()
     for _, data in ipairs { "", "\239\187\191hi", "a\0b", "grüße", ("x"):rep(70000) } do
@@ -186,12 +203,14 @@ describe("sending", function()
   it("ping and pong raise at the caller's line", function()
     local sock = ws.new(url)
     for _, name in ipairs { "ping", "pong" } do
-      helper.raised_there("InvalidStateError", function() sock[name](sock) end)
+      assert.matches(name .. ": still in CONNECTING", helper.raised_there("InvalidStateError",
+        function() sock[name](sock) end))
       local message = helper.raised_there("TypeError",
         function() sock[name](sock, ("p"):rep(126)) end)
       assert.matches(name .. ": at most 125 bytes", message)
       for _, wrong in ipairs { {}, true, print } do
-        helper.raised_there("TypeError", function() sock[name](sock, wrong) end)
+        assert.matches(name .. ": a string expected", helper.raised_there("TypeError",
+          function() sock[name](sock, wrong) end))
       end
       helper.raised_there("TypeError", function() sock[name]() end)
     end

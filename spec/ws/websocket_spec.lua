@@ -84,6 +84,24 @@ describe("a socket", function()
       assert.matches("cannot assign to '" .. name .. "'", message)
       assert.equal(before, sock[name])
     end
+    assert.matches("cannot assign to '5'", helper.raised_there("TypeError",
+      function() sock[5] = 5 end))
+    sock:terminate()
+  end)
+
+  it("has methods that know a wrong self, and say who they are", function()
+    local sock = open()
+    for _, name in ipairs { "send", "close", "terminate", "ping", "pong", "pause", "resume",
+      "addEventListener", "removeEventListener", "dispatchEvent", "receive", "messages",
+      "subscribe", "unsubscribe", "publish", "topics" } do
+      local method = sock[name]
+      helper.raised_there("TypeError", function() method() end)
+      for _, wrong in ipairs { "x", 5, {}, io.stdout, ws } do
+        local message = helper.raised_there("TypeError", function() method(wrong) end)
+        assert.matches(name .. ": a WebSocket expected, got " .. type(wrong), message)
+        assert.matches("call it as sock:" .. name, message)
+      end
+    end
     sock:terminate()
   end)
 
