@@ -86,21 +86,33 @@ static const char *check_host(const ws_http_head *head) {
   return NULL;
 }
 
+/* RFC 9110 section 4.2: an http or https URI names a host, and no user. */
+static bool is_http_uri(ws_slice target) {
+  static const char *const schemes[] = {"http://", "https://"};
+  for (size_t i = 0; i < 2; i++) {
+    ws_slice scheme = ws_slice_of(schemes[i]), host;
+    long port;
+    if (target.len < scheme.len ||
+        !ws_slice_equal_nocase((ws_slice){target.data, scheme.len}, scheme))
+      continue;
+    ws_slice authority = {target.data + scheme.len, 0};
+    size_t most = target.len - scheme.len;
+    while (authority.len < most && authority.data[authority.len] != '/' &&
+           authority.data[authority.len] != '?')
+      authority.len++;
+    return ws_authority_split(authority, &host, &port);
+  }
+  return false;
+}
+
 /* R3: origin form or an absolute URI, RFC 9112 section 3.2; "*" is for
  * OPTIONS. A target has no fragment. */
 static const char *check_target(const ws_http_head *head) {
-  static const char *const schemes[] = {"http://", "https://"};
   ws_slice target = head->target;
   if (target.len == 0) return "the request target is missing";
   if (memchr(target.data, '#', target.len) != NULL)
     return "the request target has a fragment";
-  if (target.data[0] == '/') return NULL;
-  for (size_t i = 0; i < 2; i++) {
-    ws_slice scheme = ws_slice_of(schemes[i]);
-    if (target.len > scheme.len &&
-        ws_slice_equal_nocase((ws_slice){target.data, scheme.len}, scheme))
-      return NULL;
-  }
+  if (target.data[0] == '/' || is_http_uri(target)) return NULL;
   if (ws_slice_equal(target, ws_slice_of("*")) &&
       ws_slice_equal(head->method, ws_slice_of("OPTIONS")))
     return NULL;
