@@ -112,7 +112,7 @@ function event_target.add(lists, type_, callback, opts, level)
   if find(lists[type_], callback, capture) then return end
   local listener = {
     callback = callback, plain = kind == "function", capture = capture,
-    once = more.once and true or nil,
+    once = more.once and true or nil, passive = more.passive and true or nil,
   }
   put(lists, type_, with(lists[type_], listener))
   if more.signal and more.signal.addEventListener then
@@ -171,13 +171,22 @@ local function invoke(listener, target, event)
   end
 end
 
+-- Its preventDefault does nothing, S84.
+local function invoke_passive(listener, target, event)
+  event.inPassiveListener = true
+  invoke(listener, target, event)
+  event.inPassiveListener = nil
+end
+
 local function pass(lists, target, event, capture)
+  if event.propagationStopped then return end
   local list = lists[event.type] or {}
   for i = 1, #list do
     local listener = list[i]
     if listener.capture == capture and not listener.removed then
       if listener.once then take_out(lists, event.type, listener.callback, capture) end
-      invoke(listener, target, event)
+      if listener.passive then invoke_passive(listener, target, event)
+      else invoke(listener, target, event) end
       if event.immediatelyStopped then return end
     end
   end
@@ -187,11 +196,12 @@ end
 --- others, each in the order added. S79, S85, S87, S88.
 function event_target.dispatch(lists, target, event)
   event.target = target
-  if not lists[event.type] then return end
-  event.currentTarget, event.eventPhase, event.dispatching = target, 2, true
-  pass(lists, target, event, true)
-  if not event.propagationStopped then pass(lists, target, event, false) end
-  event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
+  if lists[event.type] then
+    event.currentTarget, event.eventPhase, event.dispatching = target, 2, true
+    pass(lists, target, event, true)
+    pass(lists, target, event, false)
+    event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
+  end
   event.propagationStopped, event.immediatelyStopped = nil, nil
 end
 

@@ -22,9 +22,10 @@ function methods:stopImmediatePropagation()
   self.immediatelyStopped = true
 end
 
---- Makes dispatchEvent return false, if the event is cancelable.
+--- Makes dispatchEvent return false, if the event is cancelable and the listener
+--- not passive.
 function methods:preventDefault()
-  if self.cancelable then self.defaultPrevented = true end
+  if self.cancelable and not self.inPassiveListener then self.defaultPrevented = true end
 end
 
 local function class(name, defaults)

@@ -153,6 +153,17 @@ describe("listeners", function()
     assert.equal("", (fire()))
   end)
 
+  it("S84 a passive one cannot cancel, the others can", function()
+    local function cancel(event) event:preventDefault() end
+    local event = ws.Event("open", { cancelable = true })
+    sock:addEventListener("open", cancel, { passive = true })
+    assert.is_true(sock:dispatchEvent(event))
+    assert.is_false(event.defaultPrevented)
+    sock:addEventListener("open", note("A", cancel))
+    assert.is_false(sock:dispatchEvent(event))
+    assert.is_true(event.defaultPrevented)
+  end)
+
   it("S85 an error is reported, the others still run", function()
     sock:addEventListener("open", note("A", function() error "in A" end))
     sock.onopen = note("on", function() error({}) end)
@@ -262,6 +273,23 @@ describe("listeners", function()
     sock:dispatchEvent(event)
     assert.same({ "stop" }, order)
     assert.same({ 0, nil, sock }, { event.eventPhase, event.currentTarget, event.target }) -- S79
+  end)
+
+  it("S88 an event stopped beforehand reaches none, but does the next time", function()
+    sock:addEventListener("open", note "CAP", true)
+    sock:addEventListener("open", note "A")
+    for _, stop in ipairs { "stopPropagation", "stopImmediatePropagation" } do
+      for _, type_ in ipairs { "open", "drain" } do -- none listens to drain
+        local event = ws.Event(type_)
+        event[stop](event)
+        order = {}
+        assert.is_true(sock:dispatchEvent(event))
+        assert.same({}, order)
+        event.type = "open"
+        sock:dispatchEvent(event)
+        assert.same({ "CAP", "A" }, order)
+      end
+    end
   end)
 
   it("S90 what they return means nothing", function()

@@ -140,4 +140,5 @@
 ---@class ws.ListenerOptions
 ---@field once? boolean Removed when first called.
 ---@field capture? boolean Called before those that do not.
+---@field passive? boolean Its preventDefault does nothing.
 ---@field signal? table An AbortSignal's like: `aborted`, and addEventListener "abort".
