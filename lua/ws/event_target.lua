@@ -12,11 +12,6 @@ local event_target = {}
 -- Plain 5.1 gives xpcall's function no arguments.
 local passes_arguments = select(2, xpcall(function(value) return value end, print, 1)) == 1
 
-local function protected(fn, a, b)
-  if passes_arguments then return xpcall(fn, event_target.traced, a, b) end
-  return xpcall(function() return fn(a, b) end, event_target.traced)
-end
-
 --- A message handler that keeps the message and says where it was raised.
 function event_target.traced(message)
   local text = type(message) == "string" and message or nil
@@ -31,9 +26,9 @@ local function report(raised)
   end
 end
 
---- Calls fn(a, b); an error is reported and does not come out.
-function event_target.call(fn, a, b)
-  local ok, raised = protected(fn, a, b)
+--- Calls fn(); an error is reported and does not come out.
+function event_target.call(fn)
+  local ok, raised = xpcall(fn, event_target.traced)
   if not ok then report(raised) end
 end
 
@@ -157,36 +152,34 @@ end
 
 -- ------------------------------------------------------------------- dispatch
 
-local function invoke(listener, target, event)
+local function invoke(listener, event)
   local callback = listener.callback
   if listener.plain and passes_arguments then
     local ok, raised = xpcall(callback, event_target.traced, event)
     if not ok then report(raised) end
-  elseif listener.plain then
-    event_target.call(callback, event)
-  elseif options.is_callable(callback) then
+  elseif listener.plain or options.is_callable(callback) then
     event_target.call(function() callback(event) end)
   elseif not listener.is_on then -- looked up at each call, S81
-    event_target.call(function() callback.handleEvent(callback, event) end, target)
+    event_target.call(function() callback.handleEvent(callback, event) end)
   end
 end
 
 -- Its preventDefault does nothing, S84.
-local function invoke_passive(listener, target, event)
+local function invoke_passive(listener, event)
   event.inPassiveListener = true
-  invoke(listener, target, event)
+  invoke(listener, event)
   event.inPassiveListener = nil
 end
 
-local function pass(lists, target, event, capture)
+local function pass(lists, event, capture)
   if event.propagationStopped then return end
   local list = lists[event.type] or {}
   for i = 1, #list do
     local listener = list[i]
     if listener.capture == capture and not listener.removed then
       if listener.once then take_out(lists, event.type, listener.callback, capture) end
-      if listener.passive then invoke_passive(listener, target, event)
-      else invoke(listener, target, event) end
+      if listener.passive then invoke_passive(listener, event)
+      else invoke(listener, event) end
       if event.immediatelyStopped then return end
     end
   end
@@ -198,8 +191,8 @@ function event_target.dispatch(lists, target, event)
   event.target = target
   if lists[event.type] then
     event.currentTarget, event.eventPhase, event.dispatching = target, 2, true
-    pass(lists, target, event, true)
-    pass(lists, target, event, false)
+    pass(lists, event, true)
+    pass(lists, event, false)
     event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
   end
   event.propagationStopped, event.immediatelyStopped = nil, nil

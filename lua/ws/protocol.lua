@@ -225,7 +225,7 @@ local client_schema = {
 ---@param given ws.ClientProtocolOptions
 ---@return ws.Protocol
 function protocol.client(given)
-  local checked = options.check(given, client_schema, 2)
+  local checked = options.check(given, client_schema, 2, "protocol.client")
   local url = arguments.url(checked.url, 2)
   local headers = options.flat_headers(checked.headers, 2)
   options.check_origin(checked.origin, headers, 2)
@@ -247,7 +247,7 @@ for name, expected in pairs(judge.schema) do server_schema[name] = expected end
 ---@param given? ws.ServerProtocolOptions
 ---@return ws.Protocol
 function protocol.server(given)
-  local checked = options.check(given, server_schema, 2)
+  local checked = options.check(given, server_schema, 2, "protocol.server")
   if type(checked.protocols) == "table" then
     checked.protocols = arguments.protocols(checked.protocols, 2)
   end

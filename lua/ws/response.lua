@@ -91,6 +91,13 @@ function Response.new(conn, request)
   }, Response)
 end
 
+-- Of what a method was called on.
+local function check_self(self, name)
+  if getmetatable(self) == Response then return end
+  raise("TypeError", ("%s: a response expected, got %s (call it as response:%s)")
+    :format(name, type(self), name), 3)
+end
+
 local function check_chunk(self, name, chunk, level)
   if type(chunk) == "number" then chunk = tostring(chunk) end
   if type(chunk) ~= "string" then
@@ -117,6 +124,7 @@ end
 ---@param status integer 200 to 599
 ---@param headers? table<string, string|number|string[]>
 function Response:writeHead(status, headers)
+  check_self(self, "writeHead")
   if self.finished then
     raise("InvalidStateError", "writeHead: the response is finished", 2)
   end
@@ -128,6 +136,7 @@ end
 ---@return boolean more false when the client reads slower than this writes
 --- (wait for ondrain), or has gone
 function Response:write(chunk)
+  check_self(self, "write")
   chunk = check_chunk(self, "write", chunk, 2)
   if not self.status then write_head(self, 200, nil, 2) end
   if self.gone then return false end
@@ -139,6 +148,7 @@ end
 --- Ends the response, with a last piece of the body or none.
 ---@param chunk? string
 function Response:finish(chunk)
+  check_self(self, "finish")
   chunk = check_chunk(self, "finish", chunk or "", 2)
   if not self.status then write_head(self, 200, nil, 2) end
   self.finished = true
@@ -163,6 +173,7 @@ end
 --- Calls fn once when the connection is gone, whoever ended it.
 ---@param fn fun()
 function Response:onclose(fn)
+  check_self(self, "onclose")
   add(self.closers, "onclose", fn)
   if self.gone then loop.get():post(function() fn() end) end
 end
@@ -170,6 +181,7 @@ end
 --- Calls fn once the client has caught up, after write returned false.
 ---@param fn fun()
 function Response:ondrain(fn)
+  check_self(self, "ondrain")
   add(self.drainers, "ondrain", fn)
 end
 

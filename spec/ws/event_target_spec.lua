@@ -72,6 +72,16 @@ describe("listeners", function()
     assert.equal("A", (fire()))
   end)
 
+  it("listeners are called with the event and nothing else", function()
+    local counts = {}
+    local function count(...) counts[#counts + 1] = select("#", ...) end
+    sock:addEventListener("open", count)
+    sock:addEventListener("open", setmetatable({}, { __call = function(_, ...) count(...) end }))
+    sock.onopen = count
+    fire()
+    assert.same({ 1, 1, 1 }, counts)
+  end)
+
   it("S81 may be objects, whose handleEvent is looked up each time", function()
     local object = { handleEvent = function(self, event)
       order[#order + 1] = self.name .. ":" .. event.type

@@ -355,14 +355,16 @@ describe("ws.protocol", function()
     for pattern, call in pairs {
       ["SyntaxError"] = function() ws.protocol.client { url = "http:" } end,
       ["TypeError: the URL is missing"] = function() ws.protocol.client {} end,
-      ["TypeError: a table"] = function() ws.protocol.client "ws://h/" end,
+      ["TypeError: protocol%.client: a table"] = function() ws.protocol.client "ws://h/" end,
       ["SyntaxError: .*twice"] = function()
         ws.protocol.client { url = "ws://h/", protocols = { "a", "a" } }
       end,
       ["TypeError: header"] = function()
         ws.protocol.client { url = "ws://h/", headers = { ["X-A"] = "a\r\nb" } }
       end,
-      ["TypeError: unknown option 'url'"] = function() ws.protocol.server { url = "ws://h/" } end,
+      ["TypeError: protocol%.server: unknown option 'url'"] = function()
+        ws.protocol.server { url = "ws://h/" }
+      end,
       ["SyntaxError: .*token"] = function() ws.protocol.server { protocols = { "a b" } } end,
       ["TypeError: feed"] = function() ws.protocol.server():feed(5) end,
     } do

@@ -266,6 +266,25 @@ describe("plain HTTP", function()
 
   -- ------------------------------------------------------ errors and the end
 
+  it("has methods that know a wrong self, and say who they are", function()
+    local messages = {}
+    handler = function(_, response)
+      for _, name in ipairs { "writeHead", "write", "finish", "onclose", "ondrain" } do
+        for _, wrong in ipairs { "x", {}, 5 } do
+          messages[name .. type(wrong)] = helper.raised_there("TypeError",
+            function() response[name](wrong) end)
+        end
+        messages[name] = helper.raised_there("TypeError", function() response[name]() end)
+      end
+      response:finish()
+    end
+    serve()
+    assert.equal(200, (ask():response()))
+    assert.same({}, reports)
+    assert.matches("write: a response expected, got string %(call it as response:write%)",
+      messages.writestring)
+  end)
+
   it("R18 an error in the handler is reported, and 500 when nothing went out", function()
     local when
     handler = function(_, response)
@@ -313,7 +332,10 @@ describe("plain HTTP", function()
     local closed, responses = {}, {}
     handler = function(request, response)
       responses[request.path] = response
-      response:onclose(function() closed[#closed + 1] = request.path end)
+      response:onclose(function(...)
+        assert(select("#", ...) == 0)
+        closed[#closed + 1] = request.path
+      end)
       if request.path == "/finish" then response:finish() end
     end
     serve()
