@@ -105,18 +105,18 @@ end
 
 --- One turn of the loop, for a game's frame or somebody else's loop.
 ---@param ms? number the longest wait in milliseconds, 0 by default
----@param max_events? integer handle no more than that: the rest waits, in
+---@param maxEvents? integer handle no more than that: the rest waits, in
 --- order, for the next call
 ---@return integer served the number of events handled
-function loop.poll(ms, max_events)
+function loop.poll(ms, maxEvents)
   refuse_nesting("ws.poll")
   if ms ~= nil and type(ms) ~= "number" then
     options.raise("TypeError", "poll: milliseconds expected, got " .. type(ms), 2)
   end
-  if max_events ~= nil and not is_count(max_events) then
+  if maxEvents ~= nil and not is_count(maxEvents) then
     options.raise("TypeError", "poll: a whole number of events expected, at least 1", 2)
   end
-  return loop.turn(ms or 0, max_events)
+  return loop.turn(ms or 0, maxEvents)
 end
 
 --- A descriptor that is readable when ws.poll(0) has work; nil where the
