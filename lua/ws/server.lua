@@ -94,6 +94,7 @@ end
 local methods = {}
 local properties = {}
 local core_of = setmetatable({}, { __mode = "k" })
+local encrypts = setmetatable({}, { __mode = "k" }) -- the servers with `tls`
 
 local function check(self, name)
   local inner = core_of[self]
@@ -144,6 +145,9 @@ end
 function methods:setTLS(given)
   local inner = check(self, "setTLS")
   if given == nil then raise("TypeError", "setTLS: a table of options expected, got nil", 2) end
+  if not encrypts[self] then
+    raise("InvalidStateError", "setTLS: the server was started without `tls`", 2)
+  end
   local context, message, code = tls.server(given, 2)
   if not context then return nil, message, code end
   inner:setTLS(context)
@@ -204,10 +208,10 @@ function server.serve(given)
   end
   -- Made before it listens: without memory nobody could close it any more.
   local self = setmetatable({}, meta)
-  core_of[self] = false
+  core_of[self], encrypts[self] = false, false
   local inner, message, code = loop.get():listen(config)
   if not inner then return nil, message, code end
-  core_of[self] = inner
+  core_of[self], encrypts[self] = inner, checked.tls and true
   return self
 end
 

@@ -293,11 +293,14 @@ describe("tls", function()
     assert.equal("still here", log[2][2].data)
   end)
 
-  it("setTLS raises for no options at all", function()
+  it("setTLS raises for no options at all, and where there was no TLS", function()
     serve_file "a.pem"
     for _, wrong in ipairs { false, 5 } do
       helper.raised_there("TypeError", function() server:setTLS(wrong or nil) end)
     end
+    local plain = assert(ws.serve { port = 0 })
+    helper.raised_there("InvalidStateError", function() plain:setTLS { cert = "", key = "" } end)
+    plain:close()
   end)
 
   it("setTLS that fails changes nothing", function()
