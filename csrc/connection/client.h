@@ -32,7 +32,7 @@ typedef struct ws_client_options {
   ws_client_proxy proxy;
   int family;          /* 0, 4 or 6 */
   unsigned redirects;  /* how many to follow; never from wss to ws. To another
-                          origin no credentials, cookies or servername go. With
+                          origin no headers, credentials or servername go. With
                           `tls` also a ws URL may lead to wss */
 } ws_client_options;
 

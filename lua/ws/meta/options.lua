@@ -37,9 +37,7 @@
 --- Above so much unsent send returns false; as much is held for receive (1048576).
 ---@field highWaterMark? integer
 ---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
---- How many; never from wss: to ws: (0). Another origin gets no cookies and credentials, but all
---- other headers.
----@field followRedirects? integer
+---@field followRedirects? integer Never from wss: to ws:, no `headers` to another origin (0).
 ---@field noDelay? boolean TCP_NODELAY (true).
 ---@field family? 4|6 IPv4 or IPv6 only; both by default (RFC 8305).
 ---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
