@@ -20,11 +20,13 @@
 #include <string.h>
 
 /* A source of memory: the `nth` allocation from now, and the `times - 1` after
- * it, fail. Resolver threads of OpenSSL's there are none; of Lua's neither. */
+ * it, fail; with `each`, so does every other one from the nth on. Resolver
+ * threads of OpenSSL's there are none; of Lua's neither. */
 typedef struct source {
   unsigned long made;
   unsigned long nth; /* 0: none fails */
   unsigned long times;
+  int each;
   long live;
 } source;
 
@@ -36,13 +38,15 @@ static int must_fail(source *from) {
   if (suspended) return 0;
   from->made++;
   if (from->nth == 0 || from->made < from->nth) return 0;
-  return from->made - from->nth < from->times;
+  unsigned long since = from->made - from->nth;
+  return from->each ? since % 2 == 0 : since < from->times;
 }
 
 static void arm(source *from, unsigned long nth, unsigned long times) {
   from->made = 0;
   from->nth = nth;
   from->times = times;
+  from->each = 0;
 }
 
 /* -------------------------------------------------------------- memory */
@@ -88,11 +92,14 @@ static unsigned long times_of(lua_State *L, int index) {
   return (unsigned long)luaL_optinteger(L, index, 1);
 }
 
-/* failLua(k [, times or true]): 0 ends it. One failure only makes Lua collect
- * and try again; two in a row are an error. */
+/* failLua(k [, times, true or "each"]): 0 ends it. One failure only makes Lua
+ * collect and try again; two in a row are an error. "each": every allocation
+ * from the k-th on fails and is tried again. */
 static int l_fail_lua(lua_State *L) {
   unsigned long nth = (unsigned long)luaL_checkinteger(L, 1);
-  arm(&of_lua, nth, times_of(L, 2));
+  int each = lua_type(L, 2) == LUA_TSTRING;
+  arm(&of_lua, nth, each ? 0 : times_of(L, 2));
+  of_lua.each = each;
   return 0;
 }
 

@@ -36,6 +36,16 @@ local function of_lua(times)
   }
 end
 
+-- Attack 93: every allocation is preceded by a full collection.
+local collecting = {
+  must_succeed = true,
+  list = function(run)
+    run()
+    return { 1 }
+  end,
+  arm = function(k) faults.failLua(k, "each") end,
+}
+
 local function of_openssl(times)
   return {
     count = function(run)
@@ -109,6 +119,7 @@ return {
   { name = "core once", kind = of_core(false) },
   { name = "core for good", kind = of_core(true) },
   { name = "Lua collects", kind = of_lua(1) },
+  { name = "Lua collects each time", kind = collecting },
   { name = "Lua once", kind = of_lua(2) },
   { name = "Lua for good", kind = of_lua(true) },
   { name = "OpenSSL once", kind = of_openssl(1) },
