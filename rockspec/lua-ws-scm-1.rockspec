@@ -43,6 +43,7 @@ local common = {
   "csrc/connection/hub.c",
   "csrc/connection/outbox.c",
   "csrc/connection/proxy.c",
+  "csrc/connection/publication.c",
   "csrc/connection/server.c",
   "csrc/connection/topics.c",
   "csrc/loop/clock.c",

@@ -47,13 +47,13 @@ void ws_connection_tune(const ws_connection_config *config, ws_fd fd);
 void ws_connection_set_stage(ws_connection *connection, const char *stage);
 int ws_connection_start_deadline(ws_connection *connection);
 
-/* Appends shared bytes of a whole frame that carries `payload` bytes; for
- * publish. WS_OK, WS_ENOMEM, or WS_EBACKPRESSURE when it was skipped. Not
- * OPEN: WS_OK, nothing is sent. */
+/* Appends shared bytes of a whole frame that carries `payload` bytes, and takes
+ * over the reference to them; for publication.c. WS_OK, WS_ENOMEM, or
+ * WS_EBACKPRESSURE when it was skipped. Not OPEN: WS_OK, nothing is sent. */
 int ws_connection_push(ws_connection *connection, const ws_kept *frame,
                        size_t payload);
 
-/* The compression agreed with the peer, or NULL; for topics.c. */
+/* The compression agreed with the peer, or NULL; for publication.c. */
 ws_deflate *ws_connection_deflate(const ws_connection *connection);
 
 /* Server's list and topics; for server.c and topics.c. */

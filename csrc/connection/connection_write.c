@@ -13,10 +13,6 @@
 /* A payload this long is not copied through the cork. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
 
-/* A frame for many that is this short is copied to each: it costs less than
- * to keep count of it, and many of them leave as one. */
-#define SHORT_FRAME ((size_t)1024)
-
 /* More than this waiting is written before the turn ends. */
 #define FLUSH_AT ((size_t)1024 * 1024)
 
@@ -128,6 +124,7 @@ static bool write_all(ws_connection *c) {
     if (wrote > 0 && c->phase == WS_PHASE_LINGERING && c->status == WS_OK)
       ws_connection_schedule(c);
   }
+  ws_outbox_settle(&c->outbox);
   if (c->stream->below) { /* a filter may hold bytes back */
     int status = ws_stream_flush(c->stream);
     if (status < 0 && status != WS_EAGAIN) return write_failed(c, status);
@@ -238,7 +235,7 @@ static int send_kept(ws_connection *c, unsigned opcode, const void *data,
   size_t head_len = ws_sender_head(opcode, 0, len, head);
   void *keeper = how->keep(how->lender);
   if (!keeper) return WS_ENOMEM;
-  ws_kept kept = {data, len, how->release, keeper};
+  ws_kept kept = {data, len, how->release, keeper, false};
   int status = ws_outbox_copy(&c->outbox, head, head_len, 0);
   if (status == WS_OK) status = ws_outbox_keep(&c->outbox, &kept, len, true);
   if (status != WS_OK) how->release(keeper);
@@ -293,6 +290,23 @@ int ws_connection_send(ws_connection *c, unsigned opcode, const void *data,
   return WS_OK;
 }
 
+/* What is lent is kept while it will leave soon, else copied: a slow reader
+ * does not hold on to what others share. */
+static int take_kept(ws_connection *c, const ws_kept *frame, size_t payload) {
+  bool soon = !c->blocked && c->outbox.bytes == 0;
+  int status = WS_OK;
+  if (frame->lent && ws_outbox_extend(&c->outbox, frame, payload)) {
+    frame->release(frame->keeper);
+  } else if (frame->lent && !soon) {
+    status = ws_outbox_copy(&c->outbox, frame->data, frame->len, payload);
+    frame->release(frame->keeper);
+  } else {
+    status = ws_outbox_keep(&c->outbox, frame, payload, false);
+    if (status != WS_OK) frame->release(frame->keeper);
+  }
+  return status;
+}
+
 int ws_connection_push(ws_connection *c, const ws_kept *frame,
                        size_t payload) {
   if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
@@ -301,14 +315,9 @@ int ws_connection_push(ws_connection *c, const ws_kept *frame,
   }
   bool skip = c->config->drop_publishes && over_limit(c, frame->len);
   int status = skip ? WS_EBACKPRESSURE : uncork(c);
-  if (status == WS_OK && frame->len <= SHORT_FRAME && !c->blocked) {
-    status = ws_outbox_copy(&c->outbox, frame->data, frame->len, payload);
-    if (status == WS_OK) frame->release(frame->keeper);
-  } else if (status == WS_OK) {
-    status = ws_outbox_keep(&c->outbox, frame, payload, false);
-  }
+  if (status == WS_OK) status = take_kept(c, frame, payload);
+  else frame->release(frame->keeper);
   if (status != WS_OK) {
-    frame->release(frame->keeper);
     if (!skip) ws_connection_fail(c, status, NULL);
     return status;
   }

@@ -21,6 +21,7 @@ typedef struct ws_chunk {
   size_t room;         /* bytes free behind, in a chunk of its own */
   bool begun;          /* some of it has been written */
   bool continues;      /* its frame began in the chunk before */
+  bool lent;           /* not for long */
   void (*release)(void *keeper);
   void *keeper;
   uint8_t own[];
@@ -75,6 +76,16 @@ void ws_outbox_clear(ws_outbox *outbox) {
   while (outbox->head) drop_head(outbox);
 }
 
+/* `len` bytes that carry `payload` have come behind the last ones. */
+static void grow_tail(ws_outbox *outbox, size_t len, size_t payload) {
+  ws_chunk *chunk = outbox->tail;
+  outbox->payload -= chunk_payload(chunk);
+  chunk->len += len;
+  account(chunk, len, payload);
+  outbox->bytes += len;
+  outbox->payload += chunk_payload(chunk);
+}
+
 int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
                    size_t payload) {
   if (len == 0) return WS_OK;
@@ -86,12 +97,8 @@ int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
   }
   uint8_t *end = chunk->own + (chunk->data - chunk->own) + chunk->len;
   memcpy(end, data, len);
-  outbox->payload -= chunk_payload(chunk);
-  chunk->len += len;
-  account(chunk, len, payload);
   chunk->room -= len;
-  outbox->bytes += len;
-  outbox->payload += chunk_payload(chunk);
+  grow_tail(outbox, len, payload);
   return WS_OK;
 }
 
@@ -103,10 +110,38 @@ int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t payload,
   chunk->len = kept->len;
   account(chunk, kept->len, payload);
   chunk->continues = continues;
+  chunk->lent = kept->lent;
   chunk->release = kept->release;
   chunk->keeper = kept->keeper;
   append(outbox, chunk);
   return WS_OK;
+}
+
+bool ws_outbox_extend(ws_outbox *outbox, const ws_kept *kept, size_t payload) {
+  const ws_chunk *last = outbox->tail;
+  if (!last || last->release != kept->release ||
+      last->keeper != kept->keeper || last->data + last->len != kept->data)
+    return false;
+  grow_tail(outbox, kept->len, payload);
+  return true;
+}
+
+/* Only the first chunk can be lent: nothing is while something waits. */
+void ws_outbox_settle(ws_outbox *outbox) {
+  ws_chunk *lent = outbox->head;
+  if (!lent || !lent->lent) return;
+  ws_chunk *own = chunk_new(lent->len);
+  if (!own) return;
+  memcpy(own->own, lent->data, lent->len);
+  own->next = lent->next;
+  own->len = lent->len;
+  own->overhead = lent->overhead;
+  own->extra = lent->extra;
+  own->room = 0;
+  own->begun = lent->begun;
+  outbox->head = own;
+  if (outbox->tail == lent) outbox->tail = own;
+  chunk_free(lent);
 }
 
 ws_chunk *ws_outbox_room(size_t size, ws_buffer *room) {

@@ -16,6 +16,7 @@ typedef struct ws_kept {
   size_t len;
   void (*release)(void *keeper);
   void *keeper;
+  bool lent; /* for a moment: copied by ws_outbox_settle */
 } ws_kept;
 
 /* Fields are private to outbox.c, but bytes and payload may be read. */
@@ -39,6 +40,15 @@ int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
  * or WS_ENOMEM (then the caller still keeps them). */
 int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t payload,
                    bool continues);
+
+/* Whole frames kept as what was appended last, and directly behind it: that
+ * grows by them, and the keeper may be released. False when they are not, and
+ * nothing was done. */
+bool ws_outbox_extend(ws_outbox *outbox, const ws_kept *kept, size_t payload);
+
+/* What waits will go on to wait: what was lent is copied, if there is memory.
+ */
+void ws_outbox_settle(ws_outbox *outbox);
 
 /* A chunk of `size` bytes to be filled with one frame: `room` is a fixed
  * buffer over it. ws_outbox_commit appends what was written to it, which

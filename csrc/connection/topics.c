@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Topics in a hash table, each with an array of its subscriptions;
  * subscriptions in another one, each knowing its places, so that joining and
- * leaving cost the same however many there are. A published frame is encoded
- * once and shared. */
+ * leaving cost the same however many there are. */
 #include "connection/topics.h"
 
 #include "bytes/memory.h"
@@ -188,6 +187,7 @@ static void leave(ws_topics *topics, ws_subscription *subscription) {
 void ws_topics_deinit(ws_topics *topics) {
   ws_memory_free(topics->buckets);
   ws_memory_free(topics->places);
+  ws_run_free(topics->newest);
   memset(topics, 0, sizeof *topics);
 }
 
@@ -248,87 +248,23 @@ bool ws_topics_of(ws_topics *topics, ws_connection *connection, size_t nth,
 
 /* --------------------------------------------------------- publishing */
 
-/* A frame for many, counted. */
-typedef struct shared_frame {
-  size_t references;
-  size_t len;
-  uint8_t bytes[];
-} shared_frame;
-
-static void unref_frame(void *keeper) {
-  shared_frame *frame = keeper;
-  if (frame && --frame->references == 0) ws_memory_free(frame);
-}
-
-/* One message on its way to many: the frame as it is, and one for each window
- * it had to be compressed for. Made when first asked for. */
-typedef struct publication {
-  unsigned opcode;
-  const void *data;
-  size_t len;
-  shared_frame *plain;
-  shared_frame *compressed[16]; /* by the window's bits */
-} publication;
-
-static shared_frame *frame_new(unsigned opcode, unsigned rsv,
-                               const void *payload, size_t len) {
-  uint8_t head[WS_FRAME_HEAD_MAX];
-  size_t head_len = ws_sender_head(opcode, rsv, len, head);
-  shared_frame *frame =
-      ws_memory_resize(NULL, sizeof *frame + head_len + len);
-  if (!frame) return NULL;
-  frame->references = 1;
-  frame->len = head_len + len;
-  memcpy(frame->bytes, head, head_len);
-  if (len) memcpy(frame->bytes + head_len, payload, len);
-  return frame;
-}
-
-static shared_frame *plain_frame(publication *p) {
-  if (!p->plain) p->plain = frame_new(p->opcode, 0, p->data, p->len);
-  return p->plain;
-}
-
-static shared_frame *compressed_frame(publication *p, ws_deflate *deflate) {
-  unsigned bits = deflate->agreed.server_bits;
-  const ws_buffer *made;
-  if (!p->compressed[bits] &&
-      ws_deflate_message_alone(deflate, p->data, p->len, &made) == WS_OK)
-    p->compressed[bits] =
-        frame_new(p->opcode, WS_RSV1, made->data, made->len);
-  if (p->compressed[bits]) ws_deflate_forget(deflate);
-  return p->compressed[bits];
-}
-
-static int publish_to(publication *p, ws_connection *connection) {
-  ws_deflate *deflate = ws_connection_deflate(connection);
-  shared_frame *frame = NULL;
-  if (ws_deflate_wants(deflate, p->len))
-    frame = compressed_frame(p, deflate);
-  if (!frame) frame = plain_frame(p);
-  if (!frame) return WS_ENOMEM;
-  ws_kept kept = {frame->bytes, frame->len, unref_frame, frame};
-  frame->references++;
-  return ws_connection_push(connection, &kept, p->len);
-}
-
 ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
                             const void *data, size_t len,
                             const ws_connection *except) {
   ws_topic *topic = find(topics, name);
-  publication p = {.opcode = opcode, .data = data, .len = len};
+  ws_publication publication;
   ptrdiff_t sent = 0;
+  ws_publication_begin(&publication, &topics->newest, opcode, data, len);
   /* Backwards: one that fails now leaves, and the last takes its place. */
   for (size_t i = topic ? topic->count : 0; i-- > 0;) {
     ws_connection *connection = topic->subscribers[i]->connection;
     if (connection == except) continue;
     bool last = topic->count == 1;
-    int status = publish_to(&p, connection);
+    int status = ws_publication_send(&publication, connection);
     if (status == WS_OK) sent++;
-    if (status == WS_ENOMEM && !p.plain) sent = WS_ENOMEM;
+    if (status == WS_ENOMEM && !publication.plain.run) sent = WS_ENOMEM;
     if (last || sent < 0) break; /* it may have taken the topic with it */
   }
-  unref_frame(p.plain);
-  for (size_t bits = 0; bits < 16; bits++) unref_frame(p.compressed[bits]);
+  ws_publication_end(&publication);
   return sent;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Who listens to what: topics, their subscribers, and publishing a frame that
- * is encoded once for all of them. */
+/* Who listens to what: topics, their subscribers, and publishing to them. */
 #pragma once
 #include "bytes/slice.h"
-#include "connection/connection.h"
+#include "connection/publication.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,6 +17,7 @@ typedef struct ws_topics {
   size_t subscriptions;
   const struct ws_subscription *listed; /* what ws_topics_of gave last */
   size_t listed_nth;
+  ws_run *newest; /* of published frames */
 } ws_topics;
 
 /* No subscriber may be left. */

@@ -136,8 +136,9 @@ static int grow(ws_receiver *receiver, size_t need, size_t want) {
 
 /* By doubling, so that a message is moved about once in all. */
 static int grow_for(ws_receiver *receiver, size_t more) {
-  size_t want = receiver->message_len + more + more;
-  return grow(receiver, more, want < FIRST_BLOCK ? FIRST_BLOCK : want);
+  size_t len = receiver->message_len;
+  size_t size = 2 * (len + more);
+  return grow(receiver, more, (size < FIRST_BLOCK ? FIRST_BLOCK : size) - len);
 }
 
 static int take_control(ws_receiver *receiver, const uint8_t *data,

@@ -29,7 +29,7 @@ static size_t collect(const ws_outbox *outbox, char *into, size_t most) {
 TEST(keeps_the_order) {
   ws_outbox outbox = {0};
   char all[64];
-  ws_kept kept = {"KEPT", 4, release, NULL};
+  ws_kept kept = {"KEPT", 4, release, NULL, false};
   released = 0;
   CHECK_INT(ws_outbox_copy(&outbox, "ab", 2, 1), WS_OK);
   CHECK_INT(ws_outbox_keep(&outbox, &kept, 4, false), WS_OK);
@@ -48,7 +48,7 @@ TEST(every_partial_write) {
   for (size_t cut = 0; cut <= 10; cut++) {
     ws_outbox outbox = {0};
     char all[64];
-    ws_kept kept = {"KEPT", 4, release, NULL};
+    ws_kept kept = {"KEPT", 4, release, NULL, false};
     ws_outbox_copy(&outbox, "abc", 3, 1);
     ws_outbox_keep(&outbox, &kept, 4, true);
     ws_outbox_copy(&outbox, "def", 3, 3);
@@ -127,7 +127,7 @@ TEST(room_for_one_frame) {
 TEST(trimming_keeps_what_has_begun) {
   ws_outbox outbox = {0};
   char all[64];
-  ws_kept kept = {"BODY", 4, release, NULL};
+  ws_kept kept = {"BODY", 4, release, NULL, false};
   released = 0;
   ws_outbox_copy(&outbox, "h:", 2, 0);
   ws_outbox_keep(&outbox, &kept, 4, true);
@@ -149,7 +149,7 @@ TEST(trimming_keeps_what_has_begun) {
 TEST(trimming_keeps_the_rest_of_a_frame) {
   ws_outbox outbox = {0};
   char all[64];
-  ws_kept kept = {"BODY", 4, release, NULL};
+  ws_kept kept = {"BODY", 4, release, NULL, false};
   ws_outbox_begun(&outbox); /* nothing waits: nothing to mark */
   ws_outbox_copy(&outbox, "st of a frame", 13, 13);
   ws_outbox_begun(&outbox);
@@ -160,10 +160,70 @@ TEST(trimming_keeps_the_rest_of_a_frame) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* Bytes that lie one behind the other are one chunk, while they are the last. */
+TEST(what_follows_extends) {
+  static const char run[] = "abcdefghijklmnop";
+  static int keeper, other;
+  ws_outbox outbox = {0};
+  char all[64];
+  ws_slice slices[8];
+  released = 0;
+  ws_kept first = {run, 4, release, &keeper, true};
+  ws_kept next = {run + 4, 4, release, &keeper, true};
+  ws_kept apart = {run + 9, 4, release, &keeper, true};
+  ws_kept foreign = {run + 8, 4, release, &other, true};
+  CHECK(!ws_outbox_extend(&outbox, &next, 2));
+  CHECK_INT(ws_outbox_keep(&outbox, &first, 3, false), WS_OK);
+  CHECK(!ws_outbox_extend(&outbox, &apart, 2));
+  ws_outbox_advance(&outbox, 3);
+  CHECK(ws_outbox_extend(&outbox, &next, 2));
+  CHECK(!ws_outbox_extend(&outbox, &next, 2));
+  CHECK(!ws_outbox_extend(&outbox, &foreign, 2));
+  CHECK_INT(ws_outbox_gather(&outbox, slices, 8), 1);
+  CHECK_INT(outbox.bytes, 5);
+  CHECK_INT(outbox.payload, 3);
+  ws_outbox_copy(&outbox, "xy", 2, 2);
+  CHECK(!ws_outbox_extend(&outbox, &foreign, 2));
+  CHECK_BYTES(all, collect(&outbox, all, sizeof all), "defghxy");
+  CHECK_INT(released, 0);
+  ws_outbox_clear(&outbox);
+  CHECK_INT(released, 1);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* What was lent is given back, and nothing else has changed. */
+TEST(settling_copies_what_was_lent) {
+  for (int lent = 0; lent <= 1; lent++) {
+    ws_outbox outbox = {0};
+    char all[64];
+    released = 0;
+    ws_kept kept = {"KEPT", 4, release, NULL, lent};
+    ws_outbox_settle(&outbox);
+    ws_outbox_keep(&outbox, &kept, 3, false);
+    ws_outbox_copy(&outbox, "ab", 2, 2);
+    ws_outbox_advance(&outbox, 2);
+    ws_memory_fail(1, 1);
+    ws_outbox_settle(&outbox);
+    ws_memory_fail(0, 0);
+    CHECK_INT(released, 0);
+    ws_outbox_settle(&outbox);
+    CHECK_INT(released, lent);
+    ws_outbox_copy(&outbox, "cd", 2, 2);
+    CHECK_INT(outbox.bytes, 6);
+    CHECK_INT(outbox.payload, 6);
+    CHECK_BYTES(all, collect(&outbox, all, sizeof all), "PTabcd");
+    ws_outbox_trim(&outbox); /* it has begun */
+    CHECK_BYTES(all, collect(&outbox, all, sizeof all), "PT");
+    ws_outbox_clear(&outbox);
+    CHECK_INT(released, 1);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 TEST(without_memory_nothing_changes) {
   ws_outbox outbox = {0};
   ws_buffer room;
-  ws_kept kept = {"KEPT", 4, release, NULL};
+  ws_kept kept = {"KEPT", 4, release, NULL, false};
   released = 0;
   ws_memory_fail(1, 1);
   CHECK_INT(ws_outbox_copy(&outbox, "ab", 2, 1), WS_ENOMEM);
@@ -183,6 +243,8 @@ int main(void) {
   RUN(room_for_one_frame);
   RUN(trimming_keeps_what_has_begun);
   RUN(trimming_keeps_the_rest_of_a_frame);
+  RUN(what_follows_extends);
+  RUN(settling_copies_what_was_lent);
   RUN(without_memory_nothing_changes);
   return check_done();
 }

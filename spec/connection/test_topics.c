@@ -1,25 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Topics: who gets what, and who leaves when. */
-#include "connection/raw.h"
-
-static ws_topics *topics(party *p) { return ws_server_topics(p->server); }
-
-static void subscribe(party *p, side *s, const char *name) {
-  CHECK_INT(ws_topics_subscribe(topics(p), s->connection, ws_slice_of(name)),
-            WS_OK);
-}
-
-static ptrdiff_t publish(party *p, const char *name, const char *text,
-                         const side *except) {
-  return ws_topics_publish(topics(p), ws_slice_of(name), WS_TEXT, text,
-                           strlen(text), except ? except->connection : NULL);
-}
-
-/* A client and its server's side, open. */
-static side *join(party *p, side **client) {
-  *client = party_open(p);
-  return party_other(p);
-}
+#include "connection/subscribing.h"
 
 TEST(everyone_who_subscribed) {
   party p;

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/* Short frames for many, published in one turn: they share a run, and come in
+ * order whatever else is sent between them. */
+#include "connection/subscribing.h"
+
+enum { READERS = 5 };
+
+/* Clients that keep all they are told, as one text. */
+typedef struct reader {
+  side *client, *served;
+  char all[200000];
+  size_t len;
+} reader;
+
+static reader readers[READERS];
+
+static void on_event(side *s, const char *event) {
+  if (strcmp(event, "message") != 0) return;
+  for (int i = 0; i < READERS; i++) {
+    reader *r = &readers[i];
+    if (r->client != s || r->len + s->last_len > sizeof r->all) continue;
+    memcpy(r->all + r->len, s->last, s->last_len);
+    r->len += s->last_len;
+  }
+}
+
+/* What the server does within one turn. */
+static void (*script)(party *p);
+
+static void on_go(side *s, const char *event) {
+  if (strcmp(event, "message") == 0) script(s->party);
+}
+
+static void begin(party *p) {
+  party_begin(p);
+  party_listen(p);
+  memset(readers, 0, sizeof readers);
+  for (int i = 0; i < READERS; i++) {
+    readers[i].served = join(p, &readers[i].client);
+    readers[i].client->react = on_event;
+    subscribe(p, readers[i].served, "t");
+  }
+}
+
+static void play(party *p, void (*what)(party *)) {
+  side *client;
+  script = what;
+  join(p, &client)->react = on_go;
+  ws_connection_send(client->connection, WS_TEXT, "go", 2, NULL);
+}
+
+static void end(party *p) {
+  party_end(p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* ------------------------------------------------------------- one run */
+
+static size_t live_within;
+
+static void publish_many(party *p) {
+  char text[8];
+  size_t live = ws_memory_live();
+  for (int i = 0; i < 100; i++) {
+    snprintf(text, sizeof text, "%03d ", i);
+    CHECK_INT(publish(p, "t", text, NULL), READERS);
+  }
+  live_within = ws_memory_live() - live;
+}
+
+TEST(many_in_a_turn_take_a_chunk_each_reader) {
+  party p;
+  begin(&p);
+  for (unsigned turn = 1; turn <= 3; turn++) {
+    play(&p, publish_many);
+    for (int i = 0; i < READERS; i++) {
+      PARTY_UNTIL(&p, readers[i].client->messages, turn * 100);
+      CHECK_INT(readers[i].len, turn * 400);
+      CHECK_BYTES(readers[i].all, 12, "000 001 002 ");
+      CHECK(memcmp(readers[i].all + (turn - 1) * 400, readers[0].all, 400) ==
+            0);
+    }
+    /* The run is there from the first turn on. */
+    CHECK_INT(live_within, READERS + (turn == 1));
+  }
+  end(&p);
+}
+
+static char long_text[1000];
+
+static void publish_more_than_a_run(party *p) {
+  for (int i = 0; i < 100; i++) {
+    memset(long_text, 'a' + i % 26, sizeof long_text - 1);
+    CHECK_INT(publish(p, "t", long_text, NULL), READERS);
+  }
+}
+
+TEST(more_than_a_run_holds) {
+  party p;
+  begin(&p);
+  play(&p, publish_more_than_a_run);
+  for (int i = 0; i < READERS; i++) {
+    PARTY_UNTIL(&p, readers[i].client->messages, 100);
+    CHECK_INT(readers[i].len, 99900);
+    for (size_t at = 0; at < 99900; at += 111)
+      CHECK_INT(readers[i].all[at], 'a' + (char)(at / 999 % 26));
+  }
+  end(&p);
+}
+
+/* ------------------------------------------------------ with other things */
+
+static void send_text(side *s, const char *text) {
+  ws_connection_send(s->connection, WS_TEXT, text, strlen(text), NULL);
+}
+
+static void publish_among_others(party *p) {
+  static char block[1500]; /* long: a block of its own */
+  memset(block, 'L', sizeof block - 1);
+  publish(p, "t", "1", NULL);
+  publish(p, "t", "2", NULL);
+  send_text(readers[0].served, "own");
+  publish(p, "t", "3", readers[1].served);
+  publish(p, "t", "4", NULL);
+  publish(p, "t", block, NULL);
+  publish(p, "t", "5", NULL);
+  ws_topics_unsubscribe(topics(p), readers[2].served->connection,
+                        ws_slice_of("t"));
+  publish(p, "t", "6", NULL);
+  send_text(readers[0].served, "end");
+}
+
+TEST(order_among_other_frames) {
+  party p;
+  begin(&p);
+  play(&p, publish_among_others);
+  PARTY_UNTIL(&p, readers[0].client->messages, 9);
+  PARTY_UNTIL(&p, readers[1].client->messages, 6);
+  PARTY_UNTIL(&p, readers[2].client->messages, 6);
+  PARTY_UNTIL(&p, readers[3].client->messages, 7);
+  CHECK_BYTES(readers[0].all, 7, "12own34");
+  CHECK_BYTES(readers[0].all + 7 + 1499, readers[0].len - 7 - 1499, "56end");
+  CHECK_BYTES(readers[1].all, 3, "124");
+  CHECK_BYTES(readers[1].all + 3 + 1499, readers[1].len - 3 - 1499, "56");
+  CHECK_BYTES(readers[2].all, 4, "1234");
+  CHECK_BYTES(readers[2].all + 4 + 1499, readers[2].len - 4 - 1499, "5");
+  end(&p);
+}
+
+static void publish_in_turns(party *p) {
+  for (int i = 0; i < 20; i++) {
+    publish(p, "t", "t", NULL);
+    publish(p, "u", "u", NULL);
+  }
+}
+
+TEST(topics_in_turns) {
+  party p;
+  begin(&p);
+  subscribe(&p, readers[0].served, "u");
+  subscribe(&p, readers[1].served, "u");
+  ws_topics_unsubscribe(topics(&p), readers[1].served->connection,
+                        ws_slice_of("t"));
+  play(&p, publish_in_turns);
+  PARTY_UNTIL(&p, readers[0].client->messages, 40);
+  PARTY_UNTIL(&p, readers[1].client->messages, 20);
+  PARTY_UNTIL(&p, readers[2].client->messages, 20);
+  CHECK_BYTES(readers[0].all, 8, "tutututu");
+  CHECK_BYTES(readers[1].all, 8, "uuuuuuuu");
+  CHECK_BYTES(readers[2].all, 8, "tttttttt");
+  end(&p);
+}
+
+/* ---------------------------------------------------------- slow readers */
+
+/* Who does not read holds copies of its own, and no run: one is enough for all
+ * that is published. */
+TEST(slow_readers_hold_no_run) {
+  party p;
+  begin(&p);
+  raw r = raw_open(&p);
+  side *slow = party_other(&p);
+  subscribe(&p, slow, "t");
+  memset(long_text, 'x', sizeof long_text - 1);
+  unsigned sent = 0;
+  while (ws_connection_buffered(slow->connection) < 100000 && sent < 100000) {
+    publish(&p, "t", long_text, NULL);
+    ws_loop_turn(p.loop, 0);
+    sent++;
+  }
+  CHECK(ws_connection_buffered(slow->connection) >= 100000);
+  for (int i = 0; i < READERS; i++)
+    PARTY_UNTIL(&p, readers[i].client->messages, sent);
+  size_t live = ws_memory_live();
+  ws_topics_leave(topics(&p), slow->connection);
+  raw_end(&r);
+  PARTY_UNTIL(&p, slow->closes, 1);
+  /* Four frames a chunk, not a run for every sixteen as well. */
+  CHECK(live - ws_memory_live() <= 100000 / 3000 + 10);
+  end(&p);
+}
+
+int main(void) {
+  RUN(many_in_a_turn_take_a_chunk_each_reader);
+  RUN(more_than_a_run_holds);
+  RUN(order_among_other_frames);
+  RUN(topics_in_turns);
+  RUN(slow_readers_hold_no_run);
+  return check_done();
+}
