@@ -11,7 +11,7 @@ local ws = require "ws"
 local OPENING = 150 * helper.patience -- both sides' deadline
 local CLOSING = 150
 local GRACE = 1000 -- in which the server is to end TCP after both Closes
-local INTERVAL, TIMEOUT = 100, 250 -- of pings, for who takes it to be open
+local INTERVAL, TIMEOUT = 100, 250 -- of silence, for who takes it to be open
 
 local closing = { closeTimeout = CLOSING, pingInterval = INTERVAL, pingTimeout = TIMEOUT }
 local its = { client = closing, server = closing }
@@ -30,17 +30,15 @@ end
 describe("a partition in the opening handshake", function()
   local ground = scene.ground(setup, before_each, after_each)
 
-  local function hasty(deadline, name)
-    return { [name] = deadline, pingInterval = INTERVAL, pingTimeout = TIMEOUT }
-  end
-
   -- So many packets pass; in which stage the client is then, or "open". The more
   -- pass, the more time it has, so that it opens in the end on any machine.
   local function cut_after(kind, direction, packets)
     local deadline = OPENING + 20 * packets
     local began = ws.now()
-    local pair = ground.opening(kind, { client = hasty(deadline, "timeout"),
-      server = hasty(deadline, "handshakeTimeout") })
+    local pair = ground.opening(kind, {
+      client = { timeout = deadline, pingInterval = INTERVAL, pingTimeout = TIMEOUT },
+      server = { handshakeTimeout = deadline, idleTimeout = INTERVAL + TIMEOUT },
+    })
     link.cut(direction, packets, pair.server.port)
     pair.wait()
     scene.took(began, pair.ended.near, 0, deadline + INTERVAL + TIMEOUT)
@@ -49,7 +47,7 @@ describe("a partition in the opening handshake", function()
     one_of(pair.story.far, "", CUT_OFF)
     link.mend()
     proving.echo(ground.fresh_echo(kind))
-    return pair.story.near:match "^open" or pair.why:match "^%a+"
+    return pair.story.near:match "^open" or pair.why.near:match "^%a+"
   end
 
   -- What comes last depends on how packets are acknowledged: from `packets` on
@@ -87,6 +85,7 @@ describe("a partition in the closing handshake", function()
         pair.wait()
         scene.took(began, pair.ended[closer], CLOSING - 10, CLOSING)
         assert.equal("open error:ETIMEDOUT close:1006", pair.story[closer])
+        assert.matches("Close frame", pair.why[closer])
         scene.took(began, pair.ended[other], TIMEOUT, INTERVAL + TIMEOUT)
         assert.equal("open error:ETIMEDOUT close:1006", pair.story[other])
       end)
@@ -101,6 +100,7 @@ describe("a partition in the closing handshake", function()
         pair.wait()
         scene.took(began, pair.ended.near, CLOSING - 10, CLOSING)
         assert.equal("open error:ETIMEDOUT close:1006", pair.story.near)
+        assert.matches("Close frame", pair.why.near)
         assert.equal(CLEAN, pair.story.far)
       end)
 

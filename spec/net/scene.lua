@@ -94,8 +94,8 @@ function scene.ground(setup, before_each, after_each)
   end
 
   --- A pair of near and far socks that are open: pair.near, pair.far, and the
-  --- story of each as a string, pair.story.near "open error:ETIMEDOUT close:1006".
-  --- pair.ended.near is when, by ws.now().
+  --- story of each as a string, pair.story.near "open error:ETIMEDOUT close:1006",
+  --- why it failed, pair.why.near, and when it ended by ws.now(), pair.ended.near.
   function ground.pair(kind, its)
     local pair = ground.opening(kind, its)
     helper.wait_until(function() return pair.far and pair.near.readyState == 1 end,
@@ -105,9 +105,13 @@ function scene.ground(setup, before_each, after_each)
 
   --- The same before it is open; `its` are more options: its.client, its.server.
   function ground.opening(kind, its)
-    local pair = { story = { near = "", far = "" }, ended = {} }
+    local pair = { story = { near = "", far = "" }, why = {}, ended = {} }
     local function tell(side, word)
       pair.story[side] = (pair.story[side] .. " " .. word):gsub("^ ", "")
+    end
+    local function failed(side, why, code)
+      pair.why[side] = why
+      tell(side, "error:" .. code)
     end
     local function ended(side, code, clean)
       pair.ended[side] = ws.now()
@@ -115,23 +119,22 @@ function scene.ground(setup, before_each, after_each)
     end
     local served = {
       open = function(sock) pair.far = sock tell("far", "open") end,
-      error = function(_, _, code) tell("far", "error:" .. code) end,
+      error = function(_, why, code) failed("far", why, code) end,
       close = function(_, code, _, clean) ended("far", code, clean) end,
     }
     for name, value in pairs(its and its.server or {}) do served[name] = value end
     pair.server, pair.url = ground.far_server(kind, served)
     pair.near = ground.near_client(kind, pair.url, its and its.client)
     function pair.near.onopen() tell("near", "open") end
-    function pair.near.onerror(event)
-      pair.why = event.message
-      tell("near", "error:" .. event.code)
-    end
+    function pair.near.onerror(event) failed("near", event.message, event.code) end
     function pair.near.onclose(event) ended("near", event.code, event.wasClean) end
 
-    --- Until both sides have ended, or were never told of a beginning.
+    --- Until both sides have ended. A server's that never opened is told to nobody
+    --- and not counted, but has a descriptor: only those that listen are to stay.
     function pair.wait()
       helper.wait_until(function()
         return pair.ended.near and pair.server.connections == 0
+          and proving.descriptors() <= ground.open_descriptors + #ground.servers
       end, scene.PATIENCE, "both ends")
     end
     return pair
