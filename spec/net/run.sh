@@ -13,5 +13,5 @@ if ! "$link" "$seed" true; then
   exit 0
 fi
 echo "lossy: seed $seed (again: make lossy SEED=$seed)"
-exec lua5.4 spec/tools/tally.lua "$link" "$seed" timeout $((120 + 5 * ${MIB:-0})) \
+exec lua5.4 spec/tools/tally.lua "$link" "$seed" timeout $((240 + 5 * ${MIB:-0})) \
   "$lua" /usr/bin/busted --pattern=lossy_ spec/net
