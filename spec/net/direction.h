@@ -39,7 +39,7 @@ typedef struct direction {
   packet heap[PACKETS_HELD]; /* the earliest first */
 } direction;
 
-/* Good weather, counts of 0 and the generator at its start; what is held stays. */
+/* Good weather, counts of 0, the generator at its start; what is held stays. */
 void direction_reset(direction *d, uint64_t seed);
 
 /* Reads what waits at `from`. */

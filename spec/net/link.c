@@ -4,8 +4,8 @@
  *     link SEED COMMAND...
  * In the command's environment WS_LINK holds four descriptors and the seed: to
  * write orders to, to read answers from, the near and the far namespace. An
- * order is a line, "DIRECTION WORD VALUE", "reset" or "counts"; each gets a line
- * as its answer. See order() and spec/net/link.lua. */
+ * order is a line, "DIRECTION WORD VALUE", "reset" or "counts"; a line answers
+ * each. See order() and spec/net/link.lua. */
 #include "direction.h"
 #include "namespace.h"
 

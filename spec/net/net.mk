@@ -15,6 +15,8 @@ $(netns): spec/net/lua_netns.c
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) $(net_flags) -fPIC -shared $(lua_cflags) -o $@ $<
 
-lossy: all $(link) $(netns) build/certs/done build/peers/done  ## networks that lose, delay, reorder and break: SEED=1 MIB=100
+lossy:  ## networks that lose, delay, reorder and break: SEED=1 MIB=100
 	@sh spec/tools/install.sh lossy
+	@$(MAKE) --no-print-directory -j$(jobs) all $(link) $(netns) build/certs/done \
+	  build/peers/done
 	@$(run_env) MIB=$(MIB) sh spec/net/run.sh $(link) $(LUA) $(SEED)
