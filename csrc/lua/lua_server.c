@@ -22,6 +22,15 @@ static void forget(lua_State *L, int *function) {
   *function = LUA_NOREF;
 }
 
+/* Those that the object keeps for connections to come. */
+static void forget_handlers(lua_State *L, int anchor) {
+  if (anchor == LUA_NOREF) return;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, anchor);
+  lua_pushnil(L);
+  lua_setiuservalue(L, -2, 1);
+  lua_pop(L, 1);
+}
+
 /* After the last event nothing of Lua's is held any more: a handler that
  * knows the server would keep it alive for ever. */
 static void let_go(ws_lua_server *self, lua_State *L) {
@@ -30,6 +39,7 @@ static void let_go(ws_lua_server *self, lua_State *L) {
   forget(L, &self->closed);
   if (self->handlers) ws_handlers_unuse(self->handlers, L);
   self->handlers = NULL;
+  forget_handlers(L, self->tie.anchor);
   ws_tie_drop(L, self->loop, &self->tie);
 }
 

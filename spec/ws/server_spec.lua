@@ -5,6 +5,7 @@
 
 local ws = require "ws"
 local helper = require "spec.helper"
+local turning = require "spec.lua.turning"
 
 local raised, wait_until = helper.raised, helper.wait_until
 
@@ -491,5 +492,19 @@ describe("ws.serve", function()
     wait_until(function() return log.types() == "open close" end)
     assert.equal(1009, log[2][2].code)
     assert.equal("ETOOBIG", seen.error[1][3])
+  end)
+
+  -- Lua 5.1 and LuaJIT do not collect what a weak table's values lead to.
+  it("is collected once it is closed, though its handlers know it", function()
+    local function come_and_go()
+      local known = {}
+      known.server = assert(ws.serve { port = 0, open = function() return known.server end })
+      known.server:close()
+      helper.settle()
+    end
+    come_and_go()
+    local before = turning.live()
+    for _ = 1, 200 do come_and_go() end -- far more than other tests have left
+    wait_until(function() return turning.live() <= before end)
   end)
 end)
