@@ -27,13 +27,16 @@ local function tell(order)
   return answer
 end
 
+local function back(ok, ...)
+  netns.enter(near)
+  if not ok then error(..., 0) end
+  return ...
+end
+
 --- fn(...) in the far namespace: its sockets and its processes stay there.
 function link.far(fn, ...)
   netns.enter(far)
-  local results = table.pack(pcall(fn, ...))
-  netns.enter(near)
-  if not results[1] then error(results[2], 0) end
-  return table.unpack(results, 2, results.n)
+  return back(pcall(fn, ...))
 end
 
 --- Sets what the weather is: loss, doubling, damage (percent), delay, jitter

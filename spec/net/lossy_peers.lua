@@ -127,7 +127,7 @@ describe("Python websockets as the far client", function()
   -- Our server is the near one here.
   before_each(function()
     local options = scene.server_options("compressed", {
-      host = link.NEAR, highWaterMark = 1 << 30, pingInterval = INTERVAL, pingTimeout = TIMEOUT,
+      host = link.NEAR, highWaterMark = 1e9, pingInterval = INTERVAL, pingTimeout = TIMEOUT,
       open = function(opened, request)
         if request.path == "/control" then control = opened else sock = opened end
       end,

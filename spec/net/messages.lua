@@ -7,7 +7,7 @@ local link = require "spec.net.link"
 
 local messages = {}
 
-local BLOCK = 1 << 19
+local BLOCK = 500000
 
 --- Bytes of any value, and text of few letters, which deflate makes shorter.
 local function blocks()
@@ -72,7 +72,7 @@ end
 function messages.converse(ground, kind, list, its)
   local talk = { kind = kind, list = list, far = messages.ear(list), near = messages.ear(list) }
   local served = {
-    maxBackpressure = 1 << 30,
+    maxBackpressure = 1e9,
     message = function(sock, data, opcode)
       talk.far.hear(data, opcode)
       sock:send(data, opcode)
