@@ -148,14 +148,12 @@ void direction_take(direction *d, uint64_t now) {
   }
 }
 
-/* What a device does not take, as its owner might be gone or the packet is
- * damaged, is lost on the way. */
 void direction_deliver(direction *d, uint64_t now) {
   while (d->held > 0 && d->heap[0].due <= now) {
     packet p = pop(d);
     if (p.number < d->newest) d->counts.late++;
     else d->newest = p.number;
-    if (write(d->to, p.bytes, p.len) < 0) d->counts.lost++;
+    if (write(d->to, p.bytes, p.len) < 0) d->counts.refused++;
     free(p.bytes);
   }
 }

@@ -23,9 +23,10 @@ typedef struct packet {
 } packet;
 
 /* What has become of packets: `late` ones were overtaken, `cut` ones came when
- * nothing passed. */
+ * nothing passed, the other device `refused` some, as damaged ones or when it
+ * is down. */
 typedef struct counts {
-  uint64_t came, lost, doubled, damaged, late, cut;
+  uint64_t came, lost, doubled, damaged, late, cut, refused;
 } counts;
 
 typedef struct direction {

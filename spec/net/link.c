@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -61,13 +62,16 @@ static void reset(void) {
 }
 
 static void print_counts(char *answer, size_t size) {
-  const counts *o = &link_.out.counts, *i = &link_.in.counts;
-  const uint64_t all[] = {o->came, o->lost, o->doubled, o->damaged, o->late,
-                          o->cut,  i->came, i->lost,    i->doubled, i->damaged,
-                          i->late, i->cut};
-  for (size_t n = 0, at = 0; n < sizeof all / sizeof *all && at < size; n++)
-    at += (size_t)snprintf(answer + at, size - at, "%llu ",
-                           (unsigned long long)all[n]);
+  const counts *both[] = {&link_.out.counts, &link_.in.counts};
+  size_t at = 0;
+  for (int i = 0; i < 2 && at < size; i++) {
+    const counts *c = both[i];
+    at += (size_t)snprintf(answer + at, size - at,
+                           "%" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+                           " %" PRIu64 " %" PRIu64 " %" PRIu64 " ",
+                           c->came, c->lost, c->doubled, c->damaged, c->late,
+                           c->cut, c->refused);
+  }
 }
 
 /* loss, doubling and damage are in percent, delay and jitter in milliseconds,

@@ -59,7 +59,7 @@ function link.mend(direction) tell(("%s pass -1"):format(direction or "both")) e
 --- All is well, nothing was counted, the choices begin anew.
 function link.reset() tell "reset" end
 
-local words = { "came", "lost", "doubled", "damaged", "late", "cut" }
+local words = { "came", "lost", "doubled", "damaged", "late", "cut", "refused" }
 
 --- What has become of packets since the reset: counts.out.lost and so on.
 function link.counts()

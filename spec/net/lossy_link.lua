@@ -71,7 +71,8 @@ describe("the link", function()
   it("carries all, in order", function()
     local arrived, counts = send {}
     for i = 1, COUNT do assert.equal(tostring(i), arrived[i]) end
-    assert.same({ came = COUNT, lost = 0, doubled = 0, damaged = 0, late = 0, cut = 0 }, counts)
+    assert.same({ came = COUNT, lost = 0, doubled = 0, damaged = 0, late = 0, cut = 0,
+      refused = 0 }, counts)
   end)
 
   it("loses a part, the same one again", function()
