@@ -147,8 +147,8 @@ leaf cn_ip /CN=127.0.0.1 "$server"
 leaf uri /CN=x \
   "$server\\nsubjectAltName=email:me@ws.test,URI:https://ws.test/"
 leaf dot /CN=x "$server\\nsubjectAltName=DNS:ws.test."
-nul=30:13:82:11:77:73:2e:74:65:73:74:00:2e:61:74:74:61:63:6b:65:72
-leaf nul /CN=x "$server\\nsubjectAltName=DER:$nul"
+zero=30:13:82:11:77:73:2e:74:65:73:74:00:2e:61:74:74:61:63:6b:65:72
+leaf zero /CN=x "$server\\nsubjectAltName=DER:$zero"
 
 # Purposes and chains that must not do.
 leaf eku_client /CN=x "$client\\n$ws"

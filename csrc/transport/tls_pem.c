@@ -32,6 +32,20 @@ static char *copy_path(ws_slice path) {
   return copy;
 }
 
+static bool is_folder(const char *path) {
+  struct stat found;
+  return stat(path, &found) == 0 && (found.st_mode & S_IFMT) == S_IFDIR;
+}
+
+/* What reading a folder says differs from system to system. */
+static int open_file(const char *path, ws_slice source, const char *what,
+                     ws_tls_why why, BIO **bio) {
+  if (is_folder(path))
+    return ws_tls_error_say(why, what, source, "a folder");
+  *bio = BIO_new_file(path, "r");
+  return *bio ? WS_OK : ws_tls_error_take(why, what, source, "cannot open");
+}
+
 static int open_source(ws_slice source, const char *what, ws_tls_why why,
                        BIO **bio) {
   if (source.len > INT_MAX)
@@ -45,9 +59,9 @@ static int open_source(ws_slice source, const char *what, ws_tls_why why,
                             "a file name with a zero byte");
   char *path = copy_path(source);
   if (!path) return WS_ENOMEM;
-  *bio = BIO_new_file(path, "r");
+  int status = open_file(path, source, what, why, bio);
   ws_memory_free(path);
-  return *bio ? WS_OK : ws_tls_error_take(why, what, source, "cannot open");
+  return status;
 }
 
 static bool at_end(void) {
@@ -121,17 +135,11 @@ static int use_key(SSL_CTX *context, BIO *bio, ws_slice key, secret *mine,
   return WS_OK;
 }
 
-static bool is_folder(ws_slice path, char *text) {
-  struct stat found;
-  return !memchr(path.data, '\0', path.len) && stat(text, &found) == 0 &&
-         (found.st_mode & S_IFMT) == S_IFDIR;
-}
-
 static int trust_folder(SSL_CTX *context, ws_slice ca, bool *done,
                         ws_tls_why why) {
   char *path = copy_path(ca);
   if (!path) return WS_ENOMEM;
-  *done = is_folder(ca, path);
+  *done = !memchr(ca.data, '\0', ca.len) && is_folder(path);
   int status = WS_OK;
   if (*done && SSL_CTX_load_verify_locations(context, NULL, path) != 1)
     status = ws_tls_error_take(why, "ca", ca, "cannot be used");

@@ -45,7 +45,7 @@ static const cert_row rows[] = {
     {"33", "dot.pem", NULL, "ws.test", MISMATCH},
     {"34", "server.pem", NULL, "ws.test.", NULL},
     {"35", "idn.pem", NULL, "xn--bcher-kva.test", NULL},
-    {"36", "nul.pem", NULL, "ws.test", MISMATCH},
+    {"36", "zero.pem", NULL, "ws.test", MISMATCH},
     {"25", "ip.pem", NULL, "localhost", MISMATCH},
 };
 
