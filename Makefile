@@ -55,16 +55,17 @@ sources := $(filter-out $(other_files),$(wildcard csrc/bytes/*.c \
 lua_sources := $(wildcard csrc/lua/*.c)
 objects := $(sources:csrc/%.c=$(build)/obj/%.o)
 lua_objects := $(lua_sources:csrc/%.c=$(build)/obj/%.o)
-core := $(build)/ws/core.so
+core := $(build)/ws/core$(if $(filter Windows,$(system)),.dll,.so)
 
-c_tests := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
+every_c_test := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
   spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
+c_tests := $(filter-out %_win32.c,$(every_c_test))
 c_test_programs := $(c_tests:spec/%.c=$(build)/spec/%$(exe))
 peer_programs := $(addprefix build/peers/,gorilla_peer nhooyr_peer \
   beast_peer lws_peer)
 
 ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
-  -shared -Wl$(comma)-z$(comma)nodelete)
+  -shared $(if $(filter Windows,$(system)),,-Wl$(comma)-z$(comma)nodelete))
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -183,29 +184,6 @@ test:  ## install what is missing, build, run all tests
 	  for part in layers c-test lua-test examples cost faults-quick; do \
 	    $(MAKE) --no-print-directory $$part || ok=1; \
 	  done; lua5.4 spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
-
-# The wine of Debian's wine64 is not on the path.
-mingw := x86_64-w64-mingw32-gcc-posix
-wine ?= $(firstword $(wildcard /usr/bin/wine64 /usr/lib/wine/wine64) wine64)
-windows_flags = build=build/windows system=Windows tls=none CC=$(mingw) \
-  CFLAGS='-O2 -g -D_WIN32_WINNT=0x0A00' lib_cflags= \
-  spec_cflags=-Ispec/windows \
-  libs='-static -lz -lws2_32 -liphlpapi -lbcrypt -lpthread' \
-  c_tests='$(filter-out $(not_on_windows),$(c_tests))'
-
-# The list of those that ask for what only POSIX has.
-not_on_windows = $(shell sed -n 's/^\(spec[^ ]*\).*/\1/p' spec/windows/not_run.txt)
-
-windows:  ## cross-build the C core and its tests for Windows, run them in Wine
-	@sh spec/tools/install.sh windows
-	@$(MAKE) --no-print-directory -j$(jobs) $(windows_flags) c-test-programs
-	@export WINEPREFIX=$(CURDIR)/build/wine WINEDEBUG=-all; \
-	  $(wine) cmd /c exit >/dev/null 2>&1; rm -f build/windows/tally; \
-	  export WS_TALLY=$(CURDIR)/build/windows/tally; ok=0; \
-	  for test in $(filter-out $(not_on_windows),$(c_tests)); do \
-	    name=$${test#spec/}; name=build/windows/spec/$${name%.c}.exe; \
-	    $(tally) timeout 120 $(wine) $$name || ok=1; \
-	  done; $(tally) --sum $$WS_TALLY || ok=1; exit $$ok
 
 asan:  ## the C and Lua tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs
@@ -352,6 +330,7 @@ include spec/tools/analysis.mk
 # ----------------------------------------------------------- foreign systems
 
 include spec/kqueue/kqueue.mk
+include spec/windows/windows.mk
 
 exports: $(core)
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \

@@ -108,6 +108,7 @@ local common = {
   "csrc/transport/tls_name.c",
   "csrc/transport/tls_peer.c",
   "csrc/transport/tls_pem.c",
+  "csrc/transport/tls_roots_posix.c",
   "csrc/transport/tls_wire.c",
 }
 
@@ -117,7 +118,8 @@ local common = {
 -- Windows' files are not chosen either: make windows builds them, no rock.
 -- "csrc/loop/poll_win32.c", "csrc/transport/entropy_win32.c",
 -- "csrc/transport/pin_win32.c", "csrc/transport/socket_win32.c",
--- "csrc/transport/system_error_win32.c", "csrc/transport/thread_win32.c"
+-- "csrc/transport/system_error_win32.c", "csrc/transport/thread_win32.c",
+-- "csrc/transport/tls_roots_win32.c"
 
 local function core(pollers)
   local sources = {}

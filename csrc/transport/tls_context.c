@@ -6,6 +6,7 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "transport/tls_pem.h"
+#include "transport/tls_roots.h"
 
 #include <openssl/err.h>
 #include <openssl/rand.h>
@@ -157,7 +158,7 @@ static int set_trust(ws_tls *tls, const ws_tls_options *options,
   if (!tls->verify) return WS_OK;
   if (options->ca.len > 0)
     return ws_tls_pem_trust(context, options->ca, tls->server, why);
-  if (SSL_CTX_set_default_verify_paths(context) == 1) return WS_OK;
+  if (ws_tls_trust_system(context)) return WS_OK;
   return ws_tls_error_take(why, "ca", (ws_slice){0},
                            "the system's store cannot be used");
 }

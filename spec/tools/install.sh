@@ -19,7 +19,7 @@ bench="nodejs npm python3 python3-websockets libwebsockets-dev lua-http luajit2
 libluajit2-5.1-dev"
 musl="musl-tools"
 docs="lua-ldoc lua-busted lua-socket"
-windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64"
+windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64 npm lua-luassert"
 instructions="valgrind"
 analysis="clang clang-tidy cppcheck valgrind lua-dkjson"
 lossy="lua-busted lua-socket nodejs npm python3 python3-websockets iproute2"
