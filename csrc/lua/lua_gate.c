@@ -17,23 +17,41 @@ static int enter(lua_State *L) {
   return 0;
 }
 
+static int call_tostring(lua_State *L) {
+  return luaL_callmeta(L, 1, "__tostring");
+}
+
+/* Pushes what was raised as text for people. */
+static void push_text(lua_State *L, int raised) {
+  if (lua_isstring(L, raised)) {
+    lua_pushvalue(L, raised);
+    return;
+  }
+  lua_pushcfunction(L, call_tostring);
+  lua_pushvalue(L, raised);
+  if (lua_pcall(L, 1, 1, 0) == LUA_OK && lua_isstring(L, -1)) return;
+  lua_pop(L, 1); /* nothing, or an error of its own */
+  lua_pushfstring(L, "error object of type %s", luaL_typename(L, raised));
+}
+
 /* A table with the message and where it was raised. */
 static int with_traceback(lua_State *L) {
   lua_createtable(L, 2, 0);
   lua_pushvalue(L, 1);
-  lua_rawseti(L, -2, 1);
-  ws_traceback(L, L, lua_tostring(L, 1)); /* a number, too, as its text */
-  lua_rawseti(L, -2, 2);
+  lua_rawseti(L, 2, 1);
+  push_text(L, 1);
+  ws_traceback(L, L, lua_tostring(L, 3));
+  lua_rawseti(L, 2, 2);
+  lua_settop(L, 2);
   return 1;
 }
 
 static void print_error(lua_State *L, int message, int traceback) {
   const char *text = lua_tostring(L, traceback);
   const char *what = lua_tostring(L, message);
-  if (!what) fprintf(stderr, "ws: error object of type %s in a handler\n",
-                     luaL_typename(L, message));
-  if (text) fprintf(stderr, "%s\n", text);
-  else if (what) fprintf(stderr, "%s\n", what);
+  if (text || what) fprintf(stderr, "%s\n", text ? text : what);
+  else fprintf(stderr, "ws: error object of type %s in a handler\n",
+               luaL_typename(L, message));
 }
 
 /* [1] the complaint, [2] what was raised (with_traceback's table, or a bare

@@ -33,8 +33,7 @@ local function resume(thread, ...)
   if not ok then
     local on_error = tasks[thread]
     raised = explained(raised)
-    local text = type(raised) == "string" and raised or nil
-    loop.report(raised, debug.traceback(thread, text))
+    loop.report(raised, debug.traceback(thread, loop.describe(raised)))
     if type(on_error) == "function" then on_error(raised) end
   end
   return true

@@ -14,8 +14,7 @@ local passes_arguments = select(2, xpcall(function(value) return value end, prin
 
 --- A message handler that keeps the message and says where it was raised.
 function event_target.traced(message)
-  local text = type(message) == "string" and message or nil
-  return { message = message, traceback = debug.traceback(text, 2) }
+  return { message = message, traceback = debug.traceback(loop.describe(message), 2) }
 end
 
 local function report(raised)

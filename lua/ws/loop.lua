@@ -44,6 +44,19 @@ function loop.turning()
   return current ~= nil and current:turning()
 end
 
+--- What was raised as text for people, for debug.traceback to begin with: old
+--- Luas make none after nil, and nobody would know what it is about.
+function loop.describe(raised)
+  local kind = type(raised)
+  if kind == "string" or kind == "number" then return tostring(raised) end
+  local meta = getmetatable(raised)
+  if type(meta) == "table" and meta.__tostring then
+    local ok, text = pcall(tostring, raised)
+    if ok and type(text) == "string" then return text end
+  end
+  return "error object of type " .. kind
+end
+
 --- Hands an error of a handler to ws.onerror(message, traceback), or prints
 --- it. Never raises: what ws.onerror raises comes out of ws.run or ws.poll.
 function loop.report(message, traceback)

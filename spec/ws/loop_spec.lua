@@ -375,6 +375,33 @@ describe("the loop", function()
     assert.equal(0, status)
   end)
 
+  it("the traceback begins with what was raised, whatever it was", function()
+    local named = setmetatable({}, { __tostring = function() return "named" end })
+    local broken = setmetatable({}, { __tostring = function() error "broken" end })
+    local sock, reports = ws.new "ws://127.0.0.1:1/", nil
+    ws.onerror = function(message, traceback) reports[#reports + 1] = { message, traceback } end
+    local raises = {
+      function(fn) later(fn, 0) helper.turn_for(5) end,
+      function(fn) ws.spawn(fn) end,
+      function(fn)
+        sock.onopen = fn
+        sock:dispatchEvent(ws.Event "open")
+      end,
+    }
+    for text, raised_value in pairs {
+      ["words"] = "words", ["5"] = 5, ["named"] = named, ["error object of type table"] = {},
+      ["error object of type boolean"] = false, ["error object of type .*table"] = broken,
+    } do
+      for _, raise in ipairs(raises) do
+        reports = {}
+        raise(function() error(raised_value, 0) end)
+        assert.equal(raised_value, reports[1][1])
+        assert.matches("^" .. text .. "\n+stack traceback:", reports[1][2])
+      end
+    end
+    sock:terminate()
+  end)
+
   it("by default the traceback goes to stderr", function()
     local status, output = helper.child [[
       local ws = require "ws"
