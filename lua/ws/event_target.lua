@@ -151,6 +151,16 @@ end
 
 -- ------------------------------------------------------------------- dispatch
 
+-- Its handleEvent is looked up at each call, S81.
+local function call_object(object, event)
+  local handle = object.handleEvent
+  if not options.is_callable(handle) then
+    error(("TypeError: a listener for '%s' has no function handleEvent, but %s"):format(
+      event.type, type(handle)), 0)
+  end
+  handle(object, event)
+end
+
 local function invoke(listener, event)
   local callback = listener.callback
   if listener.plain and passes_arguments then
@@ -158,8 +168,8 @@ local function invoke(listener, event)
     if not ok then report(raised) end
   elseif listener.plain or options.is_callable(callback) then
     event_target.call(function() callback(event) end)
-  elseif not listener.is_on then -- looked up at each call, S81
-    event_target.call(function() callback.handleEvent(callback, event) end)
+  elseif not listener.is_on then
+    event_target.call(function() call_object(callback, event) end)
   end
 end
 
