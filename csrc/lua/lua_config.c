@@ -75,7 +75,9 @@ ws_connection_config ws_lua_server_config(lua_State *L, int t, ws_hub *hub) {
   c.open_timeout = ws_lua_field_size(L, t, "handshakeTimeout", 10000);
   c.session.limits.max_payload =
       ws_lua_field_size(L, t, "maxPayload", SERVER_MAX_PAYLOAD);
-  c.session.max_body = c.session.limits.max_payload;
+  /* 0 is no limit for the one, and no body for the other. */
+  c.session.max_body =
+      c.session.limits.max_payload ? c.session.limits.max_payload : UINT64_MAX;
   c.idle_timeout = ws_lua_field_size(L, t, "idleTimeout", 120000);
   c.max_backpressure = (size_t)ws_lua_field_size(L, t, "maxBackpressure",
                                                  MAX_BACKPRESSURE);

@@ -105,6 +105,17 @@ describe("plain HTTP", function()
     assert.equal(0, calls)
   end)
 
+  it("takes any body with maxPayload = 0, as it takes any message", function()
+    local body
+    handler = function(request, response) body = request.body response:finish() end
+    serve { maxPayload = 0 }
+    assert.equal(200, (ask("POST / HTTP/1.1", "Content-Length: 4\r\n", "body"):response()))
+    assert.equal("body", body)
+    assert.equal(200, (ask("POST / HTTP/1.1", "Transfer-Encoding: chunked\r\n",
+      "5\r\nhello\r\n0\r\n\r\n"):response()))
+    assert.equal("hello", body)
+  end)
+
   it("finish alone is 200 with its Content-Length, and ends the connection", function()
     handler = function(_, response) response:finish("hello") end
     serve()

@@ -17,8 +17,9 @@
 ---@field ping? fun(sock: ws.WebSocket, data: string) It has been answered already.
 ---@field pong? fun(sock: ws.WebSocket, data: string)
 
---- What ws.new and ws.connect take. Durations are milliseconds, sizes bytes. A
---- misspelt name raises.
+--- What ws.new and ws.connect take. Durations are milliseconds, sizes bytes; a
+--- limit or deadline of 0 is none (closeTimeout: its default). A misspelt name
+--- raises.
 ---@class ws.ClientOptions: ws.Handlers
 ---@field protocols? string|string[] Subprotocols in order of preference.
 ---@field headers? table<string, string|number|string[]> Further headers of the handshake.
@@ -42,8 +43,8 @@
 ---@field family? 4|6 IPv4 or IPv6 only; both by default (RFC 8305).
 ---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
 
---- What ws.serve takes. Durations are milliseconds, sizes bytes. A misspelt
---- name raises.
+--- What ws.serve takes. Durations are milliseconds, sizes bytes; a limit or
+--- deadline of 0 is none (closeTimeout: its default). A misspelt name raises.
 ---@class ws.ServerOptions: ws.Handlers
 ---@field host? string The address to listen on ("127.0.0.1"); "*" is every one of IPv4.
 ---@field port? integer 0, the default, for a free one, which server.port then tells.
