@@ -69,6 +69,7 @@ local common = {
   "csrc/lua/lua_util.c",
   "csrc/lua/lua_view.c",
   "csrc/protocol/authority.c",
+  "csrc/protocol/blocked_port.c",
   "csrc/protocol/deflate.c",
   "csrc/protocol/deflate_offer.c",
   "csrc/protocol/deflate_pool.c",

@@ -9,6 +9,7 @@
 #include "connection/connection_open.h"
 #include "connection/dial.h"
 #include "connection/proxy.h"
+#include "protocol/blocked_port.h"
 #include "protocol/redirect.h"
 #include "transport/entropy.h"
 #include "transport/socket.h"
@@ -25,12 +26,13 @@ typedef struct opening {
   ws_tls *tls;      /* NULL for ws */
   bool to_path;     /* a Unix socket */
   bool by_proxy;
+  bool block_ports;
   uint16_t port;
   ws_client_proxy proxy;
   ws_tls *ready;    /* for redirects to wss; NULL: none */
   unsigned redirects; /* that may still be followed */
   int family;
-  ws_task again;    /* dials anew */
+  ws_task again;    /* dials anew, or says why not */
   ws_url url;       /* what is asked for; kept for redirects only */
   ws_url next;      /* where the last redirect led */
   ws_buffer text;   /* what the slices below point into */
@@ -159,7 +161,19 @@ static void drop_secrets(opening *o) {
   o->servername = (ws_slice){NULL, 0};
 }
 
+static void refuse_port(void *owner) {
+  fail(owner, WS_ECONNREFUSED,
+       "tcp: connection refused: another protocol's port, blocked as in "
+       "browsers (option anyPort)");
+}
+
+/* S45: told later, as failures of the network are. */
 static int dial(opening *o) {
+  if (o->block_ports && !o->to_path && ws_port_is_blocked(o->port)) {
+    o->again = (ws_task){.run = refuse_port, .owner = o};
+    ws_loop_post(o->hub->loop, &o->again);
+    return WS_OK;
+  }
   ws_dial_target target = {o->by_proxy ? o->proxy.host : o->host,
                            o->by_proxy ? o->proxy.port : o->port, o->family,
                            o->path};
@@ -204,6 +218,7 @@ static int keep_for_redirects(opening *o, const ws_client_options *options) {
   const char *why;
   o->redirects = options->redirects;
   o->family = options->family;
+  o->block_ports = options->block_ports;
   o->again.run = again;
   o->again.owner = o;
   if (o->redirects == 0) return WS_OK;

@@ -31,6 +31,8 @@ typedef struct ws_client_options {
   ws_slice unix_path;  /* empty: TCP */
   ws_client_proxy proxy;
   int family;          /* 0, 4 or 6 */
+  bool block_ports;    /* those of ws_port_is_blocked are refused, as refused
+                          by the host, before anything is looked up */
   unsigned redirects;  /* how many to follow; never from wss to ws. To another
                           origin no headers, credentials or servername go. With
                           `tls` also a ws URL may lead to wss */

@@ -228,7 +228,7 @@ describe("handshake of a client:", function()
     end
     for _, host in ipairs { ("a"):rep(8192), ("a."):rep(4000) .. "test", "a..test", ".", "..",
       ".127.0.0.1.test" } do
-      local ok, sock, log = pcall(ground.client, ground, "ws://" .. host .. ":1/")
+      local ok, sock, log = pcall(ground.client, ground, "ws://" .. host .. "/")
       if ok then failed(sock, log, "ENOTFOUND") end
     end
     for url, canonical in pairs {

@@ -197,7 +197,7 @@ function Ground:warm()
   for _, options in ipairs { {}, { compression = true, tls = proving.certificate } } do
     self:begin()
     self:serve(options)
-    self:client("ws://a..name:1/", { followRedirects = 1 })
+    self:client("ws://a..name/", { followRedirects = 1 })
     self:prove()
     self:clear()
   end

@@ -42,7 +42,7 @@ function Relay:pump()
 end
 
 describe("TLS:", function()
-  setup(function() ws.connect "ws://localhost:1/" end) -- makes the resolver
+  setup(function() ws.connect("ws://localhost:1/", { anyPort = true }) end) -- makes the resolver
   local ground = proving.ground(before_each, after_each)
 
   local function secure(tls, options)
