@@ -105,6 +105,29 @@ describe("sending", function()
     sock:terminate()
   end)
 
+  it("S111 sends and counts a view's own bytes, not its neighbours'", function()
+    local counted = {}
+    local lender = assert(ws.serve {
+      port = 0, views = true,
+      message = function(sock, view)
+        local before = sock.bufferedAmount
+        sock:send(view)
+        counted[#counted + 1] = sock.bufferedAmount - before
+      end,
+    })
+    local sock, log = helper.recorded(ws.new("ws://127.0.0.1:" .. lender.port))
+    helper.wait_until(function() return sock.readyState == 1 end)
+    local sent = { "left", "the middle", "", "right" }
+    for _, data in ipairs(sent) do sock:send(data) end -- they leave in one write
+    helper.wait_until(function() return #log == 5 end)
+    for i, data in ipairs(sent) do
+      assert.equal(data, log[i + 1][2].data)
+      assert.equal(#data, counted[i])
+    end
+    lender:close()
+    closed(sock)
+  end)
+
   it("S96 never sends text that is not UTF-8 (X3)", function()
     local sock = open()
     for _, bad in ipairs { "\195", "\237\160\128", "\244\144\128\128", "\192\128", "ab\254" } do

@@ -414,4 +414,46 @@ describe("a client's socket on the wire", function()
       raw:close()
     end
   end)
+
+  it("S39 reads binaryType when a message is told, not when it came", function()
+    local sock, log, raw = opened()
+    local types = {}
+    sock:addEventListener("message", function(event)
+      types[#types + 1] = sock.binaryType .. " " .. type(event.data)
+      sock.binaryType = #types == 1 and "arraybuffer" or "blob"
+    end)
+    raw:send((from_server(2, "\255")):rep(3))
+    helper.wait_until(function() return #log == 4 end)
+    assert.same({ "blob string", "arraybuffer string", "blob string" }, types)
+  end)
+
+  -- The loop holds it: there is nothing to close until it is closed.
+  it("S184 no socket is collected, and so closed, while it is open", function()
+    local weak, told = setmetatable({}, { __mode = "v" }), nil
+    local function drop_one()
+      local sock = ws.new(address())
+      sock.onmessage = function(event) told = event.data event.target:close() end
+      weak[1] = sock
+    end
+    drop_one()
+    local raw = accept()
+    raws[1] = raw
+    raw:welcome()
+    for _ = 1, 5 do
+      ws.poll(0)
+      collectgarbage()
+    end
+    raw:pump()
+    assert.same({ "", false }, { raw.bytes, raw.ended })
+    assert.is_truthy(weak[1])
+    raw:send(from_server(1, "still here"))
+    helper.wait_until(function() return told end)
+    raw:send(from_server(8))
+    raw:close()
+    helper.wait_until(function()
+      collectgarbage()
+      return weak[1] == nil
+    end)
+    assert.equal("still here", told)
+  end)
 end)
