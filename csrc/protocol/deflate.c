@@ -37,7 +37,7 @@ struct ws_inflater {
 /* zlib's memory is ours. `opaque` points to the ws_resize * of the object. */
 static void *allocate(void *opaque, unsigned items, unsigned size) {
   ws_resize *const *resize = opaque;
-  if (size != 0 && items > UINT_MAX / size) return NULL;
+  if (size != 0 && items > SIZE_MAX / size) return NULL;
   void *block = (*resize)(NULL, (size_t)items * size);
   /* zlib's inflate looks at bytes it has not written. */
   if (block) memset(block, 0, (size_t)items * size);
