@@ -130,9 +130,11 @@ int ws_handshake_write_accept(ws_buffer *into,
  * RFC 9110 section 7.8 wants) and Sec-WebSocket-Version: 13, for 405 Allow:
  * GET, for 400 the version. A Content-Type: text/plain; charset=utf-8 is added
  * when there is a body and the headers have none. 204 and 304 go without body
- * and length. WS_OK, WS_ENOMEM or WS_EINVAL (a header that may not stand
- * there, a status that is not 200 to 999); on failure nothing was appended. */
-int ws_handshake_write_refusal(ws_buffer *into, unsigned status, ws_slice body,
+ * and length, and what answers HEAD without the body. WS_OK, WS_ENOMEM or
+ * WS_EINVAL (a header that may not stand there, a status that is not 200 to
+ * 999); on failure nothing was appended. */
+int ws_handshake_write_refusal(ws_buffer *into, const ws_http_head *request,
+                               unsigned status, ws_slice body,
                                const ws_header *headers, size_t header_count);
 
 /* Checks Origin against Host: true when there is no Origin, or its host and

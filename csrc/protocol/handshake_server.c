@@ -295,7 +295,8 @@ int ws_handshake_write_accept(ws_buffer *into,
   return status;
 }
 
-int ws_handshake_write_refusal(ws_buffer *into, unsigned status, ws_slice body,
+int ws_handshake_write_refusal(ws_buffer *into, const ws_http_head *request,
+                               unsigned status, ws_slice body,
                                const ws_header *headers,
                                size_t header_count) {
   static const ws_slice none = {NULL, 0};
@@ -319,7 +320,10 @@ int ws_handshake_write_refusal(ws_buffer *into, unsigned status, ws_slice body,
   size_t before = into->len;
   int result = write_head(into, status, lines, sizeof(lines) / sizeof(*lines),
                           headers, header_count);
-  if (result == WS_OK) result = ws_buffer_append(into, body.data, body.len);
+  /* RFC 9110 section 9.3.2. */
+  bool unsent = ws_slice_equal(request->method, ws_slice_of("HEAD"));
+  if (result == WS_OK && !unsent)
+    result = ws_buffer_append(into, body.data, body.len);
   if (result != WS_OK) into->len = before;
   return result;
 }

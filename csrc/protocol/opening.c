@@ -73,8 +73,7 @@ static void fail_refused(ws_opening *opening, ws_event *event) {
 static int collect(ws_opening *opening, const uint8_t *data, size_t len,
                    size_t *used) {
   ws_buffer *bytes = &opening->bytes;
-  size_t before = bytes->len;
-  size_t room = opening->max_head - before;
+  size_t before = bytes->len, room = opening->max_head - before;
   size_t take = len < room ? len : room;
   *used = 0;
   if (ws_buffer_append(bytes, data, take) != WS_OK)
@@ -214,8 +213,7 @@ static size_t take_response(ws_opening *opening, const uint8_t *data,
 /* Copies the offered names behind the slices to them. */
 static int keep_offer(ws_opening *opening,
                       const ws_handshake_request *request) {
-  size_t count = request->protocol_count;
-  size_t size = count * sizeof(ws_slice);
+  size_t count = request->protocol_count, size = count * sizeof(ws_slice);
   for (size_t i = 0; i < count; i++)
     size += request->protocols[i].len;
   opening->offered_extensions = request->extensions.len > 0;
@@ -238,11 +236,11 @@ static int keep_offer(ws_opening *opening,
 
 /* ------------------------------------------------------------- server */
 
-static void refuse(ws_buffer *out, unsigned http_status, int status,
-                   const char *why, ws_event *event) {
+static void refuse(ws_opening *opening, ws_buffer *out, unsigned http_status,
+                   int status, const char *why, ws_event *event) {
   /* Without memory for it the connection just ends. */
-  (void)ws_handshake_write_refusal(out, http_status, ws_slice_of(why), NULL,
-                                   0);
+  (void)ws_handshake_write_refusal(out, &opening->head, http_status,
+                                   ws_slice_of(why), NULL, 0);
   fail(event, status, why);
 }
 
@@ -252,7 +250,7 @@ static void begin_body(ws_opening *opening, ws_buffer *out, ws_event *event) {
   opening->left = verdict->body_length;
   opening->body_whole = opening->body == WS_BODY_NONE;
   if (opening->body == WS_BODY_LENGTH && opening->left > opening->max_body) {
-    refuse(out, 413, WS_ETOOBIG, BODY_TOO_BIG, event);
+    refuse(opening, out, 413, WS_ETOOBIG, BODY_TOO_BIG, event);
     return;
   }
   opening->stage = WS_OPENING_BODY;
@@ -268,11 +266,12 @@ static void judge_request(ws_opening *opening, ws_buffer *out,
   if (status == WS_OK)
     ws_handshake_judge_request(head, verdict);
   if (status == WS_EHEADTOOBIG) {
-    refuse(out, 431, status, "the request has too many headers", event);
+    refuse(opening, out, 431, status, "the request has too many headers",
+           event);
   } else if (status != WS_OK) {
-    refuse(out, head->major > 1 ? 505 : 400, status, NOT_HTTP, event);
+    refuse(opening, out, head->major > 1 ? 505 : 400, status, NOT_HTTP, event);
   } else if (verdict->kind == WS_REQUEST_REFUSED) {
-    refuse(out, verdict->status, WS_EHANDSHAKE, verdict->why, event);
+    refuse(opening, out, verdict->status, WS_EHANDSHAKE, verdict->why, event);
   } else if (verdict->kind == WS_REQUEST_PLAIN) {
     begin_body(opening, out, event);
   } else {
@@ -295,9 +294,10 @@ static size_t take_request(ws_opening *opening, const uint8_t *data,
   if (status == WS_ENOMEM)
     fail(event, status, NULL);
   else if (!may_be_request(&opening->bytes))
-    refuse(out, 400, WS_EHTTP, NOT_HTTP, event);
+    refuse(opening, out, 400, WS_EHTTP, NOT_HTTP, event);
   else if (status == WS_EHEADTOOBIG)
-    refuse(out, 431, status, "the head of the request is too large", event);
+    refuse(opening, out, 431, status, "the head of the request is too large",
+           event);
   else if (status == WS_OK)
     judge_request(opening, out, event);
   return used;
@@ -310,12 +310,13 @@ static size_t take_body(ws_opening *opening, const uint8_t *data, size_t len,
     ws_slice run;
     ptrdiff_t took = take_run(opening, data + used, len - used, &run);
     if (took < 0) {
-      refuse(out, 400, WS_EHTTP, "the request's body is malformed", event);
+      refuse(opening, out, 400, WS_EHTTP, "the request's body is malformed",
+             event);
       return used;
     }
     used += (size_t)took;
     if (run.len > opening->max_body - opening->taken) {
-      refuse(out, 413, WS_ETOOBIG, BODY_TOO_BIG, event);
+      refuse(opening, out, 413, WS_ETOOBIG, BODY_TOO_BIG, event);
       return used;
     }
     opening->taken += run.len;

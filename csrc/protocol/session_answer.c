@@ -56,9 +56,10 @@ int ws_session_accept(ws_session *session, ws_slice protocol,
 int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
                       const ws_header *headers, size_t header_count,
                       ws_buffer *out) {
-  if (!waiting(session))
+  const ws_http_head *request = ws_session_request(session);
+  if (!request)
     return WS_EINVAL;
-  int result = ws_handshake_write_refusal(out, status, body, headers,
+  int result = ws_handshake_write_refusal(out, request, status, body, headers,
                                           header_count);
   if (result == WS_OK)
     ws_session_finish(session);

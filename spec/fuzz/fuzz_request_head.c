@@ -52,7 +52,8 @@ static void check_deflate(const ws_http_head *head) {
   PROMISE(ws_http_value_ok((ws_slice){answer, len}));
 }
 
-static void check_answer(const ws_handshake_verdict *verdict) {
+static void check_answer(const ws_http_head *request,
+                         const ws_handshake_verdict *verdict) {
   static ws_http_head answer;
   ws_slice none = {NULL, 0};
   ws_buffer_consume(&text, text.len);
@@ -60,7 +61,7 @@ static void check_answer(const ws_handshake_verdict *verdict) {
       verdict->kind == WS_REQUEST_UPGRADE
           ? ws_handshake_write_accept(&text, verdict->accept, none, none, NULL,
                                       0)
-          : ws_handshake_write_refusal(&text, verdict->status,
+          : ws_handshake_write_refusal(&text, request, verdict->status,
                                        ws_slice_of(verdict->why), NULL, 0);
   size_t scanned = 0;
   PROMISE(status == WS_OK);
@@ -77,7 +78,7 @@ static void check_verdict(const ws_http_head *head) {
     check_deflate(head);
     PROMISE(verdict.body == WS_BODY_NONE);
   }
-  if (verdict.kind != WS_REQUEST_PLAIN) check_answer(&verdict);
+  if (verdict.kind != WS_REQUEST_PLAIN) check_answer(head, &verdict);
   (void)ws_handshake_same_origin(head);
 }
 

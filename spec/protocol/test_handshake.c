@@ -10,6 +10,9 @@
 
 #include <time.h>
 
+static const ws_http_head get = {.method = {"GET", 3}};
+static const ws_http_head head_only = {.method = {"HEAD", 4}};
+
 #define S(text) {text, sizeof(text) - 1}
 
 static ws_http_head head;
@@ -690,7 +693,7 @@ TEST(r26_no_splitting) {
     CHECK_INT(ws_handshake_write_accept(&into, accept_value, none, none,
                                         &bad[i], 1),
               WS_EINVAL);
-    CHECK_INT(ws_handshake_write_refusal(&into, 403, none, &bad[i], 1),
+    CHECK_INT(ws_handshake_write_refusal(&into, &get, 403, none, &bad[i], 1),
               WS_EINVAL);
   }
   for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++) {
@@ -711,7 +714,7 @@ TEST(r26_no_splitting) {
 static void refusal(ws_buffer *into, unsigned status, const char *body,
                     const ws_header *headers, size_t count) {
   into->len = 0;
-  CHECK_INT(ws_handshake_write_refusal(into, status, ws_slice_of(body),
+  CHECK_INT(ws_handshake_write_refusal(into, &get, status, ws_slice_of(body),
                                        headers, count),
             WS_OK);
 }
@@ -757,10 +760,25 @@ TEST(refusals) {
   refusal(&into, 999, "", NULL, 0);
   CHECK_BYTES(into.data, 13, "HTTP/1.1 999 ");
   into.len = 0;
-  CHECK_INT(ws_handshake_write_refusal(&into, 101, none, NULL, 0), WS_EINVAL);
-  CHECK_INT(ws_handshake_write_refusal(&into, 0, none, NULL, 0), WS_EINVAL);
-  CHECK_INT(ws_handshake_write_refusal(&into, 1000, none, NULL, 0), WS_EINVAL);
+  static const unsigned wrong[] = {0, 101, 199, 1000};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    CHECK_INT(ws_handshake_write_refusal(&into, &get, wrong[i], none, NULL, 0),
+              WS_EINVAL);
   CHECK_INT(into.len, 0);
+  ws_buffer_deinit(&into);
+}
+
+/* RFC 9110 section 9.3.2: the same head, and nothing behind it. */
+TEST(what_answers_head_has_no_body) {
+  ws_buffer into;
+  ws_buffer_init(&into, ws_memory_resize, 0);
+  CHECK_INT(ws_handshake_write_refusal(&into, &head_only, 403,
+                                       ws_slice_of("no\n"), NULL, 0),
+            WS_OK);
+  CHECK_BYTES(into.data, into.len,
+              "HTTP/1.1 403 Forbidden\r\nConnection: close\r\n"
+              "Content-Type: text/plain; charset=utf-8\r\n"
+              "Content-Length: 3\r\n\r\n");
   ws_buffer_deinit(&into);
 }
 
@@ -775,7 +793,8 @@ TEST(answers_are_written_whole_or_not_at_all) {
       status = which == 0
                    ? ws_handshake_write_accept(&into, accept_value, two[0],
                                                none, users, 1)
-                   : ws_handshake_write_refusal(&into, 403, two[0], users, 1);
+                   : ws_handshake_write_refusal(&into, &get, 403, two[0], users,
+                                                1);
       CHECK_INT(into.len, status == WS_OK ? size : 0);
     }
     CHECK(size > 64 && size < 512);
@@ -867,6 +886,7 @@ int main(void) {
   RUN(r22_the_101);
   RUN(r26_no_splitting);
   RUN(refusals);
+  RUN(what_answers_head_has_no_body);
   RUN(answers_are_written_whole_or_not_at_all);
   RUN(r10_same_origin);
   return check_done();

@@ -84,6 +84,18 @@ describe("ws.serve on the wire", function()
     happened("error EPROTOCOL", "close 1006  false") -- "G" is no frame
   end)
 
+  it("R1 R5 what answers HEAD has a length, but no body", function()
+    serve()
+    for _, changes in ipairs { {}, { ["Sec-WebSocket-Key"] = false, Upgrade = false } } do
+      local raw = helper.raw_client(server.port, helper.handshake(changes, nil, "HEAD / HTTP/1.1"))
+      local status, headers, body = raw:response()
+      assert.is_true(status == 405 or status == 426)
+      assert.is_true(tonumber(headers["content-length"]) > 0)
+      assert.equal("", body)
+      raw:close()
+    end
+  end)
+
   it("R27 R29 may send at once, and never masks", function()
     serve { open = function(sock)
       sock:send("first")
