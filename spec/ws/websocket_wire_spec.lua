@@ -415,6 +415,21 @@ describe("a client's socket on the wire", function()
     end
   end)
 
+  -- Without the loop being turned again: a program may be done with it.
+  it("S49 S50 a failed handshake has dropped TCP when that is told", function()
+    for _, bytes in ipairs { "HTTP/1.1 500 No\r\n\r\n" .. ("x"):rep(500), "FOO\r\n\r\n" } do
+      local sock, log, raw = meet()
+      raw:send(bytes)
+      closed(sock)
+      failed(log, "EHANDSHAKE")
+      local why
+      for _ = 1, 50 do -- the first bytes are what the reset answers
+        why = why or select(2, raw.tcp:send "more")
+      end
+      assert.equal("closed", why)
+    end
+  end)
+
   it("S39 reads binaryType when a message is told, not when it came", function()
     local sock, log, raw = opened()
     local types = {}
