@@ -194,10 +194,9 @@ TEST(a_descriptor_comes_back) {
   setrlimit(RLIMIT_NOFILE, &few);
   for (int i = 0; i < 3; i++) ws_loop_turn(p.loop, 5);
   CHECK_INT(p.count, 2); /* the first and its server's side */
-  uint64_t began = ws_clock_now();
   ws_connection_terminate(first->connection);
-  PARTY_UNTIL_THAT(&p, p.count == 3);
-  CHECK(ws_clock_now() - began < 60);
+  for (int i = 0; i < 4; i++) ws_loop_turn(p.loop, 0);
+  CHECK_INT(p.count, 3);
   setrlimit(RLIMIT_NOFILE, &before);
   raw_end(&r);
   party_end(&p);

@@ -59,6 +59,7 @@ fi
 
 missing=
 for package in $wanted; do
+  case " $missing " in *" $package "*) continue ;; esac
   state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :)
   [ "$state" = installed ] || have "$package" || missing="$missing $package"
 done
