@@ -48,11 +48,13 @@ tsan: $(two_states) build/certs/done  ## ThreadSanitizer over what has threads
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
 
 # Tests that valgrind changes: a limit of descriptors does not hold as it is set,
-# it looks for the NUL of a path that has none, and limits of time are too short.
+# it looks for the NUL of a path that has none, and limits of time, some of
+# only ten milliseconds, are too short.
 # Then those that try everything there is, for minutes.
 valgrind_skips := no_descriptors_left a_descriptor_comes_back \
   a_peer_whose_path_has_no_nul long_ones_take_linear_time test_empty_fragments \
-  test_tiny_fragments
+  test_tiny_fragments paused_with_input_at_hand paused_is_not_dead \
+  a_long_message_is_no_silence an_answered_ping_is_no_idleness
 valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \
   nobody_gets_in_when_one_allocation_fails nobody_gets_in_when_all_fail_from_there \
   test_avx2 without_memory_anywhere small_windows no_takeover \
@@ -61,7 +63,7 @@ valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \
 valgrind: $(c_test_programs) build/certs/done  ## memcheck over the C tests; QUICK=1: without the longest
 	@sh spec/tools/install.sh analysis
 	@export WS_CERTS=$(CURDIR)/build/certs \
-	    CHECK_SKIP="$(valgrind_skips) $(if $(QUICK),$(valgrind_long))"; \
+	    CHECK_SKIP="$(CHECK_SKIP) $(valgrind_skips) $(if $(QUICK),$(valgrind_long))"; \
 	  printf '%s\n' $(c_test_programs) | xargs -P$(jobs) -n1 \
 	  $(tally) timeout 600 valgrind -q --error-exitcode=9 --leak-check=full \
 	    --errors-for-leak-kinds=definite,indirect

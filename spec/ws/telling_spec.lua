@@ -81,8 +81,8 @@ describe("a message's event", function()
         return true
       end)
       stops = false
-      for _ = 1, 2 do
-        sock:addEventListener("message", function() count = count + 1 end)
+      for i = 1, 2 do -- functions that differ, for Lua 5.2 and 5.3, too
+        sock:addEventListener("message", function() count = count + (i > 0 and 1 or 0) end)
       end
       sock:dispatchEvent(event)
       assert.equal(2, count)
