@@ -17,6 +17,6 @@ $(netns): spec/net/lua_netns.c
 
 lossy:  ## networks that lose, delay, reorder and break: SEED=1 MIB=100
 	@sh spec/tools/install.sh lossy
-	@$(MAKE) --no-print-directory -j$(jobs) all $(link) $(netns) build/certs/done \
+	@$(MAKE) -s --no-print-directory -j$(jobs) all $(link) $(netns) build/certs/done \
 	  build/peers/done
 	@$(run_env) MIB=$(MIB) sh spec/net/run.sh $(link) $(LUA) $(SEED)
