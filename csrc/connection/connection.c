@@ -134,12 +134,10 @@ void ws_connection_fail(ws_connection *c, int status, const char *message) {
   ws_connection_settle(c, status, message, code, false);
   if (c->state < WS_CLOSING) c->state = WS_CLOSING;
   /* A client that does not like an answer has nothing to say to it. */
-  bool refusal = !c->client &&
-                 (status == WS_EHANDSHAKE || status == WS_EHTTP ||
-                  status == WS_EHEADTOOBIG);
-  bool last_words = c->phase == WS_PHASE_LIVE &&
-                    (refusal || ws_status_close_code(status) != 0);
-  if (last_words) ws_connection_linger(c);
+  bool refusal = status == WS_EHANDSHAKE || status == WS_EHTTP ||
+                 status == WS_EHEADTOOBIG;
+  bool answers = (refusal && !c->client) || ws_status_close_code(status) != 0;
+  if (answers && c->phase == WS_PHASE_LIVE) ws_connection_linger(c);
   else ws_connection_kill(c);
 }
 

@@ -210,8 +210,7 @@ end
 
 -- receive and messages, whose `name` and caller's `level` errors tell.
 local function next_message(sock, ms, name, level)
-  local box = telling.use_inbox(sock)
-  box.used = true
+  local box = telling.use_inbox_only(sock)
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end
   if box.closed then return inbox.ending(box) end

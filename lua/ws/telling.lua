@@ -120,13 +120,14 @@ local function message_after(raw)
   end
 end
 
--- Without an inbox and a raw handler the core calls an only listener itself.
-local function listening_handlers(tag, has_inbox)
+-- Without a raw handler the core calls an only listener itself, unless messages
+-- are kept for receive whoever listens.
+local function listening_handlers(tag, keeps)
   local set = { tag = tag }
   for name, fn in pairs(listening) do set[name] = fn end
   if tag.raw.message then
     set.message = message_after(tag.raw.message)
-  elseif not has_inbox then
+  elseif not keeps then
     set.event = events.message_class
   end
   return core.handlers(set)
@@ -158,17 +159,26 @@ function telling.listen(sock)
   return state
 end
 
---- The inbox of a socket, made on first use: from then on messages wait in it.
+--- The inbox of a socket, made on first use: from then on messages wait in it
+--- while nobody listens.
 function telling.use_inbox(sock)
   local state = telling.listen(sock)
   if not state.inbox then
-    local tag = sock:tag()
-    if not tag.waiting then tag.waiting = listening_handlers(tag, true) end
-    sock:setHandlers(tag.waiting)
-    state.inbox = inbox.new(sock, state.high_water or tag.high_water)
+    state.inbox = inbox.new(sock, state.high_water or sock:tag().high_water)
     state.inbox.closed = state.ended
   end
   return state.inbox
+end
+
+--- The same for receive: from then on they wait in it whoever listens.
+function telling.use_inbox_only(sock)
+  local box = telling.use_inbox(sock)
+  if box.used then return box end
+  local tag = sock:tag()
+  if not tag.keeping then tag.keeping = listening_handlers(tag, true) end
+  sock:setHandlers(tag.keeping)
+  box.used = true
+  return box
 end
 
 return telling
