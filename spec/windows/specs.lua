@@ -21,7 +21,11 @@ end
 
 os.execute = refuse "a shell" -- luacheck: ignore 122
 io.popen = refuse "a shell" -- luacheck: ignore 122
-package.preload.socket = refuse "LuaSocket"
+local refuse_sockets = refuse "LuaSocket"
+function package.preload.socket() -- luacheck: ignore 122
+  package.loaded.socket = nil -- or 5.1 says "loop" the next time
+  refuse_sockets()
+end
 
 local named = {} -- the rest, from not_run.txt: "file: name of the test" -> reason
 for line in io.lines "spec/windows/not_run.txt" do
@@ -68,8 +72,8 @@ local function explain(failure)
   return debug.traceback(type(failure) == "table" and failure.message or tostring(failure), 2)
 end
 
-local function attempt(fn, ...)
-  local ok, failure = xpcall(fn, explain, ...)
+local function attempt(fn, first, second) -- 5.1's xpcall hands nothing on
+  local ok, failure = xpcall(function() fn(first, second) end, explain)
   return not ok and failure or nil
 end
 
@@ -107,4 +111,4 @@ end
 for _, file in ipairs(arg) do run_block(file, assert(loadfile(file)), file) end
 for reason, count in pairs(left_out) do print(("left out: %d (%s)"):format(count, reason)) end
 print(("%d passed, %d failed"):format(counts.passed, counts.failed))
-os.exit(counts.failed == 0 and counts.passed > 0)
+os.exit(counts.failed == 0 and counts.passed > 0 and 0 or 1)

@@ -29,7 +29,7 @@ windows_libs := $(addprefix $(windows_openssl)/,libssl.lib libcrypto.lib) -lcryp
 windows_needs := $(windows_openssl)/done build/certs/done
 endif
 
-windows_lua_path := lua/?.lua;lua/?/init.lua;?.lua;$(subst !,/usr/share/lua/5.4,!/?.lua;!/?/init.lua)
+windows_lua_path := lua/?.lua;lua/?/init.lua;?.lua;$(subst !,/usr/share/lua/5.4,!/?.lua;!/?/init.lua);/usr/share/lua/5.1/?.lua
 
 # The list of those that ask for what only POSIX has; others ask for OpenSSL.
 not_on_windows = $(shell sed -n 's/^\(spec[^ ]*\).*/\1/p' spec/windows/not_run.txt) \
