@@ -70,7 +70,7 @@ windows: windows-tools  ## cross-build the C core and its tests for Windows, run
 windows-lua: windows-tools  ## the Lua module and its specs there: LUA_INCDIR=, LUA_LIB=, LUA_EXE=
 	@[ -n "$(LUA_INCDIR)" ] && [ -n "$(LUA_LIB)" ] && [ -n "$(LUA_EXE)" ] || \
 	  { echo "which Lua? see spec/windows/windows.mk" >&2; exit 2; }
-	@rm -rf $(windows_build)/obj/lua
+	@rm -rf $(windows_build)/obj/lua $(windows_build)/ws
 	@$(MAKE) --no-print-directory -j$(jobs) $(windows_flags) all
 	@$(wine_env) LUA_PATH='$(windows_lua_path)' LUA_CPATH='$(windows_build)/?.dll'; \
 	  rm -f $(windows_build)/lua-tally; ok=0; \
