@@ -85,7 +85,7 @@ return {
     base = { subject = "ours", mode = "echo", load = "echo -s 125" }, must = 1.6, aim = 1.4,
   },
   {
-    name = "growth: 20000 connections against 5000", load = "echo -s 125 -c 20000 -w 1",
+    name = "growth: 19900 connections against 5000", load = "echo -s 125 -c 19900 -w 1",
     base = { subject = "ours", load = "echo -s 125 -c 5000 -w 1" }, must = 1.3, aim = 1.0,
     only = "",
   },

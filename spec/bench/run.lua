@@ -2,7 +2,8 @@
 -- `make bench`:   run.lua LUA   from the top of the tree.
 --   QUICK=1      a few rows, under a minute      ONLY=pattern  rows so named
 --   BEFORE=tree  another checkout, built: what has changed since
--- Prints one table of ratios; build/bench/table.md and bench.svg keep it.
+-- Prints one table of ratios; build/bench/table.md and bench.svg keep it, when
+-- it is of all rows.
 
 package.path = "spec/bench/?.lua;" .. package.path
 local measuring = require "measuring"
@@ -86,6 +87,7 @@ local function show(results, found, missing)
   end
   local text = table.concat(lines, "\n")
   print(text)
+  if only then return end
   write("build/bench/table.md", text)
   write("build/bench/bench.svg", picture_svg.draw(results, found))
 end
