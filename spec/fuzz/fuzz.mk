@@ -4,6 +4,7 @@
 #
 #   TIME=10           seconds a target is fuzzed; 0: its corpus only
 #   ONLY=name         one target
+#   SEED=1            the same choices each time, as in CI
 
 fuzz_cc ?= clang
 fuzz_build := build/fuzz

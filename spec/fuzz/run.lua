@@ -2,10 +2,12 @@
 -- Replays the corpus of each fuzz target, then fuzzes it for some seconds.
 --   run.lua SECONDS TARGET...
 -- What was found goes on from run to run in build/fuzz/corpus, an input that
--- broke a promise is kept in build/fuzz. Ends with "N passed, N failed".
+-- broke a promise is kept in build/fuzz. SEED=1 in the environment repeats the
+-- same choices. Ends with "N passed, N failed".
 
 local build, corpora = "build/fuzz", "spec/fuzz/corpus"
 local libfuzzer = "-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -close_fd_mask=1"
+if os.getenv "SEED" then libfuzzer = libfuzzer .. " -seed=" .. os.getenv "SEED" end
 
 -- Targets that share a dictionary; others have one of their own, or none.
 local shared = { request_head = "http", response_head = "http", session_server = "http",
