@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* A payload this long is not copied through the cork. */
+/* A payload this long is not copied, where it can stay where it is. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
 
 /* More than this waiting is written before the turn ends. */
@@ -236,7 +236,7 @@ static int send_kept(ws_connection *c, unsigned opcode, const void *data,
   void *keeper = how->keep(how->lender);
   if (!keeper) return WS_ENOMEM;
   ws_kept kept = {data, len, how->release, keeper, false};
-  int status = ws_outbox_copy(&c->outbox, head, head_len, 0);
+  int status = ws_outbox_copy_head(&c->outbox, head, head_len);
   if (status == WS_OK) status = ws_outbox_keep(&c->outbox, &kept, len, true);
   if (status != WS_OK) how->release(keeper);
   return status;
@@ -260,11 +260,11 @@ static int send_copied(ws_connection *c, unsigned opcode, const void *data,
 static int enqueue(ws_connection *c, unsigned opcode, const void *data,
                    size_t len, const ws_send_how *how) {
   bool compress = !how->plain && ws_session_compresses(&c->session, len);
-  if (len >= LONG_PAYLOAD && !compress) {
+  bool stays = !c->client && how->keep;
+  if (len >= (stays ? LONG_PAYLOAD : WS_HUB_CORK) && !compress) {
     int status = uncork(c);
     if (status != WS_OK) return status;
-    if (!c->client && how->keep)
-      return send_kept(c, opcode, data, len, how);
+    if (stays) return send_kept(c, opcode, data, len, how);
     return send_copied(c, opcode, data, len);
   }
   ws_buffer *out = ws_connection_out(c);

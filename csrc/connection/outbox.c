@@ -86,12 +86,13 @@ static void grow_tail(ws_outbox *outbox, size_t len, size_t payload) {
   outbox->payload += chunk_payload(chunk);
 }
 
-int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
-                   size_t payload) {
+/* Into the last chunk, or a new one of at least `size` bytes. */
+static int copy(ws_outbox *outbox, const void *data, size_t len,
+                size_t payload, size_t size) {
   if (len == 0) return WS_OK;
   ws_chunk *chunk = outbox->tail;
   if (!chunk || chunk->release || chunk->room < len) {
-    chunk = chunk_new(len > CHUNK_SIZE ? len : CHUNK_SIZE);
+    chunk = chunk_new(len > size ? len : size);
     if (!chunk) return WS_ENOMEM;
     append(outbox, chunk);
   }
@@ -115,6 +116,15 @@ int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t payload,
   chunk->keeper = kept->keeper;
   append(outbox, chunk);
   return WS_OK;
+}
+
+int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
+                   size_t payload) {
+  return copy(outbox, data, len, payload, CHUNK_SIZE);
+}
+
+int ws_outbox_copy_head(ws_outbox *outbox, const void *head, size_t len) {
+  return copy(outbox, head, len, 0, len);
 }
 
 bool ws_outbox_extend(ws_outbox *outbox, const ws_kept *kept, size_t payload) {

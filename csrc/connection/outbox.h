@@ -35,6 +35,9 @@ void ws_outbox_clear(ws_outbox *outbox);
 int ws_outbox_copy(ws_outbox *outbox, const void *data, size_t len,
                    size_t payload);
 
+/* The same for a header whose payload will be kept behind it. */
+int ws_outbox_copy_head(ws_outbox *outbox, const void *head, size_t len);
+
 /* Appends kept bytes that carry `payload` bytes; they are released once
  * written or dropped. `continues`: the frame began in the chunk before. WS_OK,
  * or WS_ENOMEM (then the caller still keeps them). */

@@ -53,7 +53,7 @@ local function draw_row(out, result, y)
 end
 
 local function draw_legend(out, found)
-  local x = left
+  local x = 20
   for _, name in ipairs { "ours", "luajit", table.unpack(subjects.peers) } do
     local title = found[name] and (name == "ours" and "ours" or found[name].title)
     if title then

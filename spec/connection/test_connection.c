@@ -277,7 +277,7 @@ TEST(the_order_of_events) {
 
 /* A whole conversation: connecting, a message each way, closing. */
 static void talk(party *p, side *s) {
-  static char block[40000];
+  static char block[100000];
   bool sent = false;
   for (int i = 0; i < 60 && s->closes == 0; i++) {
     ws_loop_turn(p->loop, 2);
