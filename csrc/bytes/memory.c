@@ -42,6 +42,12 @@ void ws_memory_free(void *block) {
   free(block);
 }
 
+/* What glibc learns from: mallopt(3), M_MMAP_THRESHOLD. */
+void ws_memory_calm(void) {
+  void *volatile block = malloc((size_t)1024 * 1024); /* not optimized away */
+  free(block);
+}
+
 size_t ws_memory_live(void) { return atomic_load(&live); }
 
 uint64_t ws_memory_fail(uint64_t nth, int forever) {

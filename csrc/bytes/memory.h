@@ -15,6 +15,11 @@ void *ws_memory_resize(void *block, size_t size);
 /* NULL is fine. */
 void ws_memory_free(void *block);
 
+/* glibc returns the top of its heap when 128 KiB of it are free, and has it
+ * faulted in again: with long messages, whose strings Lua frees together, at
+ * each collection. After this call it keeps up to 2 MiB. */
+void ws_memory_calm(void);
+
 /* Blocks alive now: the specs' proof that nothing leaked. */
 size_t ws_memory_live(void);
 

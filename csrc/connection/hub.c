@@ -42,7 +42,9 @@ void ws_hub_deinit(ws_hub *hub) {
 }
 
 uint8_t *ws_hub_input(ws_hub *hub) {
-  if (!hub->input) hub->input = ws_memory_resize(NULL, WS_HUB_INPUT);
+  if (hub->input) return hub->input;
+  ws_memory_calm();
+  hub->input = ws_memory_resize(NULL, WS_HUB_INPUT);
   return hub->input;
 }
 

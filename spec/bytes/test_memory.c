@@ -121,6 +121,16 @@ TEST(test_too_much) {
   CHECK_INT(ws_memory_live(), before);
 }
 
+/* It is nobody's allocation: not counted, and not the one that fails. */
+TEST(test_calming_is_no_allocation) {
+  size_t before = ws_memory_live();
+  ws_memory_fail(1, 0);
+  ws_memory_calm();
+  CHECK_INT(ws_memory_live(), before);
+  CHECK(ws_memory_new(1) == NULL);
+  CHECK_INT(ws_memory_fail(0, 0), 0);
+}
+
 int main(void) {
   RUN(test_new_is_zeroed_and_counted);
   RUN(test_resize_keeps_the_bytes);
@@ -130,5 +140,6 @@ int main(void) {
   RUN(test_zero_ends_a_failure_to_come);
   RUN(test_failed_resize_leaves_the_block);
   RUN(test_too_much);
+  RUN(test_calming_is_no_allocation);
   return check_done();
 }
