@@ -215,10 +215,14 @@ void ws_connection_wrote(ws_connection *c) {
   if (c->ended && c->phase != WS_PHASE_LINGERING) return;
   bool turning = ws_loop_turning(c->hub->loop);
   if (turning) ws_loop_post_end(c->hub->loop, &c->flush);
-  bool much = corked(c) >= WS_HUB_CORK || c->outbox.bytes >= FLUSH_AT;
+  bool full = corked(c) >= WS_HUB_CORK;
+  bool much = full || c->outbox.bytes >= FLUSH_AT;
   if (!turning || (much && !c->blocked)) {
     if (!turning) ws_loop_post_end(c->hub->loop, &c->flush);
     if (!ws_connection_flush(c)) return;
+  } else if (full && uncork(c) != WS_OK) {
+    ws_connection_fail(c, WS_ENOMEM, NULL);
+    return;
   }
   if (over_limit(c, 0) && !c->ended && c->state == WS_OPEN) {
     if (!ws_connection_flush(c) || !over_limit(c, 0)) return;

@@ -18,7 +18,7 @@ enum {
   AT_OBJECT,
   AT_TEXT,
   AT_BINARY,
-  AT_CLASS, /* of views or events */
+  AT_CLASS, /* of views or events, where there are any */
   AT_LISTENERS,
   AT_DATA_KEY,
   AT_OPCODE_KEY,
@@ -47,7 +47,6 @@ static bool push_party(lua_State *L, const telling *t) {
   lua_rawgeti(L, LUA_REGISTRYINDEX, loop->binary);
   if (t->link->handlers->events) push_listeners(L);
   else if (t->link->handlers->views) ws_view_push_type(L);
-  else lua_pushnil(L);
   return true;
 }
 

@@ -147,6 +147,39 @@ TEST(what_waits_is_packed) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* Many frames of one turn to a reader that takes none do not gather in what
+ * all connections share. */
+static void send_many(side *s, const char *event) {
+  static char block[10000];
+  if (strcmp(event, "message") != 0) return;
+  CHECK(ws_loop_turning(s->party->loop));
+  for (int i = 0; i < 100; i++) {
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+    CHECK(s->party->hub.cork.len < WS_HUB_CORK + sizeof block);
+  }
+}
+
+TEST(what_waits_is_not_corked) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  static char block[1 << 20];
+  for (int i = 0; i < 20; i++) /* until the system takes no more */
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+  ws_loop_turn(p.loop, 0);
+  s->react = send_many;
+  raw_frame(&p, &r, 0x81, "go");
+  PARTY_UNTIL(&p, s->messages, 1);
+  CHECK(ws_connection_buffered(s->connection) > 1000000);
+  ws_connection_terminate(s->connection);
+  closed_with(s, TERMINATED, false);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* S155: who pings and does not read gets the latest pong only. */
 TEST(pings_of_someone_who_does_not_read) {
   party p;
@@ -359,6 +392,7 @@ int main(void) {
   RUN(the_limit_is_for_what_is_not_taken);
   RUN(a_slow_reader_is_told);
   RUN(what_waits_is_packed);
+  RUN(what_waits_is_not_corked);
   RUN(pings_of_someone_who_does_not_read);
   RUN(all_in_order);
   RUN(kept_until_written_or_dropped);
