@@ -30,7 +30,8 @@ static const char usage[] =
     "  -x     replies are counted, their content is not compared\n"
     "echo: each connection keeps -k messages in flight. open: opened and\n"
     "closed again and again. idle: opened and held. broadcast: the first one\n"
-    "publishes, all receive. zlib: no server, the time of zlib alone.\n";
+    "publishes, all receive. zlib: no server, the time of zlib alone,\n"
+    "with -c pairs of contexts that take turns of -k messages.\n";
 
 typedef enum load_mode { ECHO, OPEN, IDLE, BROADCAST, ZLIB } load_mode;
 static const char *const mode_names[] = {"echo", "open", "idle", "broadcast",
@@ -183,14 +184,15 @@ static void run_idle(load *l) {
 }
 
 static void run_zlib(load *l) {
-  size_t count = 500;
+  size_t rounds = 1, each = (size_t)l->options.connections * l->plan.depth;
   double seconds = 0;
   while (seconds < l->options.seconds) { /* the last, longest run counts */
-    count *= 2;
-    seconds = ring_zlib_seconds(&l->plan.ring, count);
+    rounds *= 2;
+    seconds = ring_zlib_seconds(&l->plan.ring, rounds,
+                                l->options.connections, l->plan.depth);
   }
-  printf("messages=%zu zlib_us=%.4f\n", count,
-         seconds * 1e6 / (double)count);
+  printf("messages=%zu zlib_us=%.4f\n", rounds * each,
+         seconds * 1e6 / (double)(rounds * each));
 }
 
 /* -------------------------------------------------------------- options */

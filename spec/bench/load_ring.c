@@ -172,27 +172,55 @@ static void inflate_message(z_stream *z, const uint8_t *packed, size_t len,
   inflate(z, Z_SYNC_FLUSH);
 }
 
-double ring_zlib_seconds(const load_ring *ring, size_t count) {
+typedef struct zlib_pair {
+  z_stream in, out;
+  size_t slot;
+} zlib_pair;
+
+static zlib_pair *start_pairs(size_t count) {
+  zlib_pair *pairs = need(calloc(count, sizeof *pairs));
+  for (size_t i = 0; i < count; i++) {
+    if (inflateInit2(&pairs[i].in, -WINDOW) != Z_OK) need(NULL);
+    start_deflate(&pairs[i].out);
+  }
+  return pairs;
+}
+
+static void end_pairs(zlib_pair *pairs, size_t count) {
+  for (size_t i = 0; i < count; i++) {
+    inflateEnd(&pairs[i].in);
+    deflateEnd(&pairs[i].out);
+  }
+  free(pairs);
+}
+
+/* One message comes and goes. */
+static void zlib_echo(const load_ring *ring, zlib_pair *pair, uint8_t *frame,
+                      uint8_t *out) {
+  size_t room = ring->size + 1024;
+  const uint8_t *at = ring->bytes + ring->starts[pair->slot];
+  size_t head = (at[1] & 127) < 126 ? 2 : 4;
+  size_t len =
+      ring->starts[pair->slot + 1] - ring->starts[pair->slot] - head - 4;
+  for (size_t i = 0; i < len; i++)
+    frame[i] = at[head + 4 + i] ^ at[head + (i & 3)];
+  inflate_message(&pair->in, frame, len, out, room);
+  deflate_message(&pair->out, out, ring->size, frame, room);
+  pair->slot = ring_next(ring, pair->slot);
+}
+
+double ring_zlib_seconds(const load_ring *ring, size_t rounds,
+                         size_t connections, size_t depth) {
   size_t room = ring->size + 1024;
   uint8_t *frame = need(malloc(room)), *out = need(malloc(room));
-  z_stream in, z;
-  memset(&in, 0, sizeof in);
-  if (inflateInit2(&in, -WINDOW) != Z_OK) need(NULL);
-  start_deflate(&z);
+  zlib_pair *pairs = start_pairs(connections);
   clock_t before = clock();
-  for (size_t slot = 0, done = 0; done < count; done++) {
-    const uint8_t *at = ring->bytes + ring->starts[slot];
-    size_t head = (at[1] & 127) < 126 ? 2 : 4;
-    size_t len = ring->starts[slot + 1] - ring->starts[slot] - head - 4;
-    for (size_t i = 0; i < len; i++)
-      frame[i] = at[head + 4 + i] ^ at[head + (i & 3)];
-    inflate_message(&in, frame, len, out, room);
-    deflate_message(&z, out, ring->size, frame, room);
-    slot = ring_next(ring, slot);
-  }
+  for (size_t round = 0; round < rounds; round++)
+    for (size_t i = 0; i < connections; i++)
+      for (size_t j = 0; j < depth; j++)
+        zlib_echo(ring, &pairs[i], frame, out);
   double seconds = (double)(clock() - before) / CLOCKS_PER_SEC;
-  inflateEnd(&in);
-  deflateEnd(&z);
+  end_pairs(pairs, connections);
   free(frame);
   free(out);
   return seconds;

@@ -29,6 +29,8 @@ void ring_make(load_ring *ring, ring_kind kind, size_t size, int deflate);
 /* The slot after `slot`. */
 size_t ring_next(const load_ring *ring, size_t slot);
 
-/* CPU seconds zlib alone takes to inflate `count` of these messages and to
- * deflate them again, both with context takeover: what no server can save. */
-double ring_zlib_seconds(const load_ring *ring, size_t count);
+/* CPU seconds zlib alone takes to inflate these messages and to deflate them
+ * again, both with context takeover: what no server can save. Each of
+ * `connections` has its contexts, and `depth` messages in each round. */
+double ring_zlib_seconds(const load_ring *ring, size_t rounds,
+                         size_t connections, size_t depth);
