@@ -22,30 +22,43 @@ typedef struct ws_end {
 } ws_end;
 
 struct ws_connection {
+  /* What a message touches lies together, for the sake of the caches. */
   ws_hub *hub;
-  ws_connection *next, *previous; /* in the hub */
   ws_connection_config *config;
   const ws_connection_events *events; /* NULL once released */
   void *owner;
+  ws_stream *stream;
+  int write_failed; /* the status of a write that failed, or WS_OK */
+  uint8_t phase;
+  uint8_t state;
+  uint8_t paused;
+  bool client;
+  bool has_session;
+  bool waiting;     /* a request is to be answered */
+  bool ended;       /* how it ends is settled: the verdict will be told */
+  bool finishing;   /* end TCP once everything is written */
+  bool blocked;     /* the stream takes no more for now */
+  bool hung_up;     /* reported while it may not read */
+  bool want_drain;
+  bool awaiting_pong;
+  uint64_t visible;   /* bufferedAmount as last told */
+  uint64_t discarded; /* payload counted after closing began, or lost */
+  uint64_t last_seen; /* loop time of the last bytes read */
+  ws_outbox outbox;
+  ws_buffer pending; /* input that could not be fed yet */
+  ws_watch watch;
+  ws_task flush;   /* at the end of a turn: write what was corked */
+  ws_session session;
+
+  ws_connection *next, *previous; /* in the hub */
   void *keeper;
   ws_connection_died *died; /* NULL once called */
   void (*opened)(void *keeper);
   bool (*answered)(void *keeper, const ws_http_head *head);
   ws_connection_links links;
-
-  ws_session session;
-  ws_stream *stream;
-  ws_watch watch;
   ws_timer timer;
-  ws_task flush;   /* at the end of a turn: write what was corked */
   ws_task attend;  /* next turn: go on reading, tell drain and the end */
   ws_task burial;  /* after the turn: free */
-  ws_outbox outbox;
-  ws_buffer pending; /* input that could not be fed yet */
-
-  uint64_t visible;   /* bufferedAmount as last told */
-  uint64_t discarded; /* payload counted after closing began, or lost */
-  uint64_t last_seen; /* loop time of the last bytes read */
   uint64_t ping_at;   /* loop time of the last automatic ping */
   uint64_t open_until; /* loop time by which it has to be OPEN */
   double ping_sent;   /* its payload: when it was sent; 0: none */
@@ -57,26 +70,13 @@ struct ws_connection {
   size_t protocol_len, extensions_len;
   char *message;   /* why it failed, or NULL for the status's text */
   uint8_t *reason; /* of the peer's Close */
-  int write_failed; /* the status of a write that failed, or WS_OK */
   int status;      /* why it failed, WS_OK when it did not */
   uint16_t code;   /* of the close event */
   uint8_t reason_len;
-  uint8_t phase;
-  uint8_t state;
-  uint8_t paused;
-  bool client;
-  bool has_session;
   bool upgraded;    /* the WebSocket opened (or is a client's) */
-  bool waiting;     /* a request is to be answered */
   bool clean;
-  bool ended;       /* how it ends is settled: the verdict will be told */
-  bool told;        /* and has been, or is just being */
+  bool told;        /* the verdict has been, or is just being */
   bool telling;     /* the latter */
-  bool finishing;   /* end TCP once everything is written */
-  bool blocked;     /* the stream takes no more for now */
-  bool hung_up;     /* reported while it may not read */
-  bool want_drain;
-  bool awaiting_pong;
   bool hurried;     /* a refusal's body has its short deadline */
   bool buried;
 };
