@@ -49,6 +49,7 @@ local common = {
   "csrc/connection/publication.c",
   "csrc/connection/server.c",
   "csrc/connection/topics.c",
+  "csrc/connection/turns.c",
   "csrc/loop/clock.c",
   "csrc/loop/loop.c",
   "csrc/loop/poll_posix.c",

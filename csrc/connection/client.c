@@ -27,6 +27,8 @@ typedef struct opening {
   bool to_path;     /* a Unix socket */
   bool by_proxy;
   bool block_ports;
+  bool parallel;
+  ws_turn *turn;    /* no other opens to this address meanwhile */
   uint16_t port;
   ws_client_proxy proxy;
   ws_tls *ready;    /* for redirects to wss; NULL: none */
@@ -46,6 +48,7 @@ typedef struct opening {
 
 static void free_opening(opening *o) {
   ws_dial_cancel(o->dial);
+  ws_turn_free(o->turn);
   ws_loop_cancel(o->hub->loop, &o->again);
   ws_tls_unref(o->tls);
   ws_tls_unref(o->ready);
@@ -57,8 +60,8 @@ static void free_opening(opening *o) {
   ws_memory_free(o);
 }
 
-/* The connection has ended before it was open. */
-static void on_died(void *keeper, ws_connection *connection) {
+/* The connection is open, or has ended before. */
+static void on_done(void *keeper, ws_connection *connection) {
   (void)connection;
   free_opening(keeper);
 }
@@ -73,14 +76,8 @@ static void on_secured(void *keeper) {
   opening *o = keeper;
   ws_connection *c = o->connection;
   ws_connection_set_stage(c, "http: the opening handshake");
-  if (o->redirects == 0) {
-    ws_connection_set_keeper(c, NULL, NULL);
-    ws_connection_on_answer(c, NULL);
-  }
   int status = ws_connection_begin_client(c, &o->request);
-  bool done = o->redirects == 0; /* else it waits for the answer */
   if (status != WS_OK) ws_connection_fail(c, status, NULL);
-  if (done) free_opening(o);
 }
 
 static int add_proxy(const opening *o, ws_stream **stream) {
@@ -122,6 +119,7 @@ static void on_dialled(void *owner, const ws_dial_result *result) {
     fail(o, result->status, result->message);
     return;
   }
+  o->turn = result->turn;
   if (!o->to_path) ws_connection_tune(o->config, result->fd);
   int status;
   ws_stream *stream = make_stream(o, result->fd, &status);
@@ -176,7 +174,7 @@ static int dial(opening *o) {
   }
   ws_dial_target target = {o->by_proxy ? o->proxy.host : o->host,
                            o->by_proxy ? o->proxy.port : o->port, o->family,
-                           o->path};
+                           o->path, o->parallel || o->by_proxy};
   return ws_dial_start(o->hub, &target, &dial_events, o, &o->dial);
 }
 
@@ -184,6 +182,8 @@ static int dial(opening *o) {
 static void again(void *owner) {
   opening *o = owner;
   ws_connection_detach(o->connection);
+  ws_turn_free(o->turn);
+  o->turn = NULL;
   if (!ws_redirect_same_origin(&o->url, &o->next)) drop_secrets(o);
   ws_url_deinit(&o->url);
   o->url = o->next;
@@ -219,6 +219,7 @@ static int keep_for_redirects(opening *o, const ws_client_options *options) {
   o->redirects = options->redirects;
   o->family = options->family;
   o->block_ports = options->block_ports;
+  o->parallel = options->parallel;
   o->again.run = again;
   o->again.owner = o;
   if (o->redirects == 0) return WS_OK;
@@ -358,7 +359,7 @@ int ws_client_connect(ws_hub *hub, ws_connection_config *config,
     ws_connection_release(c);
     return status;
   }
-  ws_connection_set_keeper(c, o, on_died);
+  ws_connection_set_keeper(c, o, on_done);
   if (o->redirects > 0) ws_connection_on_answer(c, on_answer);
   *connection = c;
   return WS_OK;

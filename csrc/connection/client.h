@@ -33,6 +33,9 @@ typedef struct ws_client_options {
   int family;          /* 0, 4 or 6 */
   bool block_ports;    /* those of ws_port_is_blocked are refused, as refused
                           by the host, before anything is looked up */
+  bool parallel;       /* do not wait while another connection to the same
+                          address is being opened. Proxies are not waited
+                          for: whose address it is only they know */
   unsigned redirects;  /* how many to follow; never from wss to ws. To another
                           origin no headers, credentials or servername go. With
                           `tls` also a ws URL may lead to wss */

@@ -185,7 +185,7 @@ void ws_connection_attend_later(ws_connection *c) {
 void ws_connection_opened(ws_connection *c) {
   if (c->ended || c->state != WS_CONNECTING) return;
   c->state = WS_OPEN;
-  if (c->answered) tell_keeper(c); /* it waited for redirects */
+  if (c->client) tell_keeper(c);
   c->answered = NULL;
   c->upgraded = true;
   c->waiting = false;

@@ -4,8 +4,8 @@
 #pragma once
 #include "connection/connection.h"
 
-/* Told when a connection has died, before on_close's caller returns: the
- * server takes it off its list. */
+/* Told once, when a connection has died, before on_close's caller returns (the
+ * server takes it off its list), or when a client's is open. */
 typedef void ws_connection_died(void *keeper, ws_connection *connection);
 void ws_connection_set_keeper(ws_connection *connection, void *keeper,
                               ws_connection_died *died);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A host and port to a connected socket. Addresses are tried in an order that
  * alternates families, a new one every 250 ms or as soon as one has failed,
- * and the first to connect wins (RFC 8305 sections 4 and 5). */
+ * and the first to connect wins (RFC 8305 sections 4 and 5). Each waits for
+ * its address's turn first. */
 #include "connection/dial.h"
 
 #include "bytes/memory.h"
@@ -16,7 +17,9 @@
 typedef struct attempt {
   ws_watch watch;
   ws_dial *dial;
-  ws_fd fd; /* WS_FD_NONE once over */
+  ws_fd fd; /* WS_FD_NONE while it waits and once over */
+  ws_turn *turn;
+  bool open; /* waits for its turn, or connects */
   ws_address address;
 } attempt;
 
@@ -34,6 +37,7 @@ struct ws_dial {
   char failed[WS_ADDRESS_TEXT]; /* the address it happened at */
   uint16_t port;
   int family;
+  bool parallel;
   size_t count, tried, open;
   attempt *attempts; /* one an address */
   size_t host_len;
@@ -47,10 +51,13 @@ static void free_dial(void *owner) {
 }
 
 static void end_attempt(attempt *a) {
-  if (a->fd == WS_FD_NONE) return;
+  if (!a->open) return;
+  ws_turn_free(a->turn);
+  a->turn = NULL;
   ws_loop_unwatch(a->dial->hub->loop, &a->watch);
-  ws_socket_close(a->fd);
+  if (a->fd != WS_FD_NONE) ws_socket_close(a->fd);
   a->fd = WS_FD_NONE;
+  a->open = false;
   a->dial->open--;
 }
 
@@ -65,14 +72,17 @@ static void stop(ws_dial *dial) {
   ws_loop_dispose(loop, &dial->burial);
 }
 
-static void succeed(ws_dial *dial, ws_fd fd) {
-  ws_dial_result result = {WS_OK, fd, NULL};
+static void succeed(attempt *a) {
+  ws_dial *dial = a->dial;
+  ws_dial_result result = {WS_OK, a->fd, a->turn, NULL};
+  a->fd = WS_FD_NONE;
+  a->turn = NULL;
   stop(dial);
   dial->events->on_done(dial->owner, &result);
 }
 
 static void give_up(ws_dial *dial, int status, const char *message) {
-  ws_dial_result result = {status, WS_FD_NONE, message};
+  ws_dial_result result = {status, WS_FD_NONE, NULL, message};
   stop(dial);
   dial->events->on_done(dial->owner, &result);
 }
@@ -92,34 +102,28 @@ static void all_failed(ws_dial *dial) {
 
 /* ----------------------------------------------------------- attempts */
 
-static void attempt_next(void *owner);
-
-static void attempt_failed(attempt *a, int status) {
+static void attempt_lost(attempt *a, int status) {
   ws_dial *dial = a->dial;
   end_attempt(a);
-  if (dial->status == WS_OK) {
-    dial->status = status;
-    ws_address_text(&a->address, dial->failed);
-  }
-  if (dial->tried < dial->count) attempt_next(dial);
-  else if (dial->open == 0) all_failed(dial);
+  if (dial->status != WS_OK) return;
+  dial->status = status;
+  ws_address_text(&a->address, dial->failed);
 }
+
+static void attempt_next(void *owner);
 
 static void attempt_ready(void *owner, unsigned events) {
   attempt *a = owner;
   (void)events;
-  if (a->fd == WS_FD_NONE) return;
+  if (!a->open) return;
   int status = ws_socket_connected(a->fd);
   if (status == WS_EAGAIN) return;
-  if (status != WS_OK) {
-    attempt_failed(a, status);
+  if (status == WS_OK) {
+    succeed(a);
     return;
   }
-  ws_fd fd = a->fd;
-  ws_loop_unwatch(a->dial->hub->loop, &a->watch);
-  a->fd = WS_FD_NONE;
-  a->dial->open--;
-  succeed(a->dial, fd);
+  attempt_lost(a, status);
+  attempt_next(a->dial);
 }
 
 static int watch_attempt(attempt *a) {
@@ -128,37 +132,62 @@ static int watch_attempt(attempt *a) {
   return ws_loop_watch(a->dial->hub->loop, &a->watch, a->fd, WS_WRITABLE);
 }
 
+/* False when it failed at once. */
+static bool attempt_connect(attempt *a) {
+  ws_dial *dial = a->dial;
+  int status = ws_socket_connect(&a->address, &a->fd);
+  if (status == WS_OK) {
+    succeed(a);
+    return true;
+  }
+  if (status == WS_EAGAIN) status = watch_attempt(a);
+  if (status == WS_OK && dial->tried < dial->count)
+    status = ws_loop_start_timer(dial->hub->loop, &dial->timer, ATTEMPT_DELAY);
+  if (status == WS_OK) return true;
+  attempt_lost(a, status);
+  return false;
+}
+
+static void turn_came(void *owner) {
+  attempt *a = owner;
+  a->dial->events->on_stage(a->dial->owner, "tcp: connecting");
+  if (!attempt_connect(a)) attempt_next(a->dial);
+}
+
+/* An address may be named twice: it would wait for itself. */
+static bool is_repeated(const attempt *a) {
+  for (const attempt *b = a->dial->attempts; b < a; b++)
+    if (ws_address_same(&b->address, &a->address)) return true;
+  return false;
+}
+
+/* No time is lost to a next address while it waits: this one lives. */
+static bool attempt_begin(attempt *a) {
+  ws_dial *dial = a->dial;
+  if (is_repeated(a)) return false;
+  a->open = true;
+  dial->open++;
+  if (dial->parallel || ws_address_family(&a->address) == 0)
+    return attempt_connect(a);
+  a->turn = ws_turn_new(&dial->hub->turns, dial->hub->loop, &a->address,
+                        turn_came, a);
+  if (!a->turn) {
+    attempt_lost(a, WS_ENOMEM);
+    return false;
+  }
+  if (ws_turn_has_come(a->turn)) return attempt_connect(a);
+  dial->events->on_stage(dial->owner,
+                         "tcp: waiting for another connection to the same "
+                         "address to open (option parallel)");
+  return true;
+}
+
 /* Starts the next attempt. Those that fail at once are gone through in a
  * loop, not by recursion. */
 static void attempt_next(void *owner) {
   ws_dial *dial = owner;
-  while (dial->tried < dial->count) {
-    attempt *a = &dial->attempts[dial->tried++];
-    a->fd = WS_FD_NONE;
-    int status = ws_socket_connect(&a->address, &a->fd);
-    if (status == WS_OK) {
-      ws_fd fd = a->fd;
-      a->fd = WS_FD_NONE;
-      succeed(dial, fd);
-      return;
-    }
-    if (status == WS_EAGAIN) {
-      dial->open++;
-      status = watch_attempt(a);
-      if (status == WS_OK) {
-        if (dial->tried < dial->count &&
-            ws_loop_start_timer(dial->hub->loop, &dial->timer,
-                                ATTEMPT_DELAY) != WS_OK)
-          continue;
-        return;
-      }
-      end_attempt(a);
-    }
-    if (dial->status == WS_OK) {
-      dial->status = status;
-      ws_address_text(&a->address, dial->failed);
-    }
-  }
+  while (dial->tried < dial->count)
+    if (attempt_begin(&dial->attempts[dial->tried++])) return;
   if (dial->open == 0) all_failed(dial);
 }
 
@@ -185,7 +214,10 @@ static void begin_attempts(ws_dial *dial, const ws_address *addresses,
     return;
   }
   interleave(dial->attempts, addresses, count);
-  for (size_t i = 0; i < count; i++) dial->attempts[i].dial = dial;
+  for (size_t i = 0; i < count; i++) {
+    dial->attempts[i].dial = dial;
+    dial->attempts[i].fd = WS_FD_NONE;
+  }
   dial->count = count;
   dial->events->on_stage(dial->owner, "tcp: connecting");
   attempt_next(dial);
@@ -273,6 +305,7 @@ int ws_dial_start(ws_hub *hub, const ws_dial_target *target,
   dial->owner = owner;
   dial->port = target->port;
   dial->family = target->family;
+  dial->parallel = target->parallel;
   memcpy(dial->host, name.data, name.len);
   dial->host_len = name.len;
   dial->timer.fire = attempt_next;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A host and port to a connected socket: resolves, then tries the addresses
  * of both families in turn, 250 ms apart, first come first served
- * (RFC 8305). No deadline of its own: cancel it. */
+ * (RFC 8305). An address at which another connection is being opened is
+ * waited for. No deadline of its own: cancel it. */
 #pragma once
 #include "connection/hub.h"
 #include "transport/address.h"
@@ -11,6 +12,7 @@ typedef struct ws_dial ws_dial;
 typedef struct ws_dial_result {
   int status;          /* WS_OK or the first address's failure */
   ws_fd fd;            /* connected; the receiver's */
+  ws_turn *turn;       /* to be freed when it is open or gone; may be NULL */
   const char *message; /* failure: names host and stage; lives for the call */
 } ws_dial_result;
 
@@ -28,6 +30,7 @@ typedef struct ws_dial_target {
   uint16_t port;
   int family;         /* 0, 4 or 6 */
   ws_slice unix_path; /* not empty: this instead */
+  bool parallel;      /* do not wait for others to the same address */
 } ws_dial_target;
 
 /* WS_OK, WS_ENOMEM, or WS_EINVAL for a path that is none. */

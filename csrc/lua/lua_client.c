@@ -39,6 +39,7 @@ static void fill_options(lua_State *L, ws_client_options *options) {
   options->unix_path = ws_lua_field_slice(L, 2, "unixPath");
   options->family = (int)ws_lua_field_size(L, 2, "family", 0);
   options->block_ports = ws_lua_field_bool(L, 2, "blockPorts", false);
+  options->parallel = ws_lua_field_bool(L, 2, "parallel", false);
   options->tls = ws_lua_field_tls(L, 2, false);
   options->redirects = (unsigned)ws_lua_field_size(L, 2, "redirects", 0);
   fill_proxy(L, &options->proxy);

@@ -31,6 +31,9 @@ int ws_address_family(const ws_address *address);
 /* The same family, address and port; what pads the struct does not count. */
 bool ws_address_same(const ws_address *a, const ws_address *b);
 
+/* For tables: the same for the same. */
+uint32_t ws_address_hash(const ws_address *address);
+
 /* 0 for a Unix socket. */
 uint16_t ws_address_port(const ws_address *address);
 

@@ -14,7 +14,7 @@ local schema = {
   proxy = "string|boolean", compression = "boolean|table", maxPayload = "size",
   pingInterval = "size", pingTimeout = "size", highWaterMark = "size", lowWaterMark = "size",
   followRedirects = "size", noDelay = "boolean", views = "boolean",
-  anyPort = "boolean",
+  anyPort = "boolean", parallel = "boolean",
   family = function(value) return value == 4 or value == 6, "4 or 6" end,
 }
 for _, name in ipairs(raw_names) do schema[name] = "function" end
@@ -53,7 +53,7 @@ return function(given, url, level)
   }
   if not checked.path then config.proxy = proxy(checked.proxy, url, level) end
   config.redirects = checked.followRedirects
-  config.blockPorts = not checked.anyPort
+  config.blockPorts, config.parallel = not checked.anyPort, checked.parallel
   if url.secure or (checked.followRedirects or 0) > 0 then
     config.tls, config.servername = tls.client(checked.tls, level)
   else

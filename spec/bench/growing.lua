@@ -154,7 +154,8 @@ local function hold(port, count)
   local function start()
     if started == count then return end
     started = started + 1
-    local sock = ws.new(("ws://127.0.0.%d:%s"):format(1 + started % 8, port))
+    local url = ("ws://127.0.0.%d:%s"):format(1 + started % 8, port)
+    local sock = ws.new(url, nil, { parallel = true })
     sock.onopen = start
     function sock.onmessage() os.exit(0, false) end
   end

@@ -23,12 +23,18 @@ static void on_done(void *owner, const ws_dial_result *result) {
   c->done++;
   c->status = result->status;
   c->fd = result->fd;
+  ws_turn_free(result->turn); /* as if it were open at once */
   c->at = ws_clock_now();
   if (result->message)
     snprintf(c->message, sizeof c->message, "%s", result->message);
 }
 
 static const ws_dial_events events = {on_stage, on_done};
+
+static void on_no_turn(void *owner) {
+  (void)owner;
+  CHECK(!"the turn of one that has it");
+}
 
 static ws_dial *start(party *p, call *c, const char *host, uint16_t port) {
   ws_dial_target target = {.host = ws_slice_of(host), .port = port};
@@ -133,12 +139,13 @@ TEST(the_next_address_after_a_refusal) {
 }
 
 /* A listener whose queue is full answers nothing: as a dead route does. */
+/* *port: the one wanted, or 0 for any. */
 static ws_fd silent_listener(const char *host, uint16_t *port,
                              ws_fd fillers[4]) {
   ws_address where;
   ws_listen_options options = {.backlog = 1};
   ws_fd fd = WS_FD_NONE;
-  CHECK(ws_address_parse(&where, ws_slice_of(host), 0));
+  CHECK(ws_address_parse(&where, ws_slice_of(host), *port));
   CHECK_INT(ws_socket_listen(&where, &options, &fd), WS_OK);
   CHECK(ws_socket_local(fd, &where));
   *port = ws_address_port(&where);
@@ -157,7 +164,7 @@ static int next_descriptor(void) {
 TEST(a_dead_first_family) {
   party p;
   call c;
-  uint16_t port, same;
+  uint16_t port = 0, same;
   ws_fd fillers[4];
   party_begin(&p);
   ws_fd silent = silent_listener("::1", &port, fillers);
@@ -229,11 +236,12 @@ TEST(families_take_turns) {
 TEST(given_up_between_attempts) {
   party p;
   call c;
-  uint16_t port;
-  ws_fd fillers[4];
+  uint16_t port = 0;
+  ws_fd fillers[8];
   party_begin(&p);
   ws_fd silent = silent_listener("127.0.0.1", &port, fillers);
-  answer_with("127.0.0.1", "127.0.0.1", "127.0.0.1");
+  ws_fd other = silent_listener("127.0.0.2", &port, fillers + 4);
+  answer_with("127.0.0.1", "127.0.0.2", "127.0.0.3");
   ws_dial *dial = start(&p, &c, "slow.test", port);
   int before = -1;
   PARTY_UNTIL_THAT(&p, strcmp(c.stage, "tcp: connecting") == 0);
@@ -247,8 +255,70 @@ TEST(given_up_between_attempts) {
   while (ws_clock_now() - began < 300) ws_loop_turn(p.loop, 50);
   CHECK_INT(c.done, 0);
   CHECK(next_descriptor() < before); /* nor did another begin */
-  for (int i = 0; i < 4; i++) ws_socket_close(fillers[i]);
+  for (int i = 0; i < 8; i++) ws_socket_close(fillers[i]);
   ws_socket_close(silent);
+  ws_socket_close(other);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Another connection opens there: waited for, also before the next address. */
+TEST(an_address_at_which_another_opens) {
+  party p;
+  call c;
+  uint16_t port, same;
+  ws_address where;
+  party_begin(&p);
+  ws_fd first = listen_on("127.0.0.1", 0, &port);
+  ws_fd second = listen_on("127.0.0.2", port, &same);
+  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), port));
+  ws_turn *other =
+      ws_turn_new(&p.hub.turns, p.loop, &where, on_no_turn, NULL);
+  answer_with("127.0.0.1", "127.0.0.1", "127.0.0.2");
+  start(&p, &c, "busy.test", port);
+  PARTY_UNTIL_THAT(&p, strncmp(c.stage, "tcp: waiting", 12) == 0);
+  uint64_t began = ws_clock_now();
+  while (ws_clock_now() - began < 300) ws_loop_turn(p.loop, 50);
+  CHECK_INT(c.done, 0);
+  ws_turn_free(other);
+  PARTY_UNTIL(&p, c.done, 1);
+  CHECK_INT(c.status, WS_OK);
+  CHECK(strcmp(c.stage, "tcp: connecting") == 0);
+  CHECK(ws_socket_peer(c.fd, &where));
+  CHECK_INT(ws_address_port(&where), port);
+  ws_socket_close(c.fd);
+  ws_socket_close(first);
+  ws_socket_close(second);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* What waits can be given up, and in parallel nobody waits. */
+TEST(not_waiting_any_longer) {
+  party p;
+  call c, in_parallel;
+  uint16_t port;
+  ws_address where;
+  party_begin(&p);
+  ws_fd listener = listen_on("127.0.0.1", 0, &port);
+  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), port));
+  ws_turn *other =
+      ws_turn_new(&p.hub.turns, p.loop, &where, on_no_turn, NULL);
+  ws_dial *dial = start(&p, &c, "127.0.0.1", port);
+  ws_dial_target target = {.host = ws_slice_of("127.0.0.1"), .port = port,
+                           .parallel = true};
+  ws_dial *second;
+  in_parallel = (call){.fd = WS_FD_NONE};
+  CHECK_INT(ws_dial_start(&p.hub, &target, &events, &in_parallel, &second),
+            WS_OK);
+  PARTY_UNTIL(&p, in_parallel.done, 1);
+  CHECK_INT(in_parallel.status, WS_OK);
+  ws_dial_cancel(dial);
+  ws_turn_free(other);
+  ws_loop_turn(p.loop, 0);
+  CHECK_INT(c.done, 0);
+  ws_socket_close(in_parallel.fd);
+  ws_socket_close(listener);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
 }
@@ -305,7 +375,7 @@ TEST(a_path) {
 TEST(given_up_at_any_time) {
   party p;
   call c;
-  uint16_t port;
+  uint16_t port = 0;
   ws_fd fillers[4];
   party_begin(&p);
   ws_fd silent = silent_listener("127.0.0.1", &port, fillers);
@@ -363,6 +433,8 @@ int main(void) {
   RUN(all_refuse_the_first_says_why);
   RUN(families_take_turns);
   RUN(given_up_between_attempts);
+  RUN(an_address_at_which_another_opens);
+  RUN(not_waiting_any_longer);
   RUN(only_the_family_asked_for);
   RUN(a_path);
   RUN(given_up_at_any_time);

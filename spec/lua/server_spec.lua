@@ -309,7 +309,7 @@ describe("a server at the end", function()
       holder.server = holder.loop:listen { host = "127.0.0.1", port = 0, handlers = handlers }
       for _ = 1, 5 do
         holder.loop:connect { url = "ws://127.0.0.1:" .. holder.server:port(),
-                              handlers = handlers }
+                              handlers = handlers, parallel = true }
       end
       for _ = 1, 8 do holder.loop:turn(5) end
       assert(#holder.conns == 10)]]

@@ -56,7 +56,7 @@ function start()
   alive, tally.made = alive + 1, tally.made + 1
   tally.peak = math.max(tally.peak, alive)
   local sock = ws.new(secure and tls_url or plain_url, nil,
-    secure and { tls = { ca = ca } } or nil)
+    { parallel = true, tls = secure and { ca = ca } or nil })
   function sock.onopen() say(sock, state) end
   function sock.onmessage(event)
     local data = event.data

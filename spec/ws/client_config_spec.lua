@@ -23,11 +23,12 @@ describe("a client's options", function()
     local made = config { timeout = 1, closeTimeout = 2, maxPayload = 3, pingInterval = 4,
       pingTimeout = 5, highWaterMark = 7, lowWaterMark = 6, noDelay = false, family = 6,
       origin = "http://o", headers = { A = "b" }, path = "/run/x", compression = false,
-      followRedirects = 8, anyPort = true }
+      followRedirects = 8, anyPort = true, parallel = true }
     assert.same({ timeout = 1, closeTimeout = 2, maxPayload = 3, pingInterval = 4,
       pingTimeout = 5, highWaterMark = 7, lowWaterMark = 6, noDelay = false, family = 6,
       origin = "http://o", headers = { "A", "b" }, unixPath = "/run/x",
-      redirects = 8, tls = made.tls, blockPorts = false }, made)
+      redirects = 8, tls = made.tls, blockPorts = false, parallel = true },
+      made)
     assert.is_userdata(made.tls) -- a redirect may lead to wss
     assert.is_true(config {}.blockPorts)
   end)
@@ -38,7 +39,8 @@ describe("a client's options", function()
     local wrong = { headers = { "x", 5, true }, origin = no_text, path = no_text,
       timeout = no_size, closeTimeout = no_size, maxPayload = no_size, pingInterval = no_size,
       pingTimeout = no_size, highWaterMark = no_size, lowWaterMark = no_size,
-      followRedirects = no_size, noDelay = no_flag, anyPort = no_flag, tls = { true, "x", 5 },
+      followRedirects = no_size, noDelay = no_flag, anyPort = no_flag, parallel = no_flag,
+      tls = { true, "x", 5 },
       proxy = { {}, 5, true }, compression = { 5, "deflate" }, family = { 5, "4", true, 46 },
       open = { "x", {} }, message = { "x", 5 }, close = { true }, timeot = { 5 } }
     for name, values in pairs(wrong) do

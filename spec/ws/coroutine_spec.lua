@@ -205,7 +205,7 @@ describe("waiting", function()
     local order = {}
     for i = 1, 3 do
       ws.spawn(function()
-        local sock = connect()
+        local sock = connect(nil, { parallel = true })
         sock:send(tostring(i))
         order[#order + 1] = "sent"
         sock:receive()

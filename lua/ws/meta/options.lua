@@ -40,6 +40,8 @@
 ---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
 ---@field followRedirects? integer Never from wss: to ws:, no `headers` to another origin (0).
 ---@field anyPort? boolean Ports of other protocols too, which browsers block (false).
+--- Does not wait while another to the same address opens, as RFC 6455 §4.1 asks (false).
+---@field parallel? boolean
 ---@field noDelay? boolean TCP_NODELAY (true).
 ---@field family? 4|6 IPv4 or IPv6 only; both by default (RFC 8305).
 ---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
