@@ -3,7 +3,8 @@
 -- of them TLS, some slow, some ended anyhow; every message begins with
 -- its hash, and every echo has to be what was sent.
 --   client.lua SEED SECONDS COUNT PLAIN_URL TLS_URL CA
--- Prints "made messages bytes mismatches failures peak".
+-- Prints "made messages bytes mismatches failures peak", then how often it was
+-- told what else than an echo, and when last.
 
 local ws = require "ws"
 local core = require "ws.core"
@@ -18,6 +19,7 @@ block = table.concat(block)
 
 local tally = { made = 0, messages = 0, bytes = 0, mismatches = 0, failures = 0, peak = 0 }
 local alive, deadline = 0, ws.now() + seconds * 1000
+local causes = {}
 
 local function payload()
   local size = math.random(20) == 1 and math.random(0, 60000) or math.random(0, 700)
@@ -30,6 +32,13 @@ local start
 local function ended()
   alive = alive - 1
   if ws.now() < deadline then start() end
+end
+
+local function failed(event)
+  tally.failures = tally.failures + 1
+  local cause = causes[event.message] or { times = 0 }
+  cause.times, cause.last = cause.times + 1, seconds - (deadline - ws.now()) // 1000
+  causes[event.message] = cause
 end
 
 -- A message, the hash of what comes back compared with that of what went.
@@ -68,7 +77,7 @@ function start()
       heard(sock, state, data)
     end, math.random(1, 200))
   end
-  function sock.onerror() if not state.dropped then tally.failures = tally.failures + 1 end end
+  function sock.onerror(event) if not state.dropped then failed(event) end end
   sock.onclose = ended
 end
 
@@ -81,3 +90,6 @@ fill()
 while alive > 0 and ws.now() < deadline + 60000 do ws.poll(100) end
 print(("%d %d %d %d %d %d"):format(tally.made, tally.messages, tally.bytes, tally.mismatches,
   tally.failures + alive, tally.peak))
+for message, cause in pairs(causes) do
+  print(("%d times, last after %d s: %s"):format(cause.times, cause.last, message))
+end
