@@ -28,7 +28,7 @@ typedef struct opening {
   bool by_proxy;
   bool block_ports;
   bool parallel;
-  ws_turn *turn;    /* no other opens to this address meanwhile */
+  ws_permit *permit; /* no other opens to this address meanwhile */
   uint16_t port;
   ws_client_proxy proxy;
   ws_tls *ready;    /* for redirects to wss; NULL: none */
@@ -48,7 +48,7 @@ typedef struct opening {
 
 static void free_opening(opening *o) {
   ws_dial_cancel(o->dial);
-  ws_turn_free(o->turn);
+  ws_permit_free(o->permit);
   ws_loop_cancel(o->hub->loop, &o->again);
   ws_tls_unref(o->tls);
   ws_tls_unref(o->ready);
@@ -119,7 +119,7 @@ static void on_dialled(void *owner, const ws_dial_result *result) {
     fail(o, result->status, result->message);
     return;
   }
-  o->turn = result->turn;
+  o->permit = result->permit;
   if (!o->to_path) ws_connection_tune(o->config, result->fd);
   int status;
   ws_stream *stream = make_stream(o, result->fd, &status);
@@ -182,8 +182,8 @@ static int dial(opening *o) {
 static void again(void *owner) {
   opening *o = owner;
   ws_connection_detach(o->connection);
-  ws_turn_free(o->turn);
-  o->turn = NULL;
+  ws_permit_free(o->permit);
+  o->permit = NULL;
   if (!ws_redirect_same_origin(&o->url, &o->next)) drop_secrets(o);
   ws_url_deinit(&o->url);
   o->url = o->next;

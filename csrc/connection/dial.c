@@ -2,7 +2,7 @@
 /* A host and port to a connected socket. Addresses are tried in an order that
  * alternates families, a new one every 250 ms or as soon as one has failed,
  * and the first to connect wins (RFC 8305 sections 4 and 5). Each waits for
- * its address's turn first. */
+ * its address's permit first. */
 #include "connection/dial.h"
 
 #include "bytes/memory.h"
@@ -18,8 +18,8 @@ typedef struct attempt {
   ws_watch watch;
   ws_dial *dial;
   ws_fd fd; /* WS_FD_NONE while it waits and once over */
-  ws_turn *turn;
-  bool open; /* waits for its turn, or connects */
+  ws_permit *permit;
+  bool open; /* waits for its permit, or connects */
   ws_address address;
 } attempt;
 
@@ -52,8 +52,8 @@ static void free_dial(void *owner) {
 
 static void end_attempt(attempt *a) {
   if (!a->open) return;
-  ws_turn_free(a->turn);
-  a->turn = NULL;
+  ws_permit_free(a->permit);
+  a->permit = NULL;
   ws_loop_unwatch(a->dial->hub->loop, &a->watch);
   if (a->fd != WS_FD_NONE) ws_socket_close(a->fd);
   a->fd = WS_FD_NONE;
@@ -74,9 +74,9 @@ static void stop(ws_dial *dial) {
 
 static void succeed(attempt *a) {
   ws_dial *dial = a->dial;
-  ws_dial_result result = {WS_OK, a->fd, a->turn, NULL};
+  ws_dial_result result = {WS_OK, a->fd, a->permit, NULL};
   a->fd = WS_FD_NONE;
-  a->turn = NULL;
+  a->permit = NULL;
   stop(dial);
   dial->events->on_done(dial->owner, &result);
 }
@@ -148,7 +148,7 @@ static bool attempt_connect(attempt *a) {
   return false;
 }
 
-static void turn_came(void *owner) {
+static void permit_granted(void *owner) {
   attempt *a = owner;
   a->dial->events->on_stage(a->dial->owner, "tcp: connecting");
   if (!attempt_connect(a)) attempt_next(a->dial);
@@ -169,13 +169,13 @@ static bool attempt_begin(attempt *a) {
   dial->open++;
   if (dial->parallel || ws_address_family(&a->address) == 0)
     return attempt_connect(a);
-  a->turn = ws_turn_new(&dial->hub->turns, dial->hub->loop, &a->address,
-                        turn_came, a);
-  if (!a->turn) {
+  a->permit = ws_permit_new(&dial->hub->permits, dial->hub->loop, &a->address,
+                        permit_granted, a);
+  if (!a->permit) {
     attempt_lost(a, WS_ENOMEM);
     return false;
   }
-  if (ws_turn_has_come(a->turn)) return attempt_connect(a);
+  if (ws_permit_is_granted(a->permit)) return attempt_connect(a);
   dial->events->on_stage(dial->owner,
                          "tcp: waiting for another connection to the same "
                          "address to open (option parallel)");

@@ -12,7 +12,7 @@ typedef struct ws_dial ws_dial;
 typedef struct ws_dial_result {
   int status;          /* WS_OK or the first address's failure */
   ws_fd fd;            /* connected; the receiver's */
-  ws_turn *turn;       /* to be freed when it is open or gone; may be NULL */
+  ws_permit *permit;   /* to be freed when it is open or gone; may be NULL */
   const char *message; /* failure: names host and stage; lives for the call */
 } ws_dial_result;
 

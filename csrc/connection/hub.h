@@ -4,7 +4,7 @@
  * the list of them. */
 #pragma once
 #include "bytes/buffer.h"
-#include "connection/turns.h"
+#include "connection/permits.h"
 #include "loop/loop.h"
 #include "protocol/deflate_pool.h"
 #include "transport/resolve.h"
@@ -33,7 +33,7 @@ typedef struct ws_hub {
   struct ws_connection *first;  /* all connections not yet dead */
   struct ws_server *servers;    /* all that are not yet freed */
   ws_deflate_pool deflate;      /* for all that compress */
-  ws_turns turns;               /* of those that connect */
+  ws_permits permits;           /* of those that connect */
   ws_resolver *resolver;        /* made on first use */
   ws_watch answers;             /* on the resolver's descriptor */
   void (*answered)(void *owner, ws_lookup *lookup);

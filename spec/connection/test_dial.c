@@ -23,7 +23,7 @@ static void on_done(void *owner, const ws_dial_result *result) {
   c->done++;
   c->status = result->status;
   c->fd = result->fd;
-  ws_turn_free(result->turn); /* as if it were open at once */
+  ws_permit_free(result->permit); /* as if it were open at once */
   c->at = ws_clock_now();
   if (result->message)
     snprintf(c->message, sizeof c->message, "%s", result->message);
@@ -31,7 +31,7 @@ static void on_done(void *owner, const ws_dial_result *result) {
 
 static const ws_dial_events events = {on_stage, on_done};
 
-static void on_no_turn(void *owner) {
+static void on_no_permit(void *owner) {
   (void)owner;
   CHECK(!"the turn of one that has it");
 }
@@ -272,15 +272,15 @@ TEST(an_address_at_which_another_opens) {
   ws_fd first = listen_on("127.0.0.1", 0, &port);
   ws_fd second = listen_on("127.0.0.2", port, &same);
   CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), port));
-  ws_turn *other =
-      ws_turn_new(&p.hub.turns, p.loop, &where, on_no_turn, NULL);
+  ws_permit *other =
+      ws_permit_new(&p.hub.permits, p.loop, &where, on_no_permit, NULL);
   answer_with("127.0.0.1", "127.0.0.1", "127.0.0.2");
   start(&p, &c, "busy.test", port);
   PARTY_UNTIL_THAT(&p, strncmp(c.stage, "tcp: waiting", 12) == 0);
   uint64_t began = ws_clock_now();
   while (ws_clock_now() - began < 300) ws_loop_turn(p.loop, 50);
   CHECK_INT(c.done, 0);
-  ws_turn_free(other);
+  ws_permit_free(other);
   PARTY_UNTIL(&p, c.done, 1);
   CHECK_INT(c.status, WS_OK);
   CHECK(strcmp(c.stage, "tcp: connecting") == 0);
@@ -302,8 +302,8 @@ TEST(not_waiting_any_longer) {
   party_begin(&p);
   ws_fd listener = listen_on("127.0.0.1", 0, &port);
   CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), port));
-  ws_turn *other =
-      ws_turn_new(&p.hub.turns, p.loop, &where, on_no_turn, NULL);
+  ws_permit *other =
+      ws_permit_new(&p.hub.permits, p.loop, &where, on_no_permit, NULL);
   ws_dial *dial = start(&p, &c, "127.0.0.1", port);
   ws_dial_target target = {.host = ws_slice_of("127.0.0.1"), .port = port,
                            .parallel = true};
@@ -314,7 +314,7 @@ TEST(not_waiting_any_longer) {
   PARTY_UNTIL(&p, in_parallel.done, 1);
   CHECK_INT(in_parallel.status, WS_OK);
   ws_dial_cancel(dial);
-  ws_turn_free(other);
+  ws_permit_free(other);
   ws_loop_turn(p.loop, 0);
   CHECK_INT(c.done, 0);
   ws_socket_close(in_parallel.fd);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* One at a time an address, in order; nobody is forgotten who waits. */
-#include "connection/turns.h"
+#include "connection/permits.h"
 
 #include "connection/party.h"
 
 enum { MANY = 200 };
 
 typedef struct guest {
-  ws_turn *turn;
+  ws_permit *permit;
   unsigned called;
 } guest;
 
@@ -17,13 +17,13 @@ static void arrive(party *p, guest *g, const char *host, uint16_t port) {
   ws_address address;
   CHECK(ws_address_parse(&address, ws_slice_of(host), port));
   *g = (guest){0};
-  g->turn = ws_turn_new(&p->hub.turns, p->loop, &address, come, g);
-  CHECK(g->turn != NULL);
+  g->permit = ws_permit_new(&p->hub.permits, p->loop, &address, come, g);
+  CHECK(g->permit != NULL);
 }
 
 static void go(guest *g) {
-  ws_turn_free(g->turn);
-  g->turn = NULL;
+  ws_permit_free(g->permit);
+  g->permit = NULL;
 }
 
 TEST(the_first_goes_at_once_and_is_not_called) {
@@ -31,7 +31,7 @@ TEST(the_first_goes_at_once_and_is_not_called) {
   guest g;
   party_begin(&p);
   arrive(&p, &g, "127.0.0.1", 80);
-  CHECK(ws_turn_has_come(g.turn));
+  CHECK(ws_permit_is_granted(g.permit));
   ws_loop_turn(p.loop, 0);
   CHECK_INT(g.called, 0);
   go(&g);
@@ -44,18 +44,18 @@ TEST(the_others_come_in_order_each_once) {
   guest g[3];
   party_begin(&p);
   for (int i = 0; i < 3; i++) arrive(&p, &g[i], "127.0.0.1", 80);
-  CHECK(!ws_turn_has_come(g[1].turn));
-  CHECK(!ws_turn_has_come(g[2].turn));
+  CHECK(!ws_permit_is_granted(g[1].permit));
+  CHECK(!ws_permit_is_granted(g[2].permit));
   go(&g[0]);
   CHECK_INT(g[1].called, 0); /* in a turn of the loop */
   PARTY_UNTIL(&p, g[1].called, 1);
-  CHECK(ws_turn_has_come(g[1].turn));
+  CHECK(ws_permit_is_granted(g[1].permit));
   CHECK_INT(g[2].called, 0);
   go(&g[1]);
   PARTY_UNTIL(&p, g[2].called, 1);
   go(&g[2]);
   arrive(&p, &g[0], "127.0.0.1", 80);
-  CHECK(ws_turn_has_come(g[0].turn));
+  CHECK(ws_permit_is_granted(g[0].permit));
   go(&g[0]);
   party_end(&p);
 }
@@ -68,7 +68,7 @@ TEST(other_addresses_and_ports_do_not_wait) {
   arrive(&p, &g[1], "127.0.0.1", 81);
   arrive(&p, &g[2], "127.0.0.2", 80);
   arrive(&p, &g[3], "::1", 80);
-  for (int i = 0; i < 4; i++) CHECK(ws_turn_has_come(g[i].turn));
+  for (int i = 0; i < 4; i++) CHECK(ws_permit_is_granted(g[i].permit));
   for (int i = 0; i < 4; i++) go(&g[i]);
   party_end(&p);
 }
@@ -80,7 +80,7 @@ TEST(one_that_leaves_the_line_is_never_called) {
   for (int i = 0; i < 4; i++) arrive(&p, &g[i], "127.0.0.1", 80);
   go(&g[1]); /* while it waits */
   go(&g[0]);
-  go(&g[2]); /* its turn has come, but it was not called yet */
+  go(&g[2]); /* granted, but not called yet */
   PARTY_UNTIL(&p, g[3].called, 1);
   CHECK_INT(g[1].called, 0);
   CHECK_INT(g[2].called, 0);
@@ -95,11 +95,11 @@ TEST(addresses_of_a_line_do_not_mix) {
   party_begin(&p);
   for (uint16_t i = 0; i < MANY; i++) {
     arrive(&p, &first[i], "127.0.0.1", (uint16_t)(i + 1));
-    CHECK(ws_turn_has_come(first[i].turn));
+    CHECK(ws_permit_is_granted(first[i].permit));
   }
   for (uint16_t i = 0; i < MANY; i++) {
     arrive(&p, &second[i], "127.0.0.1", (uint16_t)(i + 1));
-    CHECK(!ws_turn_has_come(second[i].turn));
+    CHECK(!ws_permit_is_granted(second[i].permit));
   }
   for (int i = 0; i < MANY; i += 2) go(&first[i]);
   PARTY_UNTIL(&p, second[MANY - 2].called, 1);
@@ -110,17 +110,17 @@ TEST(addresses_of_a_line_do_not_mix) {
   party_end(&p);
 }
 
-TEST(without_memory_there_is_no_turn) {
+TEST(without_memory_there_is_none) {
   party p;
   guest g = {0};
   ws_address address;
   party_begin(&p);
   CHECK(ws_address_parse(&address, ws_slice_of("127.0.0.1"), 80));
   ws_memory_fail(1, 0);
-  CHECK(!ws_turn_new(&p.hub.turns, p.loop, &address, come, &g));
+  CHECK(!ws_permit_new(&p.hub.permits, p.loop, &address, come, &g));
   ws_memory_fail(0, 0);
   arrive(&p, &g, "127.0.0.1", 80); /* and none is taken by it */
-  CHECK(ws_turn_has_come(g.turn));
+  CHECK(ws_permit_is_granted(g.permit));
   go(&g);
   party_end(&p);
 }
@@ -131,6 +131,6 @@ int main(void) {
   RUN(other_addresses_and_ports_do_not_wait);
   RUN(one_that_leaves_the_line_is_never_called);
   RUN(addresses_of_a_line_do_not_mix);
-  RUN(without_memory_there_is_no_turn);
+  RUN(without_memory_there_is_none);
   return check_done();
 }
