@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Option tables -> the settings of connections. Types and ranges have been
- * checked in Lua; what is missing gets its default here. */
+/* Option tables -> the settings of sessions and connections. Types and ranges
+ * have been checked in Lua; what is missing gets its default here. */
 #include "lua/lua_config.h"
 
 #include "bytes/memory.h"
@@ -14,7 +14,8 @@
 #define DEFLATE_THRESHOLD 1024
 #define MAX_BACKPRESSURE ((uint64_t)16 * 1024 * 1024)
 
-void ws_lua_field_deflate(lua_State *L, int t, ws_deflate_options *options) {
+/* The field `deflate`: nil (off), or a table with all that was checked. */
+static void field_deflate(lua_State *L, int t, ws_deflate_options *options) {
   lua_getfield(L, t, "deflate");
   if (!lua_isnil(L, -1)) {
     int d = lua_gettop(L);
@@ -35,12 +36,24 @@ void ws_lua_field_deflate(lua_State *L, int t, ws_deflate_options *options) {
   lua_pop(L, 1);
 }
 
-static void fill_common(lua_State *L, int t, ws_connection_config *c,
-                        ws_hub *hub) {
-  ws_lua_field_deflate(L, t, &c->session.deflate);
-  c->session.pool = &hub->deflate;
-  c->session.resize = ws_memory_resize;
-  c->session.random = ws_entropy;
+ws_session_config ws_lua_session_config(lua_State *L, int t, bool server,
+                                        ws_deflate_pool *pool) {
+  ws_session_config s = {0};
+  s.limits.masked = server;
+  s.limits.max_payload =
+      ws_lua_field_size(L, t, "maxPayload",
+                        server ? SERVER_MAX_PAYLOAD : CLIENT_MAX_PAYLOAD);
+  /* 0 is no limit for the one, and no body for the other. */
+  if (server)
+    s.max_body = s.limits.max_payload ? s.limits.max_payload : UINT64_MAX;
+  s.resize = ws_memory_resize;
+  s.random = ws_entropy;
+  field_deflate(L, t, &s.deflate);
+  s.pool = pool;
+  return s;
+}
+
+static void fill_common(lua_State *L, int t, ws_connection_config *c) {
   c->close_timeout = ws_lua_field_size(L, t, "closeTimeout", 5000);
   c->ping_interval = ws_lua_field_size(L, t, "pingInterval", 0);
   c->ping_timeout = ws_lua_field_size(L, t, "pingTimeout", 0);
@@ -61,23 +74,17 @@ ws_connection_config *ws_lua_keep_config(const ws_connection_config *filled) {
 
 ws_connection_config ws_lua_client_config(lua_State *L, int t, ws_hub *hub) {
   ws_connection_config c = {0};
-  fill_common(L, t, &c, hub);
+  c.session = ws_lua_session_config(L, t, false, &hub->deflate);
+  fill_common(L, t, &c);
   c.open_timeout = ws_lua_field_size(L, t, "timeout", 30000);
-  c.session.limits.max_payload =
-      ws_lua_field_size(L, t, "maxPayload", CLIENT_MAX_PAYLOAD);
   return c;
 }
 
 ws_connection_config ws_lua_server_config(lua_State *L, int t, ws_hub *hub) {
   ws_connection_config c = {0};
-  fill_common(L, t, &c, hub);
-  c.session.limits.masked = true;
+  c.session = ws_lua_session_config(L, t, true, &hub->deflate);
+  fill_common(L, t, &c);
   c.open_timeout = ws_lua_field_size(L, t, "handshakeTimeout", 10000);
-  c.session.limits.max_payload =
-      ws_lua_field_size(L, t, "maxPayload", SERVER_MAX_PAYLOAD);
-  /* 0 is no limit for the one, and no body for the other. */
-  c.session.max_body =
-      c.session.limits.max_payload ? c.session.limits.max_payload : UINT64_MAX;
   c.idle_timeout = ws_lua_field_size(L, t, "idleTimeout", 120000);
   c.max_backpressure = (size_t)ws_lua_field_size(L, t, "maxBackpressure",
                                                  MAX_BACKPRESSURE);

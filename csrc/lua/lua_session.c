@@ -10,7 +10,6 @@
 #include "lua/lua_util.h"
 #include "protocol/session.h"
 #include "protocol/url.h"
-#include "transport/entropy.h"
 
 #include <string.h>
 
@@ -80,20 +79,12 @@ int ws_lua_new_session(lua_State *L) {
   if (!role || (!client && strcmp(role, "server") != 0))
     return ws_lua_raise(L, "TypeError",
                         "role: \"client\" or \"server\" expected");
-  ws_session_config *config = &self->config;
-  config->limits.max_payload =
-      ws_lua_field_size(L, 1, "maxPayload", client ? 67108864 : 1048576);
-  config->max_body = config->limits.max_payload;
-  config->limits.masked = !client;
-  config->resize = ws_memory_resize;
-  config->random = ws_entropy;
-  ws_lua_field_deflate(L, 1, &config->deflate);
+  self->config = ws_lua_session_config(L, 1, !client, &self->pool);
   ws_deflate_pool_init(&self->pool, ws_memory_resize);
-  config->pool = &self->pool;
   ws_buffer_init(&self->in, ws_memory_resize, 0);
   ws_buffer_init(&self->out, ws_memory_resize, 0);
   if (client) begin_client(L, self);
-  else ws_session_init_server(&self->session, config);
+  else ws_session_init_server(&self->session, &self->config);
   self->begun = true;
   lua_settop(L, 2);
   return 1;

@@ -143,6 +143,14 @@ describe("core.session", function()
     assert.same({}, events(server))
   end)
 
+  it("without a limit takes plain HTTP with a body, too", function()
+    local server = core.session { role = "server", maxPayload = 0 }
+    server:feed("POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab")
+    local list = events(server)
+    assert.equal("request", list[1][1])
+    assert.same({ { "body", "ab" }, { "bodyEnd" } }, { list[2], list[3] })
+  end)
+
   it("tells the peer's mistakes as one error", function()
     for bytes, code in pairs { ["\255\255\255\255"] = "EPROTOCOL",
                                ["\129\133aaaa\255\255\255\255\255"] = "EUTF8",
