@@ -38,8 +38,10 @@ struct ws_dial {
   uint16_t port;
   int family;
   bool parallel;
-  size_t count, tried, open;
-  attempt *attempts; /* one an address */
+  attempt *attempts; /* one an address; NULL until those are known */
+  size_t count;      /* of all attempts */
+  size_t tried;      /* of these, how many have begun */
+  size_t open;       /* and are not over */
   size_t host_len;
   char host[];
 };
@@ -206,30 +208,36 @@ static void interleave(attempt *attempts, const ws_address *addresses,
   }
 }
 
-static void begin_attempts(ws_dial *dial, const ws_address *addresses,
-                           size_t count) {
+static int make_attempts(ws_dial *dial, const ws_address *addresses,
+                         size_t count) {
   dial->attempts = ws_memory_new(count * sizeof *dial->attempts);
-  if (!dial->attempts) {
-    give_up(dial, WS_ENOMEM, NULL);
-    return;
-  }
+  if (!dial->attempts) return WS_ENOMEM;
   interleave(dial->attempts, addresses, count);
   for (size_t i = 0; i < count; i++) {
     dial->attempts[i].dial = dial;
     dial->attempts[i].fd = WS_FD_NONE;
   }
   dial->count = count;
-  dial->events->on_stage(dial->owner, "tcp: connecting");
-  attempt_next(dial);
+  return WS_OK;
 }
 
 /* -------------------------------------------------------------- names */
+
+static void begin_found(ws_dial *dial, const ws_lookup *lookup) {
+  int status = make_attempts(dial, lookup->addresses, lookup->count);
+  if (status != WS_OK) {
+    give_up(dial, status, NULL);
+    return;
+  }
+  dial->events->on_stage(dial->owner, "tcp: connecting");
+  attempt_next(dial);
+}
 
 static void answered(void *owner, ws_lookup *lookup) {
   ws_dial *dial = owner;
   dial->resolving = false;
   if (lookup->status == WS_OK && lookup->count > 0) {
-    begin_attempts(dial, lookup->addresses, lookup->count);
+    begin_found(dial, lookup);
   } else {
     char message[400];
     int status = lookup->status == WS_OK ? WS_ENOTFOUND : lookup->status;
@@ -240,7 +248,7 @@ static void answered(void *owner, ws_lookup *lookup) {
   ws_lookup_free(lookup);
 }
 
-/* A literal or a path, put there by start. */
+/* A literal or a path: ws_dial_start has made the attempt. */
 static void begin_known(ws_dial *dial) {
   int family = ws_address_family(&dial->attempts[0].address);
   if (family == 0 || dial->family == 0 || dial->family == family) {
@@ -256,7 +264,7 @@ static void begin_known(ws_dial *dial) {
 /* From here on in a turn of the loop. */
 static void begin(void *owner) {
   ws_dial *dial = owner;
-  if (dial->count == 1) {
+  if (dial->attempts) {
     begin_known(dial);
     return;
   }
@@ -270,26 +278,15 @@ static void begin(void *owner) {
   if (status != WS_OK) give_up(dial, status, "name: cannot ask the resolver");
 }
 
-/* A dial of one known address. */
-static int known(ws_dial *dial, const ws_address *address) {
-  dial->attempts = ws_memory_new(sizeof *dial->attempts);
-  if (!dial->attempts) return WS_ENOMEM;
-  dial->attempts[0].dial = dial;
-  dial->attempts[0].fd = WS_FD_NONE;
-  dial->attempts[0].address = *address;
-  dial->count = 1;
-  return WS_OK;
-}
-
-/* What needs no resolver. */
+/* Makes the attempt of what needs no resolver. */
 static int find_address(ws_dial *dial, const ws_dial_target *target) {
   ws_address address;
   if (target->unix_path.len > 0) {
     int status = ws_address_unix(&address, target->unix_path);
-    return status == WS_OK ? known(dial, &address) : status;
+    return status == WS_OK ? make_attempts(dial, &address, 1) : status;
   }
   if (ws_address_parse(&address, target->host, target->port))
-    return known(dial, &address);
+    return make_attempts(dial, &address, 1);
   dial->events->on_stage(dial->owner, "name: resolving the host");
   return WS_OK;
 }
