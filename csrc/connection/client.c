@@ -11,11 +11,9 @@
 #include "connection/proxy.h"
 #include "protocol/blocked_port.h"
 #include "protocol/redirect.h"
-#include "transport/entropy.h"
 #include "transport/socket.h"
 #include "transport/stream_tcp.h"
 
-#include <stdio.h>
 #include <string.h>
 
 typedef struct opening {

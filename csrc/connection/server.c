@@ -10,12 +10,12 @@
 #include "transport/stream_tcp.h"
 
 #include <stdio.h>
-#include <string.h>
 
 /* Connections taken in a row before others get their turn. */
 #define ACCEPT_BUDGET 64
 
-/* Without descriptors or memory: how long accepting pauses. */
+/* Without descriptors or memory: how long accepting pauses, in
+ * milliseconds. */
 #define ACCEPT_PAUSE 100
 
 struct ws_server {

@@ -3,7 +3,6 @@
 #include "lua/lua_gate.h"
 
 #include <stdio.h>
-#include <string.h>
 
 typedef struct passage {
   ws_gate_entry *entry;

@@ -13,7 +13,7 @@ typedef struct ws_gate {
                   * is empty between callbacks: like a coroutine that ended,
                   * it cannot be resumed or broken by who gets hold of it */
   int thread;    /* its anchor in the registry, as all that follow */
-  int traceback, enter, report; /* functions of gate.c, made beforehand:
+  int traceback, enter, report; /* functions of lua_gate.c, made beforehand:
                                  * LuaJIT allocates for a C function */
   int on_error;  /* the user's handler, or LUA_NOREF */
   int failure;   /* a table: [1] what that handler raised, the first one */

@@ -3,7 +3,6 @@
  * connection is gone; connections point to it, never the other way. */
 #include "lua/lua_server.h"
 
-#include "bytes/memory.h"
 #include "bytes/status.h"
 #include "lua/lua_config.h"
 #include "lua/lua_tls.h"

@@ -2,11 +2,9 @@
 /* The Lua type ws.timer: a function called later, once or again and again. A
  * timer that runs anchors itself and keeps the loop alive. */
 #include "lua/lua_loop.h"
-#include "lua/lua_util.h"
 
 #include "bytes/status.h"
-
-#include <string.h>
+#include "lua/lua_util.h"
 
 #define TYPE "ws.timer"
 

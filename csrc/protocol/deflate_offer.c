@@ -2,7 +2,6 @@
 /* The negotiation of permessage-deflate (RFC 7692 sections 5 and 7.1). */
 #include "protocol/deflate_offer.h"
 
-#include "bytes/status.h"
 #include "protocol/extension.h"
 
 #include <string.h>

@@ -7,8 +7,6 @@
 #include "bytes/status.h"
 #include "protocol/extension.h"
 
-#include <string.h>
-
 /* ------------------------------------------------------------- request */
 
 static bool is_visible(ws_slice text) {
