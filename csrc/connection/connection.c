@@ -141,6 +141,12 @@ void ws_connection_fail(ws_connection *c, int status, const char *message) {
   else ws_connection_kill(c);
 }
 
+void ws_connection_end_clean(ws_connection *c) {
+  ws_stream_close(c->stream);
+  ws_connection_settle(c, WS_OK, NULL, c->code, true);
+  ws_connection_kill(c);
+}
+
 /* The owner's last events. Afterwards it may let go at any time. */
 static void tell_end(ws_connection *c) {
   c->told = c->telling = true;
@@ -262,22 +268,13 @@ void ws_connection_abandon(ws_connection *c) {
 
 ws_connection *ws_connection_next(const ws_connection *c) { return c->next; }
 
-void ws_connection_set_keeper(ws_connection *c, void *keeper,
-                              ws_connection_died *died) {
-  c->keeper = keeper;
-  c->died = died;
-}
-
-void *ws_connection_keeper_if(const ws_connection *c,
-                              ws_connection_died *died) {
-  return c->died == died ? c->keeper : NULL;
-}
-
-ws_connection_links *ws_connection_links_of(ws_connection *c) {
-  return &c->links;
-}
-
 /* ------------------------------------------------------ owner's calls */
+
+/* Input of which no descriptor tells. */
+static void attend_to_held(ws_connection *c) {
+  if (c->pending.len > 0 || ws_stream_may_hold(c->stream))
+    ws_connection_attend_later(c);
+}
 
 void ws_connection_close(ws_connection *c, unsigned code, const void *reason,
                          size_t len) {
@@ -299,7 +296,7 @@ void ws_connection_close(ws_connection *c, unsigned code, const void *reason,
   if (c->ended) return;
   ws_connection_schedule(c);
   ws_connection_rewatch(c); /* a pause ends here: the peer's Close is due */
-  if (c->pending.len > 0 || c->stream->below) ws_connection_attend_later(c);
+  attend_to_held(c);
 }
 
 void ws_connection_terminate(ws_connection *c) {
@@ -321,8 +318,7 @@ void ws_connection_pause(ws_connection *c, unsigned reason, bool on) {
   if (c->phase != WS_PHASE_LIVE) return;
   if (was && !c->paused) ws_connection_seen(c);
   ws_connection_rewatch(c);
-  if (!c->paused && (c->pending.len > 0 || c->stream->below))
-    ws_connection_attend_later(c);
+  if (!c->paused) attend_to_held(c);
 }
 
 int ws_connection_accept(ws_connection *c, ws_slice protocol,
@@ -360,7 +356,8 @@ void ws_connection_finish(ws_connection *c) {
 }
 
 ws_deflate *ws_connection_deflate(const ws_connection *c) {
-  return c->state == WS_OPEN && c->has_session ? c->session.deflate : NULL;
+  bool open = c->state == WS_OPEN && c->has_session;
+  return open ? ws_session_deflate(&c->session) : NULL;
 }
 
 void *ws_connection_owner(const ws_connection *c) { return c->owner; }

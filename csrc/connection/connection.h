@@ -161,8 +161,9 @@ int ws_connection_refuse(ws_connection *connection, unsigned status,
                          ws_slice body, const ws_header *headers,
                          size_t count);
 
-/* Plain HTTP: raw bytes of the response (false, like ws_connection_writable,
- * asks for on_drain), and its end: TCP is closed after the flush. */
+/* Plain HTTP: raw bytes of the response, copied (WS_OK, WS_ECONNABORTED once
+ * it has ended, or WS_ENOMEM, with which it ends), and the response's end: TCP
+ * is closed after the flush. */
 int ws_connection_write(ws_connection *connection, const void *data,
                         size_t len);
 void ws_connection_finish(ws_connection *connection);

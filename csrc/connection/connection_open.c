@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How a connection gets its stream and its session, and loses them again to
- * get others. What comes in then is connection_read.c's. */
+/* Who keeps a connection, how it gets its stream and its session, and loses
+ * them again to get others. What comes in then is connection_read.c's. */
 #include "connection/connection_open.h"
 
 #include "bytes/status.h"
@@ -8,6 +8,29 @@
 #include "transport/socket.h"
 
 #include <string.h>
+
+void ws_connection_set_keeper(ws_connection *c, void *keeper,
+                              ws_connection_died *died) {
+  c->keeper = keeper;
+  c->died = died;
+}
+
+void *ws_connection_keeper_if(const ws_connection *c,
+                              ws_connection_died *died) {
+  return c->died == died ? c->keeper : NULL;
+}
+
+ws_connection_links *ws_connection_links_of(ws_connection *c) {
+  return &c->links;
+}
+
+void ws_connection_on_answer(ws_connection *c,
+                             bool (*answered)(void *keeper,
+                                              const ws_http_head *head)) {
+  c->answered = answered;
+}
+
+/* ------------------------------------------------- stream and session */
 
 static void remember_peer(ws_connection *c, const ws_address *peer) {
   if (peer->len > sizeof c->peer.bytes) return; /* a Unix socket's */
@@ -60,7 +83,7 @@ void ws_connection_begin_server(ws_connection *c) {
   c->phase = WS_PHASE_LIVE;
   ws_connection_rewatch(c);
   /* The request may have come with the end of the TLS handshake. */
-  if (c->stream->below) ws_connection_attend_later(c);
+  if (ws_stream_may_hold(c->stream)) ws_connection_attend_later(c);
 }
 
 int ws_connection_begin_client(ws_connection *c,

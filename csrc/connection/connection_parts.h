@@ -98,6 +98,9 @@ void ws_connection_linger(ws_connection *c);
 /* The closing handshake is complete: end TCP as the role asks for. */
 void ws_connection_closed(ws_connection *c);
 
+/* It is, and TCP has ended or is not waited for any longer. */
+void ws_connection_end_clean(ws_connection *c);
+
 /* What is to be done in a later task. */
 void ws_connection_attend_later(ws_connection *c);
 
@@ -146,9 +149,6 @@ void ws_connection_wrote(ws_connection *c);
 
 /* Writes what there is. False when it failed (it has been seen to). */
 bool ws_connection_flush(ws_connection *c);
-
-/* Nothing of ours waits. */
-bool ws_connection_flushed(const ws_connection *c);
 
 /* Brings bufferedAmount up to date: never while a user's code runs. */
 void ws_connection_tell_buffered(ws_connection *c);

@@ -6,7 +6,6 @@
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
-#include "transport/socket.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -213,9 +212,7 @@ static void on_end(ws_connection *c, int status) {
     return;
   }
   if (ws_session_clean(&c->session)) {
-    ws_stream_close(c->stream);
-    ws_connection_settle(c, WS_OK, NULL, c->code, true);
-    ws_connection_kill(c);
+    ws_connection_end_clean(c);
     return;
   }
   /* TLS 1.3: what the server thinks of our certificate comes only now. */
@@ -281,8 +278,7 @@ static void read_some(ws_connection *c) {
     if (c->phase == WS_PHASE_DEAD) return;
     if ((size_t)got < room && ws_stream_drained(c->stream)) return;
   }
-  /* A filter may hold bytes back that no descriptor will tell of. */
-  if (c->stream && c->stream->below && may_read(c))
+  if (c->stream && ws_stream_may_hold(c->stream) && may_read(c))
     ws_connection_attend_later(c);
 }
 
@@ -297,8 +293,7 @@ void ws_connection_resume(ws_connection *c) {
     else if (more) ws_connection_attend_later(c);
   }
   if (c->phase != WS_PHASE_LIVE || c->ended) return;
-  /* A filter may hold bytes back that no descriptor will tell of. */
-  if (c->stream->below && may_read(c)) read_some(c);
+  if (ws_stream_may_hold(c->stream) && may_read(c)) read_some(c);
   if (c->phase == WS_PHASE_LIVE && !c->ended) ws_connection_rewatch(c);
 }
 

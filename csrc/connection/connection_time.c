@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* All are milliseconds. */
+
 /* A client waits this long for the server to end TCP after both Closes. */
 #define CLOSE_GRACE 1000
 
@@ -20,6 +22,7 @@
 /* How long a refusal's body may take to come after its head. */
 #define REFUSAL_TIME 1000
 
+/* For the peer's Close, where the settings say nothing. */
 #define CLOSE_TIMEOUT 5000
 
 #define NEVER UINT64_MAX
@@ -51,6 +54,11 @@ static uint64_t death_due(const ws_connection *c) {
   return due;
 }
 
+static uint64_t ms_until(const ws_connection *c, uint64_t due) {
+  uint64_t now = ws_loop_now(c->hub->loop);
+  return due > now ? due - now : 0;
+}
+
 static void start(ws_connection *c, uint64_t ms) {
   if (ws_loop_start_timer(c->hub->loop, &c->timer, ms) != WS_OK)
     ws_connection_fail(c, WS_ENOMEM, NULL);
@@ -63,8 +71,7 @@ static void schedule_open(ws_connection *c) {
     ws_loop_stop_timer(c->hub->loop, &c->timer);
     return;
   }
-  uint64_t now = ws_loop_now(c->hub->loop);
-  start(c, due > now ? due - now : 0);
+  start(c, ms_until(c, due));
 }
 
 static void schedule_closing(ws_connection *c) {
@@ -80,8 +87,7 @@ static void schedule_closing(ws_connection *c) {
 static void schedule_refusal(ws_connection *c) {
   if (c->hurried) return;
   c->hurried = true;
-  uint64_t now = ws_loop_now(c->hub->loop);
-  uint64_t left = c->open_until > now ? c->open_until - now : 0;
+  uint64_t left = ms_until(c, c->open_until);
   bool limited = c->config->open_timeout > 0 && left < REFUSAL_TIME;
   start(c, limited ? left : REFUSAL_TIME);
 }
@@ -99,8 +105,7 @@ void ws_connection_schedule(ws_connection *c) {
   } else if (c->has_session && ws_session_refused(&c->session)) {
     schedule_refusal(c);
   } else if (c->state == WS_CONNECTING && c->config->open_timeout > 0) {
-    uint64_t now = ws_loop_now(c->hub->loop);
-    start(c, c->open_until > now ? c->open_until - now : 0);
+    start(c, ms_until(c, c->open_until));
   }
 }
 
@@ -117,12 +122,6 @@ void ws_connection_tune(const ws_connection_config *config, ws_fd fd) {
 
 void ws_connection_set_stage(ws_connection *c, const char *stage) {
   c->stage = stage;
-}
-
-void ws_connection_on_answer(ws_connection *c,
-                             bool (*answered)(void *keeper,
-                                              const ws_http_head *head)) {
-  c->answered = answered;
 }
 
 int ws_connection_start_deadline(ws_connection *c) {
@@ -151,9 +150,7 @@ static void open_ran_out(ws_connection *c) {
 
 static void closing_ran_out(ws_connection *c) {
   if (ws_session_clean(&c->session)) {
-    ws_stream_close(c->stream);
-    ws_connection_settle(c, WS_OK, NULL, c->code, true);
-    ws_connection_kill(c);
+    ws_connection_end_clean(c);
     return;
   }
   ws_connection_fail(c, WS_ETIMEDOUT,

@@ -4,11 +4,8 @@
  * the outbox. bufferedAmount is kept here. */
 #include "connection/connection_parts.h"
 
-#include "bytes/memory.h"
 #include "bytes/status.h"
 #include "transport/socket.h"
-
-#include <string.h>
 
 /* A payload this long is not copied, where it can stay where it is. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
@@ -46,11 +43,6 @@ ws_buffer *ws_connection_take_cork(ws_connection *c) {
   if (hub->cork.cap > 4 * WS_HUB_CORK) ws_buffer_deinit(&hub->cork);
   hub->corked = c;
   return &hub->cork;
-}
-
-bool ws_connection_flushed(const ws_connection *c) {
-  return corked(c) == 0 && c->outbox.bytes == 0 &&
-         (!c->stream || !(ws_stream_wants(c->stream) & WS_WRITABLE));
 }
 
 void ws_connection_drop_output(ws_connection *c) {
@@ -125,11 +117,34 @@ static bool write_all(ws_connection *c) {
       ws_connection_schedule(c);
   }
   ws_outbox_settle(&c->outbox);
-  if (c->stream->below) { /* a filter may hold bytes back */
+  if (ws_stream_may_hold(c->stream)) {
     int status = ws_stream_flush(c->stream);
     if (status < 0 && status != WS_EAGAIN) return write_failed(c, status);
   }
   return true;
+}
+
+/* What the system has not taken waits in the outbox from here on. */
+static bool keep_rest(ws_connection *c) {
+  if (uncork(c) == WS_OK) return true;
+  ws_connection_fail(c, WS_ENOMEM, NULL);
+  return false;
+}
+
+/* A peer that pings and does not read gets one pong, the latest. */
+static bool hold_pong(ws_connection *c) {
+  bool hold = c->outbox.bytes > 0;
+  if (!c->has_session || ws_session_holds_pong(&c->session) == hold)
+    return true;
+  ws_session_hold_pong(&c->session, hold, ws_connection_out(c));
+  if (corked(c) > 0 && !write_all(c)) return false;
+  return keep_rest(c);
+}
+
+/* Nothing of ours waits. */
+static bool is_flushed(const ws_connection *c) {
+  return corked(c) == 0 && c->outbox.bytes == 0 &&
+         (!c->stream || !(ws_stream_wants(c->stream) & WS_WRITABLE));
 }
 
 /* Everything is written and nothing more will be: end our direction. */
@@ -151,21 +166,8 @@ bool ws_connection_flush(ws_connection *c) {
   }
   if (!write_all(c)) return false;
   if (c->write_failed != WS_OK) return true;
-  if (uncork(c) != WS_OK) {
-    ws_connection_fail(c, WS_ENOMEM, NULL);
-    return false;
-  }
-  /* A peer that pings and does not read gets one pong, the latest. */
-  if (c->session.hold_pong != (c->outbox.bytes > 0) && c->has_session) {
-    bool hold = c->outbox.bytes > 0;
-    ws_session_hold_pong(&c->session, hold, ws_connection_out(c));
-    if (corked(c) > 0 && !write_all(c)) return false;
-    if (uncork(c) != WS_OK) {
-      ws_connection_fail(c, WS_ENOMEM, NULL);
-      return false;
-    }
-  }
-  if (c->finishing && ws_connection_flushed(c)) finish(c);
+  if (!keep_rest(c) || !hold_pong(c)) return false;
+  if (c->finishing && is_flushed(c)) finish(c);
   if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
   return c->phase != WS_PHASE_DEAD;
 }

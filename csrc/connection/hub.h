@@ -30,7 +30,7 @@ typedef struct ws_hub {
   bool cork_begun; /* the first of them was written in part */
   struct ws_connection *corked; /* whose they are, or NULL */
   struct ws_feeding *feeding;   /* whose input is being told, or NULL */
-  struct ws_connection *first;  /* all connections not yet dead */
+  struct ws_connection *first;  /* all that live or are not told their end */
   struct ws_server *servers;    /* all that are not yet freed */
   ws_deflate_pool deflate;      /* for all that compress */
   ws_permits permits;           /* of those that connect */

@@ -69,7 +69,7 @@ static const ws_run_part *plain_part(ws_publication *p) {
 
 static const ws_run_part *compressed_part(ws_publication *p,
                                           ws_deflate *deflate) {
-  ws_run_part *part = &p->compressed[deflate->agreed.server_bits];
+  ws_run_part *part = &p->compressed[ws_deflate_bits(deflate)];
   const ws_buffer *made;
   if (!part->run &&
       ws_deflate_message_alone(deflate, p->data, p->len, &made) == WS_OK)

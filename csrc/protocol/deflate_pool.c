@@ -59,14 +59,14 @@ static bool ours_alone(const ws_deflate *deflate) {
                          : agreed->client_no_context;
 }
 
-static unsigned our_bits(const ws_deflate *deflate) {
+unsigned ws_deflate_bits(const ws_deflate *deflate) {
   return deflate->server ? deflate->agreed.server_bits
                          : deflate->agreed.client_bits;
 }
 
 /* The deflater to use now: with our history, if there is one. */
 static ws_deflater *take_deflater(ws_deflate *deflate) {
-  unsigned bits = our_bits(deflate);
+  unsigned bits = ws_deflate_bits(deflate);
   bool alone = ours_alone(deflate);
   ws_pool_deflater *slot =
       alone ? find_shared(deflate, bits) : find_deflater(deflate);
@@ -94,7 +94,7 @@ void ws_deflate_forget(ws_deflate *deflate) {
 }
 
 bool ws_deflate_wants(const ws_deflate *deflate, size_t len) {
-  return deflate && len >= deflate->threshold && our_bits(deflate) > 8;
+  return deflate && len >= deflate->threshold && ws_deflate_bits(deflate) > 8;
 }
 
 int ws_deflate_message(ws_deflate *deflate, const void *data, size_t len,

@@ -68,6 +68,9 @@ ws_deflate *ws_deflate_new(ws_deflate_pool *pool,
                            size_t most);
 void ws_deflate_free(ws_deflate *deflate); /* NULL is fine */
 
+/* Bits of the window that messages to be sent are made with, 8 to 15. */
+unsigned ws_deflate_bits(const ws_deflate *deflate);
+
 /* True for messages to be sent compressed: not below the threshold, and with a
  * window that zlib can do (SEMANTICS S180). */
 bool ws_deflate_wants(const ws_deflate *deflate, size_t len);

@@ -20,7 +20,8 @@ typedef struct ws_receiver_limits {
                            must not be */
 } ws_receiver_limits;
 
-/* Fields are private to receiver.c. */
+/* Fields are private to receiver*.c; session.c looks at deliver and control.
+ */
 typedef struct ws_receiver {
   const ws_receiver_limits *limits;
   ws_resize *resize;

@@ -35,7 +35,7 @@ typedef struct ws_session_config {
   ws_deflate_pool *pool;      /* needed when that is enabled */
 } ws_session_config;
 
-/* Fields are private to session.c. */
+/* Fields are private to session*.c. */
 typedef struct ws_session {
   const ws_session_config *config;
   ws_receiver receiver;
@@ -164,6 +164,11 @@ int ws_session_send_plain(ws_session *session, unsigned opcode,
 /* True when ws_session_send would compress a message of that length. */
 bool ws_session_compresses(const ws_session *session, size_t len);
 
+/* The compression agreed on, the session's, or NULL. */
+static inline ws_deflate *ws_session_deflate(const ws_session *session) {
+  return session->deflate;
+}
+
 /* Ping or pong, at most 125 bytes; while OPEN, a pong also while CLOSING until
  * the peer's Close. WS_EINVAL otherwise, or as ws_session_send. */
 int ws_session_control(ws_session *session, unsigned opcode, const void *data,
@@ -182,3 +187,7 @@ int ws_session_close(ws_session *session, unsigned code, const void *reason,
  * appended: for a peer that pings and does not read. Turning it off appends
  * the one kept, if it is still due. WS_OK or a failure of the buffer. */
 int ws_session_hold_pong(ws_session *session, bool hold, ws_buffer *out);
+
+static inline bool ws_session_holds_pong(const ws_session *session) {
+  return session->hold_pong;
+}

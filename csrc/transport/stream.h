@@ -73,6 +73,11 @@ static inline const char *ws_stream_why(ws_stream *s) {
 static inline bool ws_stream_drained(ws_stream *s) {
   return s->kind->drained ? s->kind->drained(s) : !s->below;
 }
+/* A filter may: bytes that came, or are to go, and of which no descriptor
+ * tells. */
+static inline bool ws_stream_may_hold(const ws_stream *s) {
+  return s->below != NULL;
+}
 static inline void ws_stream_free(ws_stream *s) {
   if (s) s->kind->free(s);
 }
