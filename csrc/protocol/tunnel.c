@@ -6,6 +6,7 @@
 #include "bytes/status.h"
 #include "protocol/excerpt.h"
 #include "protocol/http.h"
+#include "protocol/url_host.h"
 
 #include <string.h>
 
@@ -125,76 +126,13 @@ static int append_port_bytes(ws_buffer *out, uint16_t port) {
   return ws_buffer_append(out, bytes, 2);
 }
 
-/* The next number of a literal and how many characters it has; 0 for none. */
-static size_t read_number(ws_slice text, unsigned base, unsigned *value) {
-  size_t used = 0;
-  *value = 0;
-  for (; used < text.len && *value <= 0xffff; used++) {
-    char c = text.data[used];
-    unsigned digit = 99;
-    if (c >= '0' && c <= '9') digit = (unsigned)(c - '0');
-    else if (c >= 'a' && c <= 'f') digit = (unsigned)(c - 'a' + 10);
-    if (digit >= base) break;
-    *value = *value * base + digit;
-  }
-  return used;
-}
-
-static bool parse_v4(ws_slice text, uint8_t bytes[4]) {
-  for (int i = 0; i < 4; i++) {
-    unsigned value;
-    size_t used = read_number(text, 10, &value);
-    bool last = i == 3;
-    if (used == 0 || value > 255 || last != (used == text.len)) return false;
-    if (!last && text.data[used] != '.') return false;
-    bytes[i] = (uint8_t)value;
-    text.data += last ? used : used + 1;
-    text.len -= last ? used : used + 1;
-  }
-  return true;
-}
-
-/* As a URL's host is written: lower case, "::" at most once. */
-static bool parse_v6(ws_slice text, uint8_t bytes[16]) {
-  uint8_t found[16];
-  size_t count = 0, gap = 16;
-  while (text.len > 0) {
-    if (text.len > 1 && text.data[0] == ':' && text.data[1] == ':') {
-      gap = count;
-      text.data += 2;
-      text.len -= 2;
-      continue;
-    }
-    unsigned value;
-    if (count > 0 && gap != count && *text.data == ':') {
-      text.data++;
-      text.len--;
-    }
-    size_t used = read_number(text, 16, &value);
-    if (used == 0 || value > 0xffff || count > 14) return false;
-    found[count++] = (uint8_t)(value >> 8);
-    found[count++] = (uint8_t)value;
-    text.data += used;
-    text.len -= used;
-  }
-  if (gap == 16 ? count != 16 : count > 14) return false;
-  if (gap == 16) gap = count;
-  memset(bytes, 0, 16);
-  memcpy(bytes, found, gap);
-  memcpy(bytes + 16 - (count - gap), found + gap, count - gap);
-  return true;
-}
-
 /* RFC 1928 section 4: an address by its bytes, a name as it is. */
 static int append_host(ws_buffer *out, ws_slice host) {
   uint8_t bytes[17];
-  if (parse_v4(host, bytes + 1)) {
-    bytes[0] = 1;
-    return ws_buffer_append(out, bytes, 5);
-  }
-  if (parse_v6(host, bytes + 1)) {
-    bytes[0] = 4;
-    return ws_buffer_append(out, bytes, 17);
+  size_t len = ws_url_host_bytes(host, bytes + 1);
+  if (len > 0) {
+    bytes[0] = len == 4 ? 1 : 4;
+    return ws_buffer_append(out, bytes, 1 + len);
   }
   int status = ws_buffer_append(out, "\3", 1);
   return status == WS_OK ? append_counted(out, host) : status;

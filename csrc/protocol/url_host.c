@@ -287,3 +287,17 @@ bool ws_url_host_is_ipv6(ws_slice text) {
   uint16_t pieces[8];
   return read_ipv6(text, pieces);
 }
+
+size_t ws_url_host_bytes(ws_slice host, uint8_t bytes[16]) {
+  uint16_t pieces[8];
+  uint32_t address;
+  if (read_ipv6(host, pieces)) {
+    for (size_t i = 0; i < 16; i++)
+      bytes[i] = (uint8_t)(pieces[i / 2] >> (i % 2 ? 0 : 8));
+    return 16;
+  }
+  if (!ends_in_number(host) || !read_ipv4(host, &address)) return 0;
+  for (size_t i = 0; i < 4; i++)
+    bytes[i] = (uint8_t)(address >> (8 * (3 - i)));
+  return 4;
+}

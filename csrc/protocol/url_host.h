@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define WS_URL_ADDRESS_MAX 41 /* an IPv6 address and its brackets */
 
@@ -23,3 +24,7 @@ ptrdiff_t ws_url_host_parse(ws_slice host, char *into, ws_host_kind *kind,
 
 /* True for an IPv6 address without brackets and without a zone. */
 bool ws_url_host_is_ipv6(ws_slice text);
+
+/* The bytes of an address literal without brackets, the most significant
+ * first: 4 or 16. 0 for a name. */
+size_t ws_url_host_bytes(ws_slice host, uint8_t bytes[16]);

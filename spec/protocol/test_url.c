@@ -366,6 +366,30 @@ TEST(s18_bad_ipv6_is_an_error) {
   FAILS("ws://[%3a:1]/");
 }
 
+TEST(the_bytes_of_hosts) {
+  static const struct {
+    const char *host;
+    size_t len;
+    const char *bytes;
+  } rows[] = {
+      {"192.0.2.1", 4, "\xc0\0\2\1"},
+      {"::", 16, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"},
+      {"2001:db8::a1", 16,
+       "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\xa1"},
+      {"1:2:3:4:5:6:7:8", 16, "\0\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10"},
+      {"example.com", 0, ""},
+      {"1.2.3.com", 0, ""},
+      {"1:2:3", 0, ""},
+      {"", 0, ""},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    uint8_t bytes[16];
+    size_t len = ws_url_host_bytes(ws_slice_of(rows[i].host), bytes);
+    CHECK_INT(len, rows[i].len);
+    CHECK(memcmp(bytes, rows[i].bytes, rows[i].len) == 0);
+  }
+}
+
 TEST(s19_empty_hosts_and_forbidden_characters) {
   FAILS("ws://:80/");
   FAILS("ws://u@/");
@@ -557,6 +581,7 @@ int main(void) {
   RUN(s18_ipv4_in_all_its_spellings);
   RUN(s18_ipv6_is_canonicalised);
   RUN(s18_bad_ipv6_is_an_error);
+  RUN(the_bytes_of_hosts);
   RUN(s19_empty_hosts_and_forbidden_characters);
   RUN(s22_target_host_and_origin);
   RUN(s22_a_bare_question_mark_stays);
