@@ -32,6 +32,14 @@ bool ws_slice_equal_nocase(ws_slice a, ws_slice b) {
   return true;
 }
 
+/* FNV-1a. */
+uint32_t ws_slice_hash(ws_slice slice) {
+  uint32_t hash = 2166136261u;
+  for (size_t i = 0; i < slice.len; i++)
+    hash = (hash ^ (uint8_t)slice.data[i]) * 16777619u;
+  return hash;
+}
+
 ws_slice ws_slice_trim(ws_slice slice) {
   while (slice.len && is_blank(slice.data[0])) {
     slice.data++;

@@ -4,6 +4,7 @@
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct ws_slice {
   const char *data; /* may be NULL when len is 0 */
@@ -17,6 +18,9 @@ bool ws_slice_equal(ws_slice a, ws_slice b);
 
 /* ASCII letters compared without regard to case. */
 bool ws_slice_equal_nocase(ws_slice a, ws_slice b);
+
+/* For tables: the same for the same bytes. It can be foreseen. */
+uint32_t ws_slice_hash(ws_slice slice);
 
 /* Without spaces and tabs at both ends. */
 ws_slice ws_slice_trim(ws_slice slice);

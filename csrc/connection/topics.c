@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Topics in a hash table, each with an array of its subscriptions;
  * subscriptions in another one, each knowing its places, so that joining and
- * leaving cost the same however many there are. */
+ * leaving cost the same however many there are. Names are the program's own,
+ * not the peer's: any hash will do. */
 #include "connection/topics.h"
 
 #include "bytes/memory.h"
@@ -27,14 +28,6 @@ typedef struct ws_subscription {
   struct ws_subscription *same;            /* in its bucket */
 } ws_subscription;
 
-/* FNV-1a. The names are the program's own, not the peer's. */
-static uint32_t hash_of(ws_slice name) {
-  uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < name.len; i++)
-    hash = (hash ^ (uint8_t)name.data[i]) * 16777619u;
-  return hash;
-}
-
 static ws_topic **place_of(ws_topics *topics, ws_slice name, uint32_t hash) {
   if (topics->bucket_count == 0) return NULL;
   ws_topic **at = &topics->buckets[hash & (topics->bucket_count - 1)];
@@ -49,7 +42,7 @@ static ws_topic **place_of(ws_topics *topics, ws_slice name, uint32_t hash) {
 }
 
 static ws_topic *find(ws_topics *topics, ws_slice name) {
-  ws_topic **at = place_of(topics, name, hash_of(name));
+  ws_topic **at = place_of(topics, name, ws_slice_hash(name));
   return at ? *at : NULL;
 }
 
@@ -78,7 +71,7 @@ static ws_topic *find_or_add(ws_topics *topics, ws_slice name) {
   if (!grow_table(topics)) return NULL;
   topic = ws_memory_new(sizeof *topic + name.len);
   if (!topic) return NULL;
-  topic->hash = hash_of(name);
+  topic->hash = ws_slice_hash(name);
   topic->len = name.len;
   if (name.len) memcpy(topic->name, name.data, name.len);
   *place_of(topics, name, topic->hash) = topic;

@@ -67,22 +67,17 @@ static int l_mask(lua_State *L) {
 
 /* ---------------------------------------------------------------- url */
 
-static void set_slice(lua_State *L, const char *name, ws_slice value) {
-  ws_lua_push_slice(L, value);
-  lua_setfield(L, -2, name);
-}
-
 static int push_url(lua_State *L) {
   static const char *const kinds[] = {"name", "ipv4", "ipv6"};
   const ws_url *url = lua_touserdata(L, 1);
   lua_createtable(L, 0, 10);
   ws_slice href = {(const char *)url->text.data, url->text.len};
-  set_slice(L, "href", href);
-  set_slice(L, "host", url->host);
-  set_slice(L, "authority", url->authority);
-  set_slice(L, "target", url->target);
-  set_slice(L, "username", url->username);
-  set_slice(L, "password", url->password);
+  ws_lua_set_slice(L, "href", href);
+  ws_lua_set_slice(L, "host", url->host);
+  ws_lua_set_slice(L, "authority", url->authority);
+  ws_lua_set_slice(L, "target", url->target);
+  ws_lua_set_slice(L, "username", url->username);
+  ws_lua_set_slice(L, "password", url->password);
   lua_pushfstring(L, "%s://", url->secure ? "wss" : "ws");
   ws_lua_push_slice(L, url->authority);
   lua_concat(L, 2);

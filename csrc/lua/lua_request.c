@@ -18,11 +18,6 @@ typedef struct ws_lua_request {
 
 /* ---------------------------------------------------------- the table */
 
-static void set_slice(lua_State *L, const char *name, ws_slice value) {
-  ws_lua_push_slice(L, value);
-  lua_setfield(L, -2, name);
-}
-
 /* Pushes the name in lower case. */
 static void push_name(lua_State *L, ws_slice name) {
   char lower[128];
@@ -64,9 +59,9 @@ static void set_target(lua_State *L, ws_slice target) {
   if (mark) {
     path.len = (size_t)(mark - target.data);
     ws_slice query = {mark + 1, target.len - path.len - 1};
-    set_slice(L, "query", query);
+    ws_lua_set_slice(L, "query", query);
   }
-  set_slice(L, "path", path);
+  ws_lua_set_slice(L, "path", path);
 }
 
 static void set_protocols(lua_State *L, const ws_http_head *head) {
@@ -81,7 +76,7 @@ static void set_protocols(lua_State *L, const ws_http_head *head) {
 
 void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade) {
   lua_createtable(L, 0, 10);
-  set_slice(L, "method", head->method);
+  ws_lua_set_slice(L, "method", head->method);
   lua_pushstring(L, head->minor > 0 ? "1.1" : "1.0");
   lua_setfield(L, -2, "httpVersion");
   set_target(L, head->target);
@@ -134,7 +129,7 @@ static void enter_judge(lua_State *L, void *argument) {
   ws_lua_request *request = link->request;
   if (request->plain) {
     ws_slice body = {(const char *)request->body.data, request->body.len};
-    set_slice(L, "body", body);
+    ws_lua_set_slice(L, "body", body);
     ws_buffer_deinit(&request->body);
   }
   lua_call(L, 2, 0);

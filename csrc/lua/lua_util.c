@@ -186,6 +186,11 @@ void ws_lua_push_slice(lua_State *L, ws_slice slice) {
   lua_pushlstring(L, slice.data ? slice.data : "", slice.len);
 }
 
+void ws_lua_set_slice(lua_State *L, const char *name, ws_slice slice) {
+  ws_lua_push_slice(L, slice);
+  lua_setfield(L, -2, name);
+}
+
 int ws_lua_ref_function(lua_State *L, int index, const char *name) {
   if (lua_isnoneornil(L, index)) return LUA_NOREF;
   if (!lua_isfunction(L, index))

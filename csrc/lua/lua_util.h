@@ -70,6 +70,9 @@ unsigned ws_lua_code(lua_State *L, int index, unsigned otherwise);
 
 void ws_lua_push_slice(lua_State *L, ws_slice slice);
 
+/* Sets a field of the table on the top to it. */
+void ws_lua_set_slice(lua_State *L, const char *name, ws_slice slice);
+
 /* luaL_ref of the value at `index`, LUA_NOREF for nil; raises TypeError unless
  * it is a function. */
 int ws_lua_ref_function(lua_State *L, int index, const char *name);

@@ -9,12 +9,6 @@
 
 /* ------------------------------------------------------------- request */
 
-static bool is_visible(ws_slice text) {
-  for (size_t i = 0; i < text.len; i++)
-    if (text.data[i] <= ' ' || text.data[i] > '~') return false;
-  return text.len > 0;
-}
-
 static int write_first_line(ws_buffer *into, ws_slice target) {
   const ws_slice parts[] = {{"GET ", 4}, target, {" HTTP/1.1\r\n", 11}};
   int status = WS_OK;
@@ -139,8 +133,8 @@ int ws_handshake_write_request(ws_buffer *into,
   char text[WS_KEY_LENGTH];
   ws_slice key = {text, sizeof(text)};
   const char *why;
-  if (!is_visible(request->target) || request->target.data[0] != '/' ||
-      !is_visible(request->host) ||
+  if (!ws_http_is_visible(request->target) || request->target.data[0] != '/' ||
+      !ws_http_is_visible(request->host) ||
       ws_handshake_check_protocols(request->protocols,
                                    request->protocol_count, &why) != WS_OK)
     return WS_EINVAL;

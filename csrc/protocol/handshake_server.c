@@ -215,11 +215,9 @@ static void judge_plain(const ws_http_head *head,
 /* "HTTP/1.1 404 Not Found" */
 static int write_status_line(ws_buffer *into, unsigned status) {
   const char *reason = ws_http_reason(status);
-  char code[] = {' ', (char)('0' + status / 100),
-                 (char)('0' + status / 10 % 10), (char)('0' + status % 10),
-                 ' '};
-  int result = ws_buffer_append(into, "HTTP/1.1", 8);
-  if (result == WS_OK) result = ws_buffer_append(into, code, sizeof(code));
+  int result = ws_buffer_append(into, "HTTP/1.1 ", 9);
+  if (result == WS_OK) result = ws_http_write_status(into, status);
+  if (result == WS_OK) result = ws_buffer_append(into, " ", 1);
   if (result == WS_OK)
     result = ws_buffer_append(into, reason, strlen(reason));
   return result == WS_OK ? ws_buffer_append(into, "\r\n", 2) : result;

@@ -76,13 +76,6 @@ static void clear(ws_http_head *head) {
   head->header_count = 0;
 }
 
-/* RFC 3986: a target is made of visible ASCII. */
-static bool is_target(ws_slice text) {
-  for (size_t i = 0; i < text.len; i++)
-    if (text.data[i] <= ' ' || text.data[i] > '~') return false;
-  return text.len > 0;
-}
-
 /* RFC 9112 section 3: method, target and version with one space between. */
 static bool parse_request_line(ws_http_head *head, ws_slice line) {
   const char *end = line.data + line.len;
@@ -95,7 +88,7 @@ static bool parse_request_line(ws_http_head *head, ws_slice line) {
   head->target = (ws_slice){target, (size_t)(second - target)};
   ws_slice version = {second + 1, (size_t)(end - second) - 1};
   return parse_version(head, version) && ws_slice_is_token(head->method) &&
-         is_target(head->target);
+         ws_http_is_visible(head->target);
 }
 
 /* RFC 9112 section 4, but the space before an empty reason may be missing. */
@@ -290,10 +283,23 @@ const char *ws_http_reason(unsigned status) {
   return "";
 }
 
+bool ws_http_is_visible(ws_slice text) {
+  for (size_t i = 0; i < text.len; i++)
+    if (text.data[i] <= ' ' || text.data[i] > '~') return false;
+  return text.len > 0;
+}
+
 bool ws_http_value_ok(ws_slice value) {
   for (size_t i = 0; i < value.len; i++)
     if (is_control(value.data[i])) return false;
   return true;
+}
+
+int ws_http_write_status(ws_buffer *into, unsigned status) {
+  const char digits[3] = {(char)('0' + status / 100 % 10),
+                          (char)('0' + status / 10 % 10),
+                          (char)('0' + status % 10)};
+  return ws_buffer_append(into, digits, sizeof digits);
 }
 
 int ws_http_write_header(ws_buffer *into, ws_slice name, ws_slice value) {

@@ -89,9 +89,16 @@ ptrdiff_t ws_http_chunks_feed(ws_http_chunks *chunks, const char *data,
 /* Static storage: "Not Found" for 404, "" when unknown. */
 const char *ws_http_reason(unsigned status);
 
+/* True for visible ASCII, and some of it: what targets and hosts are made of
+ * (RFC 3986). */
+bool ws_http_is_visible(ws_slice text);
+
 /* True when `value` may stand in a header: no CR, LF, NUL or other control
  * bytes but tab. */
 bool ws_http_value_ok(ws_slice value);
+
+/* Appends the three digits of a status. WS_OK or a failure of the buffer. */
+int ws_http_write_status(ws_buffer *into, unsigned status);
 
 /* Appends "Name: value\r\n". WS_OK, WS_ENOMEM, or WS_EINVAL when the name is
  * no token or the value may not stand in a header. */

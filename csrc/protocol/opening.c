@@ -19,12 +19,6 @@ static void put(ws_buffer *text, const char *words) {
   (void)ws_buffer_append(text, words, strlen(words));
 }
 
-static void put_status(ws_buffer *text, unsigned status) {
-  char digits[3] = {(char)('0' + status / 100 % 10),
-                    (char)('0' + status / 10 % 10), (char)('0' + status % 10)};
-  (void)ws_buffer_append(text, digits, sizeof digits);
-}
-
 static void fail(ws_event *event, int status, const char *why) {
   event->type = WS_EVENT_FAIL;
   event->status = status;
@@ -58,7 +52,7 @@ static void fail_refused(ws_opening *opening, ws_event *event) {
   ws_buffer text;
   ws_buffer_init_fixed(&text, opening->why, sizeof opening->why - 1);
   put(&text, "the server answered ");
-  put_status(&text, head->status);
+  (void)ws_http_write_status(&text, head->status);
   put(&text, reason.len > 0 ? " " : "");
   ws_excerpt_append(&text, reason.data, reason.len);
   put(&text, len > 0 ? ": " : "");

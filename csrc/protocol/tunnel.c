@@ -28,12 +28,9 @@ static int explain(ws_tunnel *tunnel, int status, const char *why) {
 /* "proxy: it answered 407 Proxy Authentication Required" */
 static int explain_head(ws_tunnel *tunnel, const ws_http_head *head) {
   ws_buffer text;
-  char number[3] = {(char)('0' + head->status / 100),
-                    (char)('0' + head->status / 10 % 10),
-                    (char)('0' + head->status % 10)};
   ws_buffer_init_fixed(&text, tunnel->why, WS_TUNNEL_WHY - 1);
   (void)ws_buffer_append(&text, "proxy: it answered ", 19);
-  (void)ws_buffer_append(&text, number, sizeof number);
+  (void)ws_http_write_status(&text, head->status);
   (void)ws_buffer_append(&text, " ", 1);
   ws_excerpt_append(&text, head->reason.data, head->reason.len);
   tunnel->why[text.len] = '\0';

@@ -102,12 +102,9 @@ bool ws_address_same(const ws_address *a, const ws_address *b) {
          memcmp(a->sockaddr.bytes, b->sockaddr.bytes, a->len) == 0;
 }
 
-/* FNV-1a. */
 uint32_t ws_address_hash(const ws_address *address) {
-  uint32_t hash = 2166136261u;
-  for (size_t i = 0; i < address->len; i++)
-    hash = (hash ^ address->sockaddr.bytes[i]) * 16777619u;
-  return hash;
+  return ws_slice_hash(
+      (ws_slice){(const char *)address->sockaddr.bytes, address->len});
 }
 
 uint16_t ws_address_port(const ws_address *address) {

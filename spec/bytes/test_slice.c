@@ -65,6 +65,13 @@ TEST(test_equal_without_case_of_every_pair) {
 }
 
 /* S63: spaces and tabs, and nothing else. */
+/* Vectors of the hash's own page. */
+TEST(test_hash) {
+  CHECK_INT(ws_slice_hash((ws_slice){NULL, 0}), 0x811c9dc5u);
+  CHECK_INT(ws_slice_hash(ws_slice_of("a")), 0xe40c292cu);
+  CHECK_INT(ws_slice_hash(ws_slice_of("foobar")), 0xbf9cf968u);
+}
+
 TEST(test_trim) {
   CHECK(is(ws_slice_trim(text("")), ""));
   CHECK(is(ws_slice_trim(text(" \t \t")), ""));
@@ -170,6 +177,7 @@ int main(void) {
   RUN(test_of_a_string);
   RUN(test_equal);
   RUN(test_equal_without_case_of_every_pair);
+  RUN(test_hash);
   RUN(test_trim);
   RUN(test_token);
   RUN(test_items);
