@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- A client's options (API.md section 1) -> the configuration ws.core takes.
+-- A client's options (ws.ClientOptions) -> the configuration ws.core takes.
 
 local compression = require "ws.compression"
 local options = require "ws.options"
 local proxy = require "ws.proxy"
+local telling = require "ws.telling"
 local tls = require "ws.tls"
-
-local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
 
 local schema = {
   protocols = "string|table|number", headers = "table", origin = "string",
@@ -17,29 +16,17 @@ local schema = {
   anyPort = "boolean", parallel = "boolean",
   family = function(value) return value == 4 or value == 6, "4 or 6" end,
 }
-for _, name in ipairs(raw_names) do schema[name] = "function" end
-
--- The raw handlers among the options, or nil.
-local function take_raw(checked)
-  local raw
-  for _, name in ipairs(raw_names) do
-    if checked[name] then
-      raw = raw or {}
-      raw[name], checked[name] = checked[name], nil
-    end
-  end
-  return raw
-end
+for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
 
 --- The core's configuration for a client, its raw handlers or nil, and whether
 --- they are lent views.
----@param given? table options as the caller gave them
+---@param given? ws.ClientOptions as the caller gave them
 ---@param url table what core.url gave
 return function(given, url, level)
   level = level + 1
   local checked = options.check(given, schema, level)
   options.check_water(checked, level)
-  local raw = take_raw(checked)
+  local raw = telling.take_raw(checked)
   local headers = options.flat_headers(checked.headers, level)
   options.check_origin(checked.origin, headers, level)
   local config = {

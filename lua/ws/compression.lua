@@ -24,7 +24,7 @@ local schema = {
 }
 
 --- What ws.core takes: nil for off, else a table.
----@param given nil|boolean|table API.md section 5
+---@param given nil|boolean|ws.Compression
 ---@param default boolean when it is nil
 return function(given, default, level)
   if given == nil then given = default end

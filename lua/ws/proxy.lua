@@ -12,6 +12,11 @@ local kinds = {
   socks4 = "socks4",
 }
 
+-- Without the brackets of an IPv6 address.
+local function unbracketed(host)
+  return (host:gsub("^%[(.*)%]$", "%1"))
+end
+
 local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
@@ -30,7 +35,7 @@ local function parse(text)
   end
   local user = url.username ~= "" or url.password ~= ""
   return {
-    kind = kind, host = url.host:gsub("^%[(.*)%]$", "%1"), port = port,
+    kind = kind, host = unbracketed(url.host), port = port,
     user = user and decode(url.username) or nil,
     password = user and decode(url.password) or nil,
   }
@@ -45,7 +50,7 @@ local function excepts(item, host, port)
     if tonumber(its_port) ~= port then return false end
     item = bare
   end
-  item = item:gsub("^%[(.*)%]$", "%1"):gsub("^%*?%.", "")
+  item = unbracketed(item):gsub("^%*?%.", "")
   if addresses.bits(host) then return addresses.within(host, item) end
   return host == item or host:sub(-#item - 1) == "." .. item
 end
@@ -82,7 +87,7 @@ return function(given, url, level)
   if given == true then options.raise("TypeError", "option 'proxy': a URL expected", level) end
   local text, source = given, "option 'proxy'"
   if text == nil then
-    local host = url.host:gsub("^%[(.*)%]$", "%1")
+    local host = unbracketed(url.host)
     text, source = from_environment(url, host)
     if not text then return nil end
   end

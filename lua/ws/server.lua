@@ -17,8 +17,6 @@ local websocket = require "ws.websocket"
 local raise = options.raise
 local server = {}
 
-local raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
-
 local schema = {
   host = "string", path = options.is_path, tls = "table", request = "callable",
   port = function(value)
@@ -34,7 +32,7 @@ local schema = {
   highWaterMark = "size", lowWaterMark = "size", backlog = "size",
   reusePort = "boolean", noDelay = "boolean", views = "boolean",
 }
-for _, name in ipairs(raw_names) do schema[name] = "function" end
+for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
 for name, expected in pairs(judge.schema) do schema[name] = expected end
 
 -- Handed on as they are.
@@ -178,9 +176,8 @@ local function config_of(checked)
   config.plain = checked.request ~= nil
   config.judge = judge_of(checked)
   config.httpClosed = checked.request and http_closed
-  local raw = {}
-  for _, name in ipairs(raw_names) do raw[name] = checked[name] end
-  config.handlers = telling.adopt(raw, checked.highWaterMark, checked.views)
+  config.handlers = telling.adopt(telling.take_raw(checked) or {}, checked.highWaterMark,
+    checked.views)
   return config
 end
 

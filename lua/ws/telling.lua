@@ -11,6 +11,21 @@ local loop = require "ws.loop"
 
 local telling = {}
 
+--- The names of raw handlers, as users give them among the options.
+telling.raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
+
+--- Takes the raw handlers out of checked options; nil when there are none.
+function telling.take_raw(checked)
+  local raw
+  for _, name in ipairs(telling.raw_names) do
+    if checked[name] then
+      raw = raw or {}
+      raw[name], checked[name] = checked[name], nil
+    end
+  end
+  return raw
+end
+
 -- ------------------------------------------------- the state kept in Lua
 
 --- A socket has a state table only once something is kept for it: listeners,

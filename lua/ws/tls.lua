@@ -60,7 +60,7 @@ end
 
 --- A client's context and the name to ask for instead of the URL's, or nil.
 --- Raises when a certificate, key or cipher is no good.
----@param given? table API.md section 1, `tls`
+---@param given? ws.ClientTLS
 function tls.client(given, level)
   level = level + 1
   local checked, pins = tls.check_client(given, level)
@@ -106,7 +106,7 @@ local function add_names(context, checked, level)
 end
 
 --- A server's context; nil, message, code when a file cannot be used.
----@param given table API.md section 4, `tls`
+---@param given ws.ServerTLS
 function tls.server(given, level)
   level = level + 1
   local checked = options.check(given, server_schema, level, "tls")
