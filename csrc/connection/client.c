@@ -236,7 +236,7 @@ static ws_slice keep(opening *o, ws_slice slice) {
   return kept;
 }
 
-/* "Basic ..." from the URL's user and password (SEMANTICS S48), appended to
+/* "Basic ..." from the URL's user and password (S48), appended to
  * the text. */
 static int authorize(opening *o, const ws_url *url) {
   if (url->username.len + url->password.len == 0) return WS_OK;

@@ -5,5 +5,5 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* True for a "bad port" of the Fetch Standard (SEMANTICS S45). */
+/* True for a "bad port" of the Fetch Standard (S45). */
 bool ws_port_is_blocked(uint16_t port);

@@ -36,13 +36,13 @@ size_t ws_deflate_offer(const ws_deflate_options *options,
                         char text[WS_DEFLATE_TEXT]);
 
 /* Client: judges the Sec-WebSocket-Extensions of the answer to that offer
- * (SEMANTICS S161-S170). NULL when it is good (`agreed` is set, `on` false for
+ * (S161-S170). NULL when it is good (`agreed` is set, `on` false for
  * an empty value), else a static sentence: the handshake has failed. */
 const char *ws_deflate_judge(const ws_deflate_options *options,
                              ws_slice answer, ws_deflate_agreed *agreed);
 
-/* Server: takes the first offer of the request it can fulfil (SEMANTICS
- * R37-R54), writes the answer into `text` and returns its length; 0: none. */
+/* Server: takes the first offer of the request it can fulfil (R37-R54), writes
+ * the answer into `text` and returns its length; 0: none. */
 size_t ws_deflate_choose(const ws_deflate_options *options,
                          const ws_http_head *head, ws_deflate_agreed *agreed,
                          char text[WS_DEFLATE_TEXT]);

@@ -50,6 +50,6 @@ static inline size_t ws_frame_head_len(uint64_t length, bool masked) {
 /* Writes the header in its shortest form; returns its length. */
 size_t ws_frame_encode(uint8_t head[WS_FRAME_HEAD_MAX], const ws_frame *frame);
 
-/* True when a code may be on the wire (RFC 6455 section 7.4, SEMANTICS S137).
+/* True when a code may be on the wire (RFC 6455 section 7.4, S137).
  */
 bool ws_close_code_valid(unsigned code);

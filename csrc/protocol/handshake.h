@@ -74,7 +74,7 @@ typedef struct ws_handshake_answer {
   ws_slice extensions; /* the header's value as it came; empty: none */
 } ws_handshake_answer;
 
-/* Judges a response whose status is 101 (SEMANTICS S52-S63): `accept` is the
+/* Judges a response whose status is 101 (S52-S63): `accept` is the
  * expected value; `protocols` the offered ones. WS_OK, or WS_EHANDSHAKE with
  * `*why` (static, a whole sentence without full stop). Extensions are only
  * checked for grammar, repetition and against an empty offer: what was agreed
@@ -103,7 +103,7 @@ typedef struct ws_handshake_verdict {
   uint64_t body_length;          /* plain */
 } ws_handshake_verdict;
 
-/* Judges a request head by SEMANTICS R1-R17 in the order given there. Plain
+/* Judges a request head by R1-R17 in the order given there. Plain
  * HTTP is a request whose Upgrade does not ask for websocket and which has no
  * Sec-WebSocket-Key; its method may be any. */
 void ws_handshake_judge_request(const ws_http_head *head,

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 51 to 54 of RELIABILITY.md: permessage-deflate, against both roles,
+-- Attacks 51 to 54: permessage-deflate, against both roles,
 -- by raw peers that compress what nobody should. 55 to 61: deflate_streams_spec.
 
 local deflating = require "spec.attacks.deflating"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 55 to 61 of RELIABILITY.md: permessage-deflate over many messages:
+-- Attacks 55 to 61: permessage-deflate over many messages:
 -- windows, their sizes and who shares them, memory, secrets.
 
 local core = require "ws.core"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 40 to 43 and 48 to 50 of RELIABILITY.md: limits, text, Close frames,
+-- Attacks 40 to 43 and 48 to 50: limits, text, Close frames,
 -- masks, buffers and sizes.
 
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 39 and 44 to 47 of RELIABILITY.md: peers that send without end what is
+-- Attacks 39 and 44 to 47: peers that send without end what is
 -- allowed one by one. The counts are scaled to a second's work; what holds for
 -- each byte holds for more of them.
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 31 to 38 of RELIABILITY.md: frames that are none, in wrong places, or
+-- Attacks 31 to 38: frames that are none, in wrong places, or
 -- of wrong lengths; against a server and against a client, cut everywhere.
 
 local helper = require "spec.helper"

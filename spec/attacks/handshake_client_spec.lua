@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 21 to 30 of RELIABILITY.md: on a client's handshake, by raw servers
+-- Attacks 21 to 30: on a client's handshake, by raw servers
 -- and proxies, and by what stands in its URL.
 
 local core = require "ws.core"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 14 to 20 of RELIABILITY.md: what a server's Lua decides about a
+-- Attacks 14 to 20: what a server's Lua decides about a
 -- handshake, clients that go away in the middle of it, and bytes that are none.
 
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 1 to 13 of RELIABILITY.md: a server's handshake, by raw clients that
+-- Attacks 1 to 13: a server's handshake, by raw clients that
 -- send what no client should. What Lua decides about it: handshake_policy_spec.
 
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 89 and 101 to 103 of RELIABILITY.md, each in a process of its own:
+-- Attacks 89 and 101 to 103, each in a process of its own:
 -- several Lua states, another user of OpenSSL, LuaJIT's compiler, sudden ends.
 
 local turning = require "spec.lua.turning"

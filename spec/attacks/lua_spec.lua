@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 90 and 92 of RELIABILITY.md: what a program may do in its handlers and
+-- Attacks 90 and 92: what a program may do in its handlers and
 -- when it may drop what it holds. Over plain TCP and over TLS with compression.
 -- 98 to 100 and 104: lua_values_spec. Processes of their own: lua_process_spec.
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 90, 98 to 100 and 104 of RELIABILITY.md: wrong arguments, what is sent
+-- Attacks 90, 98 to 100 and 104: wrong arguments, what is sent
 -- of the right ones, many timers, coroutines that end too early.
 
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 80 to 88 of RELIABILITY.md over real connections: who is let in, what
+-- Attacks 80 to 88 over real connections: who is let in, what
 -- a peer may send below TLS, where a handshake may stop. What needs hostile
 -- records or failing memory is in spec/transport (elsewhere.txt).
 

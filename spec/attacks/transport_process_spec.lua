@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 69 to 71 and 76 of RELIABILITY.md, each in a process of its own:
+-- Attacks 69 to 71 and 76, each in a process of its own:
 -- descriptors run out, SIGPIPE, what a child inherits, the clock jumps.
 
 local turning = require "spec.lua.turning"

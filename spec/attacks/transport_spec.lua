@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 62 to 66 and 74, 75, 78, 79 of RELIABILITY.md: peers that do not read,
+-- Attacks 62 to 66 and 74, 75, 78, 79: peers that do not read,
 -- vanish or reset, and what a server's life does to its memory. What needs a
 -- process of its own: transport_process_spec.
 

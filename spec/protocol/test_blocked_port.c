@@ -4,7 +4,7 @@
 
 #include "protocol/blocked_port.h"
 
-/* As SEMANTICS S45 writes them. */
+/* As S45 writes them. */
 static const struct {
   unsigned first, last;
 } ranges[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate as it is offered, answered and judged (SEMANTICS R37-R54
+/* permessage-deflate as it is offered, answered and judged (R37-R54
  * for the server, S161-S170 for the client). */
 #include "protocol/deflate_offer.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* RELIABILITY 78: what a peer says cannot break a log. */
+/* Attack 78: what a peer says cannot break a log. */
 #include "protocol/excerpt.h"
 
 #include "wire.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The grammar of Sec-WebSocket-Extensions (SEMANTICS S61, S170, R15, R45,
+/* The grammar of Sec-WebSocket-Extensions (S61, S170, R15, R45,
  * R50, R51, X15; attacks 4 and 26), at guarded pages. */
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The opening handshake: what is written, byte for byte, and what is made of
- * what comes (SEMANTICS S41 to S65, N: R1 to R26; attacks 4, 6 to 9, 13 to 16,
+ * what comes (S41 to S65, N: R1 to R26; attacks 4, 6 to 9, 13 to 16,
  * 21, 25). */
 #include "check.h"
 

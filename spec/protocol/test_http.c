@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Heads and chunked bodies of HTTP/1.1: at every cut, before guarded pages,
- * good ones and each way to be bad (SEMANTICS R2, R17 to R19, S50, S52, S63;
+ * good ones and each way to be bad (R2, R17 to R19, S50, S52, S63;
  * attacks 2 to 5, 9, 11, 12, 15). */
 #include "check.h"
 

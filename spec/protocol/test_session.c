@@ -105,7 +105,7 @@ TEST(test_conversation) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* 35, PERFORMANCE: a long frame read straight into its place, through the
+/* Attack 35: a long frame read straight into its place, through the
  * session; none before and none in other phases. */
 TEST(test_space) {
   side server;

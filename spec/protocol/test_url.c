@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: what the URL Standard makes of them, rule by rule (SEMANTICS S3 to
+/* URLs: what the URL Standard makes of them, rule by rule (S3 to
  * S22), at guarded pages and with memory running out. */
 #include "check.h"
 

@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the constructor and close() take: SEMANTICS parts A and B, and I's
--- arguments. Nothing here touches the network.
+-- What the constructor and close() take. Nothing here touches the network.
 
 local arguments = require "ws.arguments"
 local helper = require "spec.helper"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- A client's options: API.md section 1, each with its wrong values.
+-- A client's options, each with its wrong values.
 
 local client_config = require "ws.client_config"
 local core = require "ws.core"

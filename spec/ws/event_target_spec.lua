@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Listeners on a socket, as the DOM has them: SEMANTICS S81 to S90. The events
+-- Listeners on a socket, as the DOM has them: S81 to S90. The events
 -- are made by hand, so nothing needs the network.
 
 local helper = require "spec.helper"

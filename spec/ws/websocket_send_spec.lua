@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- What a socket sends, and how it says what is not sent yet: send(), ping(),
--- bufferedAmount, drain, pause. SEMANTICS part H and API.md section 1.
+-- bufferedAmount, drain, pause.
 
 local helper = require "spec.helper"
 local ws = require "ws"

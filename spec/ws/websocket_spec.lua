@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The browser's object over real connections: its properties, its events and
--- its end, SEMANTICS parts C, F, I and API.md section 1. What it sends is in
--- websocket_send_spec.lua, what stands on the wire in websocket_wire_spec.lua.
+-- its end. What it sends is in websocket_send_spec.lua, what stands on the wire
+-- in websocket_wire_spec.lua.
 
 local helper = require "spec.helper"
 local ws = require "ws"

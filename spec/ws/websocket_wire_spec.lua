@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The client against a raw server: what stands on the wire, what any answer
--- makes of the connection, and which events come of it. SEMANTICS D to J.
+-- makes of the connection, and which events come of it.
 
 local core = require "ws.core"
 local helper = require "spec.helper"
