@@ -290,14 +290,6 @@ int ws_url_parse(ws_url *url, ws_slice input, ws_resize *resize,
 
 void ws_url_deinit(ws_url *url) { ws_buffer_deinit(&url->text); }
 
-int ws_url_origin(const ws_url *url, ws_buffer *into) {
-  ws_slice scheme = ws_slice_of(url->secure ? "wss://" : "ws://");
-  int status = ws_buffer_reserve(into, scheme.len + url->authority.len);
-  if (status == WS_OK) status = ws_buffer_append(into, scheme.data, scheme.len);
-  if (status != WS_OK) return status;
-  return ws_buffer_append(into, url->authority.data, url->authority.len);
-}
-
 int ws_url_decode(ws_slice text, ws_buffer *into) {
   int status = ws_buffer_reserve(into, text.len);
   if (status != WS_OK) return status;

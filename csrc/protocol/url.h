@@ -38,9 +38,5 @@ int ws_url_parse(ws_url *url, ws_slice input, ws_resize *resize,
 
 void ws_url_deinit(ws_url *url);
 
-/* Appends "ws://host[:port]" or "wss://...", the default port left out: the
- * origin of events (S22, S77). WS_OK or WS_ENOMEM. */
-int ws_url_origin(const ws_url *url, ws_buffer *into);
-
 /* Percent-decodes `text` and appends it. WS_OK or WS_ENOMEM. */
 int ws_url_decode(ws_slice text, ws_buffer *into);

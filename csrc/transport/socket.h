@@ -65,7 +65,3 @@ int ws_socket_pair(ws_fd pair[2]);
 
 /* Removes a Unix socket's file. */
 void ws_socket_unlink(const ws_address *address);
-
-/* A descriptor kept in reserve can be given up to accept and drop a waiting
- * connection when there are none left. WS_FD_NONE when the system has none. */
-ws_fd ws_socket_spare(void);

@@ -263,7 +263,3 @@ void ws_socket_unlink(const ws_address *address) {
   ws_address_text(address, path);
   if (path[0] != '\0') unlink(path);
 }
-
-ws_fd ws_socket_spare(void) {
-  return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}

@@ -235,5 +235,3 @@ int ws_socket_pair(ws_fd pair[2]) {
 }
 
 void ws_socket_unlink(const ws_address *address) { (void)address; }
-
-ws_fd ws_socket_spare(void) { return WS_FD_NONE; }
