@@ -125,6 +125,10 @@ typedef struct ws_feeding {
 
 void ws_connection_ready(void *owner, unsigned events);
 
+/* While it opens, the message says at which stage it stopped: "http: ". */
+void ws_connection_fail_at(ws_connection *c, const char *stage, int status,
+                           const char *why);
+
 /* Goes on with the opening of the stream: TCP, TLS. */
 void ws_connection_secure(ws_connection *c);
 

@@ -88,9 +88,8 @@ static void on_body_end(ws_connection *c) {
     ws_connection_refuse(c, 426, (ws_slice){NULL, 0}, NULL, 0);
 }
 
-/* While it opens, the message says at which stage it stopped. */
-static void fail_at(ws_connection *c, const char *stage, int status,
-                    const char *why) {
+void ws_connection_fail_at(ws_connection *c, const char *stage, int status,
+                           const char *why) {
   char message[512];
   if (!why) why = ws_status_text(status);
   snprintf(message, sizeof message, "%s%s", stage, why);
@@ -110,7 +109,7 @@ static void on_fail(ws_connection *c, const ws_event *event) {
   bool opening = c->client && c->state == WS_CONNECTING;
   if (opening && redirected(c)) return;
   ws_connection_wrote(c);
-  fail_at(c, opening ? "http: " : "", event->status, event->why);
+  ws_connection_fail_at(c, opening ? "http: " : "", event->status, event->why);
 }
 
 static void dispatch(ws_connection *c, const ws_event *event) {
@@ -217,13 +216,13 @@ static void on_end(ws_connection *c, int status) {
   }
   /* TLS 1.3: what the server thinks of our certificate comes only now. */
   if (status == WS_ETLS && c->state == WS_CONNECTING) {
-    fail_at(c, "tls: ", status, ws_stream_why(c->stream));
+    ws_connection_fail_at(c, "tls: ", status, ws_stream_why(c->stream));
     return;
   }
   ws_event event = {.type = WS_EVENT_NONE};
   ws_session_end(&c->session, &event);
   if (event.type == WS_EVENT_FAIL && c->state == WS_CONNECTING) {
-    fail_at(c, "http: ", event.status, event.why);
+    ws_connection_fail_at(c, "http: ", event.status, event.why);
     return;
   }
   const char *why = ws_stream_why(c->stream);
@@ -303,7 +302,7 @@ void ws_connection_resume(ws_connection *c) {
 static void fail_securing(ws_connection *c, int status) {
   const char *why = ws_stream_why(c->stream);
   bool staged = why && strncmp(why, "proxy: ", 7) == 0;
-  fail_at(c, staged ? "" : "tls: ", status, why);
+  ws_connection_fail_at(c, staged ? "" : "tls: ", status, why);
 }
 
 void ws_connection_secure(ws_connection *c) {

@@ -138,7 +138,7 @@ static void open_ran_out(ws_connection *c) {
     ws_event event;
     memset(&event, 0, sizeof event);
     ws_session_end(&c->session, &event);
-    ws_connection_fail(c, WS_EHANDSHAKE, event.why);
+    ws_connection_fail_at(c, "http: ", WS_EHANDSHAKE, event.why);
     return;
   }
   char message[160];

@@ -90,15 +90,17 @@ static void give_up(ws_dial *dial, int status, const char *message) {
 }
 
 static void all_failed(ws_dial *dial) {
-  char message[400];
+  char message[400], port[16] = "";
   const char *text = ws_status_text(dial->status);
+  if (ws_address_family(&dial->attempts[0].address) != 0) /* no path */
+    snprintf(port, sizeof port, " port %u", dial->port);
   if (dial->host_len == strlen(dial->failed) &&
       memcmp(dial->host, dial->failed, dial->host_len) == 0)
-    snprintf(message, sizeof message, "tcp: %s port %u: %s", dial->failed,
-             dial->port, text);
+    snprintf(message, sizeof message, "tcp: %s%s: %s", dial->failed, port,
+             text);
   else
-    snprintf(message, sizeof message, "tcp: %.200s (%s) port %u: %s",
-             dial->host, dial->failed, dial->port, text);
+    snprintf(message, sizeof message, "tcp: %.200s (%s)%s: %s", dial->host,
+             dial->failed, port, text);
   give_up(dial, dial->status, message);
 }
 

@@ -352,6 +352,7 @@ TEST(a_server_that_does_not_end_tcp) {
   CHECK_INT(s->errors, 0);
   PARTY_UNTIL(&p, refused->closes, 1);
   CHECK_INT(refused->status, WS_EHANDSHAKE);
+  CHECK(strcmp(refused->why, "http: the server answered 503 Busy") == 0);
   CHECK(ws_clock_now() - began < 3000);
   raw_end(&r);
   raw_end(&q);

@@ -352,6 +352,8 @@ TEST(a_path) {
   CHECK_INT(ws_dial_start(&p.hub, &target, &events, &c, &dial), WS_OK);
   PARTY_UNTIL(&p, c.done, 1);
   CHECK_INT(c.status, WS_ENOENT);
+  CHECK(strstr(c.message, path) != NULL);
+  CHECK(strstr(c.message, "port") == NULL);
   ws_address where;
   ws_listen_options options = {0};
   ws_fd listener;
