@@ -20,7 +20,7 @@ typedef struct ws_connection ws_connection;
  * Milliseconds and bytes; 0 switches a time-out or limit off unless said. */
 typedef struct ws_connection_config {
   ws_session_config session;
-  uint64_t open_timeout;   /* the whole way to OPEN */
+  uint64_t open_timeout;   /* the whole way to OPEN, or to an answer */
   uint64_t close_timeout;  /* for the peer's Close; 0: 5000 */
   uint64_t ping_interval;  /* a ping this often */
   uint64_t ping_timeout;   /* silence after a ping that means a dead peer */

@@ -78,6 +78,7 @@ struct ws_connection {
   bool told;        /* the verdict has been, or is just being */
   bool telling;     /* the latter */
   bool hurried;     /* a refusal's body has its short deadline */
+  bool answering;   /* plain HTTP: the answer has begun */
   bool buried;
 };
 

@@ -92,11 +92,20 @@ static void schedule_refusal(ws_connection *c) {
   start(c, limited ? left : REFUSAL_TIME);
 }
 
+/* From now on only silence ends it. */
+static void schedule_answer(ws_connection *c) {
+  uint64_t timeout = c->config->idle_timeout;
+  if (timeout) start(c, timeout);
+  else ws_loop_stop_timer(c->hub->loop, &c->timer);
+}
+
 void ws_connection_schedule(ws_connection *c) {
   if (c->phase == WS_PHASE_LINGERING) {
     start(c, LINGER_TIME);
   } else if (c->ended) {
     return;
+  } else if (c->answering) {
+    schedule_answer(c);
   } else if (c->state == WS_OPEN) {
     c->last_seen = c->ping_at = ws_loop_now(c->hub->loop);
     schedule_open(c);
@@ -139,6 +148,10 @@ static void open_ran_out(ws_connection *c) {
     memset(&event, 0, sizeof event);
     ws_session_end(&c->session, &event);
     ws_connection_fail_at(c, "http: ", WS_EHANDSHAKE, event.why);
+    return;
+  }
+  if (c->answering) {
+    ws_connection_fail(c, WS_ETIMEDOUT, NULL);
     return;
   }
   char message[160];

@@ -113,7 +113,8 @@ static bool write_all(ws_connection *c) {
     else if (wrote < 0) return write_failed(c, (int)wrote);
     else advance(c, (size_t)wrote);
     /* An answer may take its time, as long as some of it is taken. */
-    if (wrote > 0 && c->phase == WS_PHASE_LINGERING && c->status == WS_OK)
+    bool answers = c->answering || c->phase == WS_PHASE_LINGERING;
+    if (wrote > 0 && answers && c->status == WS_OK)
       ws_connection_schedule(c);
   }
   ws_outbox_settle(&c->outbox);
@@ -350,6 +351,7 @@ int ws_connection_write(ws_connection *c, const void *data, size_t len) {
     ws_connection_fail(c, status, NULL);
     return status;
   }
+  c->answering = true;
   c->visible += len;
   c->hub->cork_payload += len;
   ws_connection_wrote(c);

@@ -44,6 +44,56 @@ TEST(a_request_nobody_answers) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+static void begin_answer(void *owner) {
+  ws_connection_write(((side *)owner)->connection, "ab", 2);
+}
+
+static raw ask_for_pieces(party *p, ws_connection_events *events) {
+  party_begin(p);
+  *events = side_events;
+  events->on_body_end = begin_answer;
+  p->served = events;
+  p->server_config->open_timeout = 100;
+  p->server_config->idle_timeout = 400;
+  party_listen(p);
+  raw r = raw_connect(party_port(p));
+  raw_say(p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  raw_read(p, &r, 2);
+  return r;
+}
+
+/* Plain HTTP: once it has begun an answer may go on, piece by piece. */
+TEST(an_answer_in_pieces) {
+  party p;
+  ws_connection_events events;
+  raw r = ask_for_pieces(&p, &events);
+  for (int i = 0; i < 6; i++) {
+    turns_in(&p, 100);
+    CHECK_INT(ws_connection_write(p.sides[0].connection, "c", 1), WS_OK);
+  }
+  ws_connection_finish(p.sides[0].connection);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "abcccccc");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* But one of which nothing leaves any more ends. */
+TEST(an_answer_that_stops) {
+  party p;
+  ws_connection_events events;
+  raw r = ask_for_pieces(&p, &events);
+  uint64_t began = ws_clock_now();
+  PARTY_UNTIL_THAT(&p, p.sides[0].gones == 1);
+  CHECK(ws_clock_now() - began >= 300 && ws_clock_now() - began < 3000);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "ab");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* Nor does a refusal's body get more time than was left. */
 TEST(a_refusal_whose_body_does_not_come) {
   party p;
@@ -429,6 +479,8 @@ TEST(lingering_has_an_end) {
 
 int main(void) {
   RUN(a_request_nobody_answers);
+  RUN(an_answer_in_pieces);
+  RUN(an_answer_that_stops);
   RUN(a_refusal_whose_body_does_not_come);
   RUN(pings_are_answered);
   RUN(a_dead_peer_is_noticed);

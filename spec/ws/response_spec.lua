@@ -230,6 +230,19 @@ describe("plain HTTP", function()
     assert.equal("later", body)
   end)
 
+  it("may go on for longer than handshakeTimeout once it has begun", function()
+    handler = function(_, response)
+      for i = 1, 4 do
+        response:write("data: " .. i .. "\n\n")
+        ws.sleep(60)
+      end
+      response:finish()
+    end
+    serve { handshakeTimeout = 100 }
+    local status, _, body = ask("GET / HTTP/1.0"):response()
+    assert.same({ 200, "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n" }, { status, body })
+  end)
+
   it("ignores a second request behind the first", function()
     local calls = 0
     handler = function(_, response) calls = calls + 1 response:finish("once") end

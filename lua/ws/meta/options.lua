@@ -65,8 +65,12 @@
 ---@field compression? boolean|ws.Compression permessage-deflate (false).
 ---@field maxPayload? integer One message, after inflation (1048576).
 ---@field maxConnections? integer Further ones are refused (0: no limit).
----@field handshakeTimeout? integer From the connection to the whole request (10000).
----@field idleTimeout? integer Silence that ends a connection; a ping goes out half-way (120000).
+--- From the connection to the open WebSocket, what `upgrade` waits for included; to the first
+--- write of an answer to plain HTTP (10000).
+---@field handshakeTimeout? integer
+--- Silence that ends a connection; a ping goes out half-way. For an answer to plain HTTP: so long
+--- nothing of it has left (120000).
+---@field idleTimeout? integer
 ---@field closeTimeout? integer How long the peer's Close is waited for (5000).
 ---@field pingInterval? integer Silence before a ping goes out, besides the half of idleTimeout (0).
 ---@field pingTimeout? integer How long its answer is waited for.
