@@ -43,7 +43,9 @@ static const entry entries[] = {
     [-WS_EMFILE] = {"EMFILE", "too many open files", 0},
     [-WS_ENOBUFS] = {"ENOBUFS", "no memory for sockets in the system", 0},
     [-WS_ECONNABORTED] = {"ECONNABORTED", "connection aborted", 0},
-    [-WS_EBACKPRESSURE] = {"EBACKPRESSURE", "the peer reads too slowly",
+    [-WS_EBACKPRESSURE] = {"EBACKPRESSURE",
+                           "more waits for the peer than option "
+                           "maxBackpressure allows",
                            1013},
     [-WS_ERANDOM] = {"ERANDOM", "the system gives no random bytes", 1011},
     [-WS_ESYSTEM] = {"ESYSTEM", "the system refused", 0},

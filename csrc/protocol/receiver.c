@@ -14,7 +14,7 @@
 #define SPARE ((size_t)16 * 1024) /* at most, behind a message told */
 
 static const char not_utf8[] = "a text message that is not UTF-8";
-static const char too_big[] = "a message above the limit";
+static const char too_big[] = "a message above the limit (option maxPayload)";
 
 /* ------------------------------------------------------------ failing */
 

@@ -6,14 +6,19 @@
 #include "bytes/status.h"
 
 #include <openssl/err.h>
+#include <openssl/sslerr.h>
 #include <stdio.h>
 #include <string.h>
 
 #define BEGIN "-----BEGIN"
 
-/* System errors have no reason string of their own: theirs is the last part
- * of the long form "error:80000002:system library::No such file". */
+/* OpenSSL's words for bytes that are no record it knows do not say so. System
+ * errors have no reason string of their own: theirs is the last part of the
+ * long form "error:80000002:system library::No such file". */
 static const char *reason_of(unsigned long code, char *space, size_t size) {
+  if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
+      ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER)
+    return "wrong version number: no TLS, or an old one";
   const char *reason = ERR_reason_error_string(code);
   if (reason) return reason;
   ERR_error_string_n(code, space, size);

@@ -307,7 +307,7 @@ TEST(plain_http_from_the_server) {
   memcpy(pair.to_client.data, head, sizeof head - 1);
   pair.to_client.len = sizeof head - 1;
   CHECK_INT(ws_stream_open(pair.client), WS_ETLS);
-  CHECK(why_has(pair.client, "wrong version number (host ws.test)"));
+  CHECK(why_has(pair.client, "no TLS, or an old one (host ws.test)"));
   pair_end(&pair);
 }
 
