@@ -48,7 +48,8 @@ end
 local function refusal(status, body, headers)
   status = status or 403
   if type(status) ~= "number" or status % 1 ~= 0 or status < 300 or status > 599 then
-    options.raise("TypeError", "a status from 300 to 599 expected, got " .. tostring(status), 2)
+    options.raise("TypeError", "a status from 300 to 599 expected, got "
+      .. options.shown(status), 2)
   end
   if body ~= nil and type(body) ~= "string" then
     options.raise("TypeError", "the body must be a string, got " .. type(body), 2)

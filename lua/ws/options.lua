@@ -13,6 +13,15 @@ function options.raise(name, message, level)
 end
 local raise = options.raise
 
+--- A value that did not fit, for a message: itself if it is short, else its
+--- type. Long text may be a key.
+function options.shown(value)
+  local kind = type(value)
+  if kind == "number" or kind == "boolean" then return tostring(value) end
+  if kind == "string" and #value <= 16 and not value:find "%c" then return "'" .. value .. "'" end
+  return kind
+end
+
 local function is_whole(value)
   return type(value) == "number" and value >= 0 and value < 2 ^ 53 and value % 1 == 0
 end
@@ -97,8 +106,7 @@ function options.check(given, schema, level, what)
     local ok, wanted = fits(value, expected)
     if not ok then
       raise("TypeError", ("%soption '%s': %s expected, got %s"):format(what, name,
-        wanted or "another value", type(value) == "number" and tostring(value) or type(value)),
-        level)
+        wanted or "another value", options.shown(value)), level)
     end
     checked[name] = value
   end

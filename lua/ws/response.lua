@@ -30,7 +30,7 @@ end
 local function check_status(status, level)
   if type(status) ~= "number" or status % 1 ~= 0 or status < 200 or status > 599 then
     raise("TypeError", "writeHead: a status from 200 to 599 expected, got "
-      .. tostring(status), level + 1)
+      .. options.shown(status), level + 1)
   end
 end
 

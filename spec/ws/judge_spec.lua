@@ -408,7 +408,7 @@ describe("a server's handshake", function()
       ["no header name"] = { { headers = { ["X A"] = "a" } } },
       ["Sec%-WebSocket%-Accept"] = { { headers = { ["Sec-WebSocket-Accept"] = "a" } } },
       ["unknown option"] = { { header = {} } },
-      ["status from 300"] = { false, 99 }, ["status .*, got 404"] = { false, "404" },
+      ["status from 300"] = { false, 99 }, ["status .*, got '404'"] = { false, "404" },
       ["body"] = { false, 403, {} },
       ["subprotocol"] = { { protocol = "a\r\nX-B: b" } },
     } do

@@ -30,6 +30,14 @@ describe("options.check", function()
     assert.matches("a table of options expected, got string", raised(check "x"))
   end)
 
+  it("shows what is short, as it would be written", function()
+    local function got(value)
+      return raised(function() options.check({ odd = value }, schema) end):match ", got (.*)"
+    end
+    assert.same({ "'5s'", "2.5", "true", "table", "string", "string" },
+      { got "5s", got(2.5), got(true), got {}, got(("x"):rep(17)), got "a\nb" })
+  end)
+
   it("refuses names it does not know, and guesses which was meant", function()
     assert.matches("unknown option 'siez'$", raised(options.check, { siez = 1 }, schema))
     assert.matches("unknown option 'SIZE' %(did you mean 'size'%?%)",
