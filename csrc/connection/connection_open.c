@@ -86,6 +86,14 @@ void ws_connection_begin_server(ws_connection *c) {
   if (ws_stream_may_hold(c->stream)) ws_connection_attend_later(c);
 }
 
+void ws_connection_turn_away(ws_connection *c) {
+  if (c->phase == WS_PHASE_LINGERING) return;
+  bool unanswered = c->waiting && !c->answering;
+  ws_slice nothing = {NULL, 0};
+  if (!unanswered || ws_connection_refuse(c, 503, nothing, NULL, 0) != WS_OK)
+    ws_connection_terminate(c);
+}
+
 int ws_connection_begin_client(ws_connection *c,
                                const ws_handshake_request *request) {
   int status = ws_session_init_client(&c->session, &c->config->session,

@@ -27,6 +27,10 @@ int ws_connection_begin_client(ws_connection *connection,
                                const ws_handshake_request *request);
 void ws_connection_begin_server(ws_connection *connection);
 
+/* For a server that closes, of one that is CONNECTING: a request that waits
+ * gets 503, an answer that is whole may still arrive, all else is dropped. */
+void ws_connection_turn_away(ws_connection *connection);
+
 /* Client: `answered(keeper, head)` is asked about an answer that is no 101;
  * true: it takes the connection on from here, and has to detach it and attach
  * another stream, later. */

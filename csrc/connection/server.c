@@ -302,7 +302,7 @@ void ws_server_close(ws_server *server, unsigned code) {
   ws_connection *next;
   for (ws_connection *c = server->first; c; c = next) {
     next = ws_connection_links_of(c)->next;
-    if (ws_connection_state(c) == WS_CONNECTING) ws_connection_terminate(c);
+    if (ws_connection_state(c) == WS_CONNECTING) ws_connection_turn_away(c);
     else ws_connection_close(c, code, NULL, 0);
   }
   closed_if_done(server);

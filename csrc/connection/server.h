@@ -34,8 +34,8 @@ int ws_server_listen(ws_hub *hub, ws_connection_config *config,
                      const ws_server_events *events, void *owner,
                      ws_server **server, char *why, size_t why_size);
 
-/* Stops listening and closes every connection with `code` (requests that
- * wait are dropped). */
+/* Stops listening and closes every connection with `code`; requests that wait
+ * for an answer get 503, answers that are not whole yet are cut off. */
 void ws_server_close(ws_server *server, unsigned code);
 
 /* The owner lets go: no more events of the server itself; it stops listening

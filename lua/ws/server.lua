@@ -126,7 +126,8 @@ function methods:publish(topic, data, opcode)
   return result
 end
 
---- Stops listening and closes every connection politely.
+--- Stops listening and closes every connection politely. Who waits for an answer of `upgrade` or
+--- `request` gets 503; an answer that has begun and is not finished is cut off.
 ---@param code? integer 1001 by default; those of RFC 6455 section 7.4 that a
 --- server may send, else InvalidAccessError
 function methods:close(code)

@@ -302,6 +302,31 @@ describe("ws.serve", function()
     assert.equal("ECONNREFUSED", late[1][2].code)
   end)
 
+  it("R36 says 503 to who waits for an answer, and an answer that is whole arrives", function()
+    local long, asked, over, server = ("x"):rep(4000000), 0, false, nil
+    server = serve {
+      upgrade = function()
+        asked = asked + 1
+        repeat ws.sleep(5) until over
+      end,
+      request = function(request, response)
+        if request.path == "/wait" then asked = asked + 1 return end
+        response:finish(long)
+        server:close()
+      end,
+    }
+    local function ask(bytes)
+      raws[#raws + 1] = helper.raw_client(server.port, bytes)
+      return raws[#raws]
+    end
+    local guests = { ask(helper.handshake()), ask "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n" }
+    wait_until(function() return asked == 2 end)
+    local _, _, body = ask("GET / HTTP/1.1\r\nHost: x\r\n\r\n"):response()
+    assert.is_true(body == long)
+    for _, guest in ipairs(guests) do assert.equal(503, (guest:response())) end
+    over = true
+  end)
+
   it("closes with the code it is given", function()
     local server = serve()
     local _, log = opened(server)
