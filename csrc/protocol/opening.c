@@ -5,6 +5,7 @@
 
 #include "bytes/status.h"
 #include "protocol/excerpt.h"
+#include "protocol/redirect.h"
 
 #include <string.h>
 
@@ -42,10 +43,10 @@ static void fail_not_http(ws_opening *opening, ws_event *event) {
 
 static void fail_refused(ws_opening *opening, ws_event *event) {
   const ws_http_head *head = &opening->head;
-  const char *body = (const char *)opening->excerpt;
-  size_t len = opening->excerpt_len;
-  while (len > 0 && strchr(" \t\r\n", body[len - 1]))
-    len--;
+  ws_slice said = {(const char *)opening->excerpt, opening->excerpt_len};
+  if (ws_redirect_is(head)) said = ws_http_find(head, "location", 0)->value;
+  while (said.len > 0 && strchr(" \t\r\n", said.data[said.len - 1]))
+    said.len--;
   ws_slice reason = head->reason;
   if (reason.len == 0)
     reason = ws_slice_of(ws_http_reason(head->status));
@@ -55,8 +56,8 @@ static void fail_refused(ws_opening *opening, ws_event *event) {
   (void)ws_http_write_status(&text, head->status);
   put(&text, reason.len > 0 ? " " : "");
   ws_excerpt_append(&text, reason.data, reason.len);
-  put(&text, len > 0 ? ": " : "");
-  ws_excerpt_append(&text, body, len);
+  put(&text, said.len > 0 ? ": " : "");
+  ws_excerpt_append(&text, said.data, said.len);
   fail_with(opening, &text, event);
 }
 
@@ -128,8 +129,7 @@ static size_t take_refusal(ws_opening *opening, const uint8_t *data,
            opening->excerpt_len == sizeof opening->excerpt;
     used += took < 0 ? len - used : (size_t)took;
   }
-  if (over)
-    fail_refused(opening, event);
+  if (over) fail_refused(opening, event);
   return used;
 }
 
@@ -138,8 +138,7 @@ static void begin_refusal(ws_opening *opening, ws_event *event) {
       WS_OK)
     opening->body = WS_BODY_NONE;
   opening->stage = WS_OPENING_REFUSAL;
-  if (opening->body == WS_BODY_NONE)
-    fail_refused(opening, event);
+  if (opening->body == WS_BODY_NONE) fail_refused(opening, event);
 }
 
 static void judge_switch(ws_opening *opening, ws_event *event) {

@@ -114,7 +114,12 @@ TEST(test_answers_that_are_no_switch) {
       {"S49", "HTTP/1.1 404\r\nContent-Length: 0\r\n\r\n",
        "fail EHANDSHAKE ", "the server answered 404 Not Found", NULL},
       {"S49", "HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",
-       "fail EHANDSHAKE ", "the server answered 302 Found", NULL},
+       "fail EHANDSHAKE ", "the server answered 302 Found: /", NULL},
+      {"S49: where to, rather than the words",
+       "HTTP/1.1 301 Moved\r\nLocation: https://a.b/c\r\n"
+       "Content-Length: 4\r\n\r\nhere",
+       "fail EHANDSHAKE ", "the server answered 301 Moved: https://a.b/c",
+       NULL},
       {"S49", "HTTP/1.1 200 OK\r\n" GOOD_LINES "%\r\n",
        "fail EHANDSHAKE ", "the server answered 200 OK", NULL},
       {"22: no body", "HTTP/1.1 204 No Content\r\n\r\n",
