@@ -53,8 +53,8 @@ static raw ask_for_pieces(party *p, ws_connection_events *events) {
   *events = side_events;
   events->on_body_end = begin_answer;
   p->served = events;
-  p->server_config->open_timeout = 100;
-  p->server_config->idle_timeout = 400;
+  p->server_config->open_timeout = 300;
+  p->server_config->idle_timeout = 500;
   party_listen(p);
   raw r = raw_connect(party_port(p));
   raw_say(p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -86,7 +86,7 @@ TEST(an_answer_that_stops) {
   raw r = ask_for_pieces(&p, &events);
   uint64_t began = ws_clock_now();
   PARTY_UNTIL_THAT(&p, p.sides[0].gones == 1);
-  CHECK(ws_clock_now() - began >= 300 && ws_clock_now() - began < 3000);
+  CHECK(ws_clock_now() - began >= 400 && ws_clock_now() - began < 3000);
   raw_read_to_end(&p, &r);
   CHECK_BYTES(r.data, r.len, "ab");
   raw_end(&r);
@@ -291,10 +291,10 @@ TEST(nobody_dies_of_a_loop_that_was_held_up) {
 TEST(an_answered_ping_is_no_idleness) {
   party p;
   party_begin(&p);
-  p.server_config->idle_timeout = 60;
+  p.server_config->idle_timeout = 200;
   party_listen(&p);
   side *s = party_open(&p), *other = party_other(&p);
-  turns_in(&p, 250);
+  turns_in(&p, 600);
   CHECK_INT(other->errors, 0);
   CHECK(s->pings >= 3);
   party_end(&p);

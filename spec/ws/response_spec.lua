@@ -234,11 +234,11 @@ describe("plain HTTP", function()
     handler = function(_, response)
       for i = 1, 4 do
         response:write("data: " .. i .. "\n\n")
-        ws.sleep(60)
+        ws.sleep(100)
       end
       response:finish()
     end
-    serve { handshakeTimeout = 100 }
+    serve { handshakeTimeout = 250 }
     local status, _, body = ask("GET / HTTP/1.0"):response()
     assert.same({ 200, "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n" }, { status, body })
   end)
