@@ -96,6 +96,7 @@ local server_codes = {
   [1001] = true, [1003] = true, [1007] = true, [1008] = true, [1009] = true,
   [1011] = true, [1012] = true, [1013] = true, [1014] = true,
 }
+local server_range = ", 1001, 1003, 1007 to 1009, 1011 to 1014"
 
 --- close()'s code: 1000 or 3000 to 4999 (a server's socket may send more),
 --- else InvalidAccessError. Numeric text is converted. S113, S115, R34.
@@ -103,8 +104,8 @@ function arguments.code(code, of_server, level)
   local number = type(code) ~= "boolean" and tonumber(code) or nil
   if not number or number % 1 ~= 0 or not (number == 1000
       or (number >= 3000 and number <= 4999) or (of_server and server_codes[number])) then
-    raise("InvalidAccessError", ("close: the code must be 1000 or 3000 to 4999, got %s")
-      :format(tostring(code)), level + 1)
+    raise("InvalidAccessError", ("close: the code must be 1000%s or 3000 to 4999, got %s")
+      :format(of_server and server_range or "", options.shown(code)), level + 1)
   end
   return number
 end

@@ -290,6 +290,13 @@ describe("close's arguments", function()
     end
   end)
 
+  it("R34 says which codes there are, a server's too", function()
+    assert.matches("must be 1000 or 3000 to 4999, got 1001",
+      raised(sock.close, sock, 1001), 1, true)
+    assert.matches("must be 1000, 1001, 1003, 1007 to 1009, 1011 to 1014 or 3000 to 4999, got 'x'",
+      raised(arguments.code, "x", true, 1), 1, true)
+  end)
+
   it("S116 the code is checked first, S118 a text is no code", function()
     refused("InvalidAccessError", 999, ("x"):rep(124))
     refused("InvalidAccessError", "bye")
