@@ -92,6 +92,12 @@ local waits = setmetatable({}, { __mode = "k" })
 -- later, and what it is called with is returned. wake says whether somebody
 -- still waited.
 
+-- Somebody else may have resumed it: its wait is over all the same.
+local function back_in_task(thread, this, ...)
+  if waits[thread] == this then waits[thread] = nil end
+  return ...
+end
+
 local function in_task(start, thread)
   local this = {}
   waits[thread] = this
@@ -100,7 +106,7 @@ local function in_task(start, thread)
     waits[thread] = nil
     return resume(thread, ...)
   end)
-  return coroutine.yield()
+  return back_in_task(thread, this, coroutine.yield())
 end
 
 -- Up to four results, with places of their own: keeping them cannot fail.

@@ -79,6 +79,19 @@ describe("a coroutine of the loop", function()
     assert.equal("for receive", got.data)
   end)
 
+  it("one that somebody else resumed is not woken by what it waited for then", function()
+    local answer
+    local thread = ws.spawn(function()
+      ws.sleep(20)
+      answer = coroutine.yield()
+    end)
+    assert.is_true(coroutine.resume(thread)) -- in the middle of its sleep
+    helper.turn_for(60)
+    assert.equal("suspended", coroutine.status(thread))
+    assert.is_true(coroutine.resume(thread, "an answer"))
+    assert.equal("an answer", answer)
+  end)
+
   it("an error of Lua's own about it is explained", function()
     local sock = connect()
     ws.spawn(function() inside_c(function() sock:receive() end) error "went on" end)
