@@ -174,7 +174,7 @@ static bool attempt_begin(attempt *a) {
   if (dial->parallel || ws_address_family(&a->address) == 0)
     return attempt_connect(a);
   a->permit = ws_permit_new(&dial->hub->permits, dial->hub->loop, &a->address,
-                        permit_granted, a);
+                            permit_granted, a);
   if (!a->permit) {
     attempt_lost(a, WS_ENOMEM);
     return false;
@@ -199,14 +199,14 @@ static void attempt_next(void *owner) {
 static void interleave(attempt *attempts, const ws_address *addresses,
                        size_t count) {
   int first = ws_address_family(&addresses[0]);
-  size_t turn[2] = {0, 0}; /* next index to look at, a family */
+  size_t next[2] = {0, 0}; /* index to look at, a family */
   for (size_t filled = 0, which = 0; filled < count; which ^= 1) {
-    size_t i = turn[which];
+    size_t i = next[which];
     while (i < count &&
            (ws_address_family(&addresses[i]) == first) != (which == 0))
       i++;
     if (i < count) attempts[filled++].address = addresses[i++];
-    turn[which] = i;
+    next[which] = i;
   }
 }
 

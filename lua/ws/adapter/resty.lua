@@ -73,8 +73,8 @@ end
 --- `lua_ssl_trusted_certificate`.
 ---@param url string ws:, wss:, http: or https:
 ---@param given? table as for ws.new: protocols, headers, origin, timeout,
---- closeTimeout, compression, maxPayload, pingInterval, pingTimeout, path, tls
---- (verify, servername); and sendTimeout
+--- closeTimeout, compression, maxPayload, pingInterval (of silence), pingTimeout,
+--- path, tls (verify, servername); and sendTimeout
 ---@return ws.resty.Socket|nil sock raises for wrong arguments
 ---@return string|nil message
 ---@return string|nil code "ECONNREFUSED", "ENOTFOUND", "ETLS", "EHANDSHAKE" ...

@@ -211,7 +211,8 @@ end
 --- are dropped. A server's handler should return after it.
 ---@param code? integer as sock:close of ws
 ---@param reason? string
----@return boolean clean whether the peer answered
+---@return boolean clean whether the peer answered; true, too, when it is the
+--- other light thread that will see
 function methods:close(code, reason)
   options.blame(2, self.p.close, self.p, code, reason)
   flush(self)

@@ -33,8 +33,8 @@
 ---@field proxy? string|false
 ---@field compression? boolean|ws.Compression permessage-deflate (true).
 ---@field maxPayload? integer One message, after inflation (67108864).
----@field pingInterval? integer Silence before a ping goes out (0: never).
----@field pingTimeout? integer How long its answer is waited for (as pingInterval).
+---@field pingInterval? integer How often a ping goes out, whatever else does (0: never).
+---@field pingTimeout? integer Silence after a ping that means a dead peer (as pingInterval).
 --- Above so much unsent send returns false; as much is held for receive (1048576).
 ---@field highWaterMark? integer
 ---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
@@ -72,8 +72,8 @@
 --- nothing of it has left (120000).
 ---@field idleTimeout? integer
 ---@field closeTimeout? integer How long the peer's Close is waited for (5000).
----@field pingInterval? integer Silence before a ping goes out, besides the half of idleTimeout (0).
----@field pingTimeout? integer How long its answer is waited for.
+---@field pingInterval? integer How often a ping goes out, besides half-way to idleTimeout (0).
+---@field pingTimeout? integer Silence after it that means a dead peer (as pingInterval).
 ---@field maxBackpressure? integer Unsent bytes of one connection that are too many (16777216).
 ---@field backpressure? "close"|"drop" What becomes of it then: closed, or it misses publishes.
 --- Above so much unsent send returns false; as much is held for receive (1048576).
