@@ -165,6 +165,15 @@ static bool is_repeated(const attempt *a) {
   return false;
 }
 
+/* Where one connects, that is what a deadline is to name. */
+static void tell_if_all_wait(ws_dial *dial) {
+  for (size_t i = 0; i < dial->tried; i++)
+    if (dial->attempts[i].fd != WS_FD_NONE) return;
+  dial->events->on_stage(dial->owner,
+                         "tcp: waiting for another connection to the same "
+                         "address to open (option parallel)");
+}
+
 /* No time is lost to a next address while it waits: this one lives. */
 static bool attempt_begin(attempt *a) {
   ws_dial *dial = a->dial;
@@ -180,9 +189,7 @@ static bool attempt_begin(attempt *a) {
     return false;
   }
   if (ws_permit_is_granted(a->permit)) return attempt_connect(a);
-  dial->events->on_stage(dial->owner,
-                         "tcp: waiting for another connection to the same "
-                         "address to open (option parallel)");
+  tell_if_all_wait(dial);
   return true;
 }
 
@@ -193,6 +200,7 @@ static void attempt_next(void *owner) {
   while (dial->tried < dial->count)
     if (attempt_begin(&dial->attempts[dial->tried++])) return;
   if (dial->open == 0) all_failed(dial);
+  else tell_if_all_wait(dial);
 }
 
 /* Alternates families, starting with the one the system put first. */

@@ -293,6 +293,36 @@ TEST(an_address_at_which_another_opens) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* What is told is what keeps it: the first address, not the second's permit. */
+TEST(connecting_while_the_next_address_is_waited_for) {
+  party p;
+  call c;
+  uint16_t port = 0;
+  ws_address where;
+  ws_fd fillers[8];
+  party_begin(&p);
+  ws_fd silent = silent_listener("127.0.0.1", &port, fillers);
+  ws_fd busy = silent_listener("127.0.0.2", &port, fillers + 4);
+  CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.2"), port));
+  ws_permit *other =
+      ws_permit_new(&p.hub.permits, p.loop, &where, on_no_permit, NULL);
+  answer_with("127.0.0.1", "127.0.0.2", "127.0.0.2");
+  ws_dial *dial = start(&p, &c, "slow.test", port);
+  PARTY_UNTIL_THAT(&p, strcmp(c.stage, "tcp: connecting") == 0);
+  int before = next_descriptor();
+  uint64_t began = ws_clock_now();
+  while (ws_clock_now() - began < 400) ws_loop_turn(p.loop, 50);
+  CHECK(strcmp(c.stage, "tcp: connecting") == 0);
+  ws_permit_free(other);
+  PARTY_UNTIL_THAT(&p, next_descriptor() > before); /* it did wait */
+  ws_dial_cancel(dial);
+  for (int i = 0; i < 8; i++) ws_socket_close(fillers[i]);
+  ws_socket_close(silent);
+  ws_socket_close(busy);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* What waits can be given up, and in parallel nobody waits. */
 TEST(not_waiting_any_longer) {
   party p;
@@ -436,6 +466,7 @@ int main(void) {
   RUN(families_take_turns);
   RUN(given_up_between_attempts);
   RUN(an_address_at_which_another_opens);
+  RUN(connecting_while_the_next_address_is_waited_for);
   RUN(not_waiting_any_longer);
   RUN(only_the_family_asked_for);
   RUN(a_path);
