@@ -215,9 +215,6 @@ static bool on_answer(void *keeper, const ws_http_head *head) {
 static int keep_for_redirects(opening *o, const ws_client_options *options) {
   const char *why;
   o->redirects = options->redirects;
-  o->family = options->family;
-  o->block_ports = options->block_ports;
-  o->parallel = options->parallel;
   o->again.run = again;
   o->again.owner = o;
   if (o->redirects == 0) return WS_OK;
@@ -300,7 +297,11 @@ static int fill(opening *o, const ws_client_options *options) {
   o->host = keep(o, bare_host(url));
   o->servername = keep(o, options->servername);
   o->path = keep(o, options->unix_path);
+  o->to_path = options->unix_path.len > 0;
   o->port = url->port;
+  o->family = options->family;
+  o->block_ports = options->block_ports;
+  o->parallel = options->parallel;
   o->by_proxy = options->proxy.host.len > 0;
   o->proxy = options->proxy;
   o->proxy.host = keep(o, options->proxy.host);
@@ -329,7 +330,6 @@ static int begin(opening *o, ws_connection_config *config,
   if (status != WS_OK) return status;
   if (options->url->secure) o->tls = ws_tls_ref(options->tls);
   o->config = config;
-  o->to_path = options->unix_path.len > 0;
   status = ws_connection_start_deadline(o->connection);
   if (status != WS_OK) return status;
   ws_connection_set_stage(o->connection, "tcp: connecting");

@@ -218,30 +218,39 @@ static int choose_address(const ws_server_options *options,
   return ws_address_parse(address, host, options->port) ? WS_OK : WS_EINVAL;
 }
 
+static void say_no_address(const ws_server_options *options, char *why,
+                           size_t why_size) {
+  ws_slice given = options->path.len > 0 ? options->path : options->host;
+  snprintf(why, why_size, "cannot listen: '%.*s' is no address",
+           (int)given.len, given.data);
+}
+
+static void say_refused(const ws_server *server, uint16_t port, int status,
+                        char *why, size_t why_size) {
+  char text[WS_ADDRESS_TEXT];
+  const char *reason = ws_status_text(status);
+  ws_address_text(&server->address, text);
+  if (server->on_path)
+    snprintf(why, why_size, "cannot listen on %s: %s", text, reason);
+  else
+    snprintf(why, why_size, "cannot listen on %s port %u: %s", text, port,
+             reason);
+}
+
 static int listen_at(ws_server *server, const ws_server_options *options,
                      char *why, size_t why_size) {
   int status = choose_address(options, &server->address);
   if (status != WS_OK) {
-    snprintf(why, why_size, "cannot listen: '%.*s' is no address",
-             (int)(options->path.len ? options->path.len
-                                     : options->host.len),
-             options->path.len ? options->path.data : options->host.data);
+    say_no_address(options, why, why_size);
     return status;
   }
   ws_listen_options listening = {options->backlog, options->reuse_port};
   status = ws_socket_listen(&server->address, &listening, &server->listener);
   if (status != WS_OK) {
-    char text[WS_ADDRESS_TEXT];
-    ws_address_text(&server->address, text);
-    if (options->path.len)
-      snprintf(why, why_size, "cannot listen on %s: %s", text,
-               ws_status_text(status));
-    else
-      snprintf(why, why_size, "cannot listen on %s port %u: %s", text,
-               options->port, ws_status_text(status));
+    say_refused(server, options->port, status, why, why_size);
     return status;
   }
-  if (options->path.len == 0 &&
+  if (!server->on_path &&
       !ws_socket_local(server->listener, &server->address)) {
     snprintf(why, why_size, "cannot listen: the port is not to be had");
     return WS_ENOBUFS;
