@@ -135,6 +135,14 @@ static void enter_judge(lua_State *L, void *argument) {
   lua_call(L, 2, 0);
 }
 
+/* Who raised will not answer any more, for want of memory it may be. */
+static void judge(ws_link *link) {
+  static const char text[] = "The server failed to answer.\n";
+  ws_slice body = {text, sizeof text - 1};
+  if (!ws_gate_enter(&link->loop->gate, enter_judge, link))
+    ws_connection_refuse(link->connection, 500, body, NULL, 0);
+}
+
 static const char not_allowed[] =
     "This Origin may not connect: see the server's option `origins`.\n";
 
@@ -185,7 +193,7 @@ void ws_request_arrived(void *owner, const ws_http_head *head,
     return;
   }
   if (!upgrade) expect_body(link, head);
-  else if (judged) ws_gate_enter(&link->loop->gate, enter_judge, link);
+  else if (judged) judge(link);
   else decide(link, head);
 }
 
@@ -199,7 +207,7 @@ void ws_request_body(void *owner, const uint8_t *data, size_t len) {
 void ws_request_complete(void *owner) {
   ws_link *link = owner;
   if (link->request && link->server && link->server->judge != LUA_NOREF) {
-    ws_gate_enter(&link->loop->gate, enter_judge, link);
+    judge(link);
     return;
   }
   static const char text[] = "This is a WebSocket server.\n";

@@ -299,6 +299,25 @@ describe("a judge", function()
     end
   end)
 
+  it("raises: who asked gets 500 at once, unless there was an answer", function()
+    local answers = { nothing = function() end, one = function(conn) conn:refuse(404) end }
+    local expected = { nothing = "^HTTP/1.1 500 .*The server failed to answer",
+                       one = "^HTTP/1.1 404 " }
+    for name, answer in pairs(answers) do
+      for _, bytes in ipairs { turning.upgrade(), "GET / HTTP/1.1\r\nHost: x\r\n\r\n" } do
+        local party = turning.party { plain = true, judge = function(conn)
+          answer(conn)
+          error "no answer from here"
+        end }
+        local raw = turning.raw(party.loop, party.server)
+        raw.send(bytes)
+        assert.matches(expected[name], raw.all())
+        assert.equal(1, #party.errors)
+        party.finish()
+      end
+    end
+  end)
+
   it("is not there: foreign origins get 403, plain HTTP 426", function()
     local party = turning.party()
     local raw = turning.raw(party.loop, party.server)
