@@ -351,7 +351,7 @@ int ws_connection_write(ws_connection *c, const void *data, size_t len) {
     ws_connection_fail(c, status, NULL);
     return status;
   }
-  c->answering = true;
+  c->answering = c->waiting; /* not a "100 Continue": the body is still due */
   c->visible += len;
   c->hub->cork_payload += len;
   ws_connection_wrote(c);

@@ -345,6 +345,15 @@ describe("a judge", function()
     party.finish()
   end)
 
+  it("has its deadline, also while a body it was told to send does not come", function()
+    local party = turning.party { plain = true, handshakeTimeout = 100, idleTimeout = 60000,
+      judge = function() end }
+    local raw = turning.raw(party.loop, party.server)
+    raw.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")
+    assert.matches("^HTTP/1.1 100 Continue\r\n\r\n", raw.all())
+    party.finish()
+  end)
+
   it("never sees a body above maxPayload", function()
     local judged
     local party = turning.party { plain = true, maxPayload = 10, judge = function(conn)
