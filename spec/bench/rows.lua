@@ -11,8 +11,6 @@
 -- must, aim the ratio's limits
 -- most      the limit of the figure itself
 -- more      by how much the figure may be above the base's
--- yardstick microseconds the floor took where `most` and `more` were set: there
---           they hold, on a slower machine as much more is allowed
 -- unit      of the figure, "us" by default; scale: what makes it so
 -- client    what is measured are clients: their options
 -- skip      peers too slow or too fat for it; only: nobody else
@@ -37,7 +35,7 @@ return {
   echo("125 B", 500, 1, 1.10, 1.02),
   echo("125 B", 5000, 1, 1.15, 1.02, { skip = "python lua_http" }),
   echo("16 B", 50, 16, 1.35, 1.10),
-  echo("125 B", 50, 16, 1.35, 1.10, { quick = true, yardstick = 0.34 }),
+  echo("125 B", 50, 16, 1.35, 1.10, { quick = true }),
   echo("125 B", 500, 16, 1.35, 1.10, { skip = "python lua_http" }),
   echo("1 KiB", 50, 16, 1.6, 1.2, { quick = true }),
   echo("16 KiB", 50, 1, 1.3, 1.05),
@@ -60,7 +58,7 @@ return {
     base = { subject = "ours", load = "echo -s 16384" }, must = 1.15, aim = 1.05, quick = true,
   },
   {
-    name = "permessage-deflate, JSON of 1 KiB, against zlib alone", mode = "deflate",
+    name = "permessage-deflate, JSON of 1 KiB, 16 in flight, against zlib alone", mode = "deflate",
     load = "echo -s 1024 -t json -z -c 10 -k 16",
     base = { tool = "zlib -s 1024 -t json -c 10 -k 16 -d 0.1" },
     must = 1.15, aim = 1.05,

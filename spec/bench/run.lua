@@ -32,30 +32,12 @@ local function ratio_of(a, b)
   return measuring.median(ratios)
 end
 
--- How much longer the floor takes here than where limits of time were set.
-local function slowness_of(results)
-  for _, result in ipairs(results) do
-    local yardstick = result.row.yardstick
-    if yardstick and result.base then return math.max(1, result.base / yardstick) end
-  end
-  return 1
-end
-
-local function is_met(result, slowness)
-  local row, ours = result.row, result.ours
+local function is_met(row, ours, ratio, base)
   if not ours then return nil end
-  if row.most and row.unit then return ours <= row.most end
-  if row.most then return ours <= row.most * slowness end
-  if not result.ratio then return nil end
-  if row.more then return ours - result.base <= row.more * slowness end
-  return result.ratio <= row.must
-end
-
-local function judge(results)
-  local slowness = slowness_of(results)
-  for _, result in ipairs(results) do
-    result.met, result.slowness = is_met(result, slowness), slowness
-  end
+  if row.most then return ours <= row.most end
+  if not ratio then return nil end
+  if row.more then return ours - base <= row.more end
+  return ratio <= row.must
 end
 
 local function result_of(row, cells)
@@ -69,11 +51,12 @@ local function result_of(row, cells)
   for _, name in ipairs(subjects.peers) do
     result.peers[name] = ratio_of(cells.ours, cells[name])
   end
+  result.met = is_met(row, ours, result.ratio, base)
   return result
 end
 
 local function wanted(row)
-  if only then return row.yardstick or row.name:find(only) end
+  if only then return row.name:find(only) end
   return not quick or row.quick
 end
 
@@ -85,7 +68,6 @@ local function measure_all(found)
       results[#results + 1] = result_of(row, measuring.row(row, found, time))
     end
   end
-  judge(results)
   return results
 end
 
@@ -99,9 +81,7 @@ local function show(results, found, missing)
   local lines = table_md.lines(results, found)
   lines[#lines + 1] = ""
   lines[#lines + 1] = "Base: the floor (spec/bench/floor.c), or what the row's name says. " ..
-    "Medians of ratios of CPU time, interleaved; below 1, ours takes less. " ..
-    "Limits of time are of a machine whose floor takes 0.34 us for 125 B, 16 in flight; " ..
-    "by how much it takes longer here they are multiplied."
+    "Medians of ratios of CPU time, interleaved; below 1, ours takes less."
   if #missing > 0 then
     lines[#lines + 1] = "Not there: " .. table.concat(missing, ", ") .. "."
   end

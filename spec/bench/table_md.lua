@@ -13,10 +13,9 @@ local function number(value)
 end
 table_md.number = number
 
-local function limit_of(row, slowness)
-  if row.most and row.unit then return ("≤ %g %s"):format(row.most, row.unit) end
-  if row.most then return ("≤ %g us × %.1f"):format(row.most, slowness) end
-  if row.more then return ("≤ +%.2f us × %.1f"):format(row.more, slowness) end
+local function limit_of(row)
+  if row.most then return ("≤ %g %s"):format(row.most, row.unit or "us") end
+  if row.more then return ("≤ +%.2f us"):format(row.more) end
   return row.aim and ("≤ %.2f (%.2f)"):format(row.must, row.aim) or ("≤ %.2f"):format(row.must)
 end
 
@@ -32,7 +31,7 @@ local function columns_of(found)
       return ("%s %s"):format(number(result.ours), result.row.unit or "us")
     end },
     { "ours/base", function(result) return number(result.ratio) end },
-    { "must (aim)", function(result) return limit_of(result.row, result.slowness) end },
+    { "must (aim)", function(result) return limit_of(result.row) end },
     { "met", verdict },
   }
   if found.before then

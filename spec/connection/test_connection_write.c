@@ -120,6 +120,14 @@ TEST(a_slow_reader_is_told) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* Sends until the system takes no more. */
+static void fill_the_way(party *p, side *s) {
+  static char block[1 << 20];
+  for (int i = 0; i < 20; i++)
+    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
+  ws_loop_turn(p->loop, 0);
+}
+
 /* Memory is in proportion to the bytes that wait, however small the messages
  * they came in. */
 TEST(what_waits_is_packed) {
@@ -128,10 +136,7 @@ TEST(what_waits_is_packed) {
   party_listen(&p);
   raw r = raw_open(&p);
   side *s = party_other(&p);
-  static char block[1 << 20];
-  for (int i = 0; i < 20; i++) /* until the system takes no more */
-    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
-  ws_loop_turn(p.loop, 0);
+  fill_the_way(&p, s);
   uint64_t waiting = ws_connection_buffered(s->connection);
   CHECK(waiting > 0);
   size_t live = ws_memory_live();
@@ -165,10 +170,7 @@ TEST(what_waits_is_not_corked) {
   party_listen(&p);
   raw r = raw_open(&p);
   side *s = party_other(&p);
-  static char block[1 << 20];
-  for (int i = 0; i < 20; i++) /* until the system takes no more */
-    ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
-  ws_loop_turn(p.loop, 0);
+  fill_the_way(&p, s);
   s->react = send_many;
   raw_frame(&p, &r, 0x81, "go");
   PARTY_UNTIL(&p, s->messages, 1);
