@@ -159,15 +159,13 @@ describe("a handler may do anything:", function()
   end
 
   it("and nothing is left behind", function()
-    collectgarbage() collectgarbage()
-    local before = core.live()
+    local before = turning.live()
     for _ = 1, 3 do
       local party = turning.party()
       converse(party)
       party.finish()
     end
-    collectgarbage() collectgarbage()
-    assert.is_true(core.live() <= before, ("%d blocks, %d before"):format(core.live(), before))
+    turning.no_more(before)
   end)
 end)
 
@@ -215,8 +213,7 @@ describe("an object", function()
   end)
 
   it("fails in order at every allocation, and gives all back", function()
-    collectgarbage() collectgarbage()
-    local before = core.live()
+    local before = turning.live()
     local failures = 0
     for n = 1, 60 do
       local ok = pcall(function()
@@ -240,8 +237,7 @@ describe("an object", function()
       end)
       core.failAllocation(0)
       if not ok then failures = failures + 1 end
-      collectgarbage() collectgarbage()
-      assert.is_true(core.live() <= before, "left behind after " .. n)
+      turning.no_more(before, "after " .. n)
     end
     assert.is_true(failures > 5)
   end)

@@ -67,14 +67,14 @@ describe("sending", function()
   end)
 
   it("pins a long string until it is sent", function()
-    local before = core.live()
+    local before = turning.live()
     for i = 1, 30 do
       conn:send((tostring(i % 10)):rep(100000))
       collectgarbage()
     end
     party.wait(function() return log.message == 30 end)
     assert.equal(("0"):rep(100000), (log.last "message"))
-    assert.is_true(core.live() <= before + 4)
+    assert.is_true(turning.live() <= before + 4)
   end)
 
   it("sends on what was told, and still checks the rest", function()
