@@ -86,6 +86,9 @@ typedef struct ws_http_chunks {
 ptrdiff_t ws_http_chunks_feed(ws_http_chunks *chunks, const char *data,
                               size_t len, ws_slice *body, bool *done);
 
+/* Bytes still to come of the chunk whose size has been read; 0 between. */
+uint64_t ws_http_chunks_left(const ws_http_chunks *chunks);
+
 /* Static storage: "Not Found" for 404, "" when unknown. */
 const char *ws_http_reason(unsigned status);
 

@@ -110,3 +110,7 @@ ptrdiff_t ws_http_chunks_feed(ws_http_chunks *chunks, const char *data,
   *done = chunks->state == DONE;
   return chunks->state == FAILED ? WS_EHTTP : (ptrdiff_t)used;
 }
+
+uint64_t ws_http_chunks_left(const ws_http_chunks *chunks) {
+  return chunks->state == BODY ? chunks->left : 0;
+}

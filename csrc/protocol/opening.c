@@ -296,6 +296,13 @@ static size_t take_request(ws_opening *opening, const uint8_t *data,
   return used;
 }
 
+/* A chunk counts as soon as its size has come, so that one too large is
+ * refused at its first line and not after some of its bytes. */
+static bool is_above_limit(const ws_opening *opening, ws_slice run) {
+  uint64_t rest = ws_http_chunks_left(&opening->chunks);
+  return run.len + rest > opening->max_body - opening->taken;
+}
+
 static size_t take_body(ws_opening *opening, const uint8_t *data, size_t len,
                         ws_buffer *out, ws_event *event) {
   size_t used = 0;
@@ -308,7 +315,7 @@ static size_t take_body(ws_opening *opening, const uint8_t *data, size_t len,
       return used;
     }
     used += (size_t)took;
-    if (run.len > opening->max_body - opening->taken) {
+    if (is_above_limit(opening, run)) {
       refuse(opening, out, 413, WS_ETOOBIG, BODY_TOO_BIG, event);
       return used;
     }

@@ -31,6 +31,7 @@ $(fuzz_build)/libcore.a: $(fuzz_objects)
 $(fuzz_build)/fuzz_%: spec/fuzz/fuzz_%.c $(fuzz_build)/libcore.a
 	@mkdir -p $(@D)
 	@echo "  FUZZ CC $<"; $(fuzz_cc) $(fuzz_flags) -fsanitize=fuzzer \
+	  -fno-sanitize-coverage=trace-cmp \
 	  $(fuzz_lua) $(lib_cflags) -MMD -MP -MF $@.d -o $@ $< \
 	  $(fuzz_build)/libcore.a $(libs) $(shell pkg-config --libs lua5.4) -lm
 

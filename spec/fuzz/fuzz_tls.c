@@ -55,7 +55,7 @@ static void run_alone(ws_stream *stream, memory_pipe *in, memory_pipe *out,
   while (bytes.len > 0 && status == WS_EAGAIN) {
     ws_slice part = fuzz_run(&bytes, fuzz_cut(&cuts, bytes.len));
     if (part.len > in->room - in->len) part.len = in->room - in->len;
-    memcpy(in->data + in->len, part.data, part.len);
+    memcpy(pipe_data(in) + in->len, part.data, part.len);
     in->len += part.len;
     status = ws_stream_open(stream);
     (void)ws_stream_flush(stream);
@@ -179,7 +179,7 @@ static void step(end *it, unsigned what, fuzz_input *in) {
       break;
     case 7:
       if (it->pipe->len == 0) break;
-      it->pipe->data[number % it->pipe->len] ^= fuzz_byte(in) | 1;
+      pipe_data(it->pipe)[number % it->pipe->len] ^= fuzz_byte(in) | 1;
       faithful = false;
       break;
     case 8:

@@ -94,7 +94,8 @@ TEST(hosts_that_cannot_be) { /* matrix 21, 64 */
       {"ws..test", 8},     {"*.test", 6},  {"ws test", 7},
       {"b\xc3\xbc.test", 8}, {"1.2.3", 5}, {"010.0.0.1", 9},
   };
-  memory_pipe pipe = {.room = PIPE_ROOM, .bite = PIPE_ROOM};
+  memory_pipe pipe;
+  pipe_begin(&pipe, PIPE_ROOM, PIPE_ROOM);
   ws_stream *below = memory_end_new(&pipe, &pipe);
   ws_tls_options off = {.no_verify = true};
   ws_tls *contexts[] = {client_tls, tls_make(&off)};
@@ -134,13 +135,14 @@ static bool hello_holds(ws_tls *tls, const char *host, const char *text) {
   static memory_pipe in, out;
   ws_stream *stream = NULL;
   bool found = false;
-  in = out = (memory_pipe){.room = PIPE_ROOM, .bite = PIPE_ROOM};
+  pipe_begin(&in, PIPE_ROOM, PIPE_ROOM);
+  pipe_begin(&out, PIPE_ROOM, PIPE_ROOM);
   ws_stream *below = memory_end_new(&in, &out);
   CHECK_INT(ws_stream_tls_new(below, tls, ws_slice_of(host), (ws_slice){0},
                               &stream), WS_OK);
   CHECK_INT(ws_stream_open(stream), WS_EAGAIN);
   for (size_t i = 0; i + strlen(text) <= out.len; i++)
-    found |= memcmp(out.data + i, text, strlen(text)) == 0;
+    found |= memcmp(pipe_data(&out) + i, text, strlen(text)) == 0;
   ws_stream_free(stream);
   return found;
 }
@@ -158,7 +160,8 @@ TEST(names_go_out_and_addresses_do_not) { /* S23, attack 80 */
 }
 
 TEST(memory_failing_when_made) {
-  memory_pipe pipe = {.room = PIPE_ROOM, .bite = PIPE_ROOM};
+  memory_pipe pipe;
+  pipe_begin(&pipe, PIPE_ROOM, PIPE_ROOM);
   ws_stream *below = memory_end_new(&pipe, &pipe), *stream = NULL;
   size_t live = ws_memory_live();
   ws_memory_fail(1, 0);
@@ -218,7 +221,7 @@ TEST(not_drained_before_a_failure_is_told) {
   begin(&pair);
   CHECK_INT(put(pair.client, "good"), 4);
   CHECK_INT(put(pair.client, "bad"), 3);
-  pair.to_server.data[pair.to_server.len - 1] ^= 1;
+  pipe_data(&pair.to_server)[pair.to_server.len - 1] ^= 1;
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 4);
   CHECK(!ws_stream_drained(pair.server));
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETLS);
@@ -289,7 +292,7 @@ TEST(plain_http_to_a_tls_server) {
   static const char head[] = "GET / HTTP/1.1\r\nHost: ws.test\r\n\r\n";
   tls_pair pair;
   pair_begin(&pair, client_tls, server_tls, "ws.test", PIPE_ROOM, PIPE_ROOM);
-  memcpy(pair.to_server.data, head, sizeof head - 1);
+  memcpy(pipe_data(&pair.to_server), head, sizeof head - 1);
   pair.to_server.len = sizeof head - 1;
   CHECK_INT(ws_stream_open(pair.server), WS_ETLS);
   CHECK(why_has(pair.server, "http request"));
@@ -304,7 +307,7 @@ TEST(plain_http_from_the_server) {
   static const char head[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
   tls_pair pair;
   pair_begin(&pair, client_tls, server_tls, "ws.test", PIPE_ROOM, PIPE_ROOM);
-  memcpy(pair.to_client.data, head, sizeof head - 1);
+  memcpy(pipe_data(&pair.to_client), head, sizeof head - 1);
   pair.to_client.len = sizeof head - 1;
   CHECK_INT(ws_stream_open(pair.client), WS_ETLS);
   CHECK(why_has(pair.client, "no TLS, or an old one (host ws.test)"));
@@ -318,7 +321,7 @@ TEST(a_flipped_bit_ends_it) {
   CHECK_INT(put(pair.client, "good"), 4);
   size_t border = pair.to_server.len;
   CHECK_INT(put(pair.client, "bad"), 3);
-  pair.to_server.data[border + 7] ^= 1;
+  pipe_data(&pair.to_server)[border + 7] ^= 1;
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 4);
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETLS);
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETLS);
@@ -346,7 +349,7 @@ TEST(error_queue_stays_apart) { /* attack 88 */
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, "spec", 1);
   CHECK_INT(ws_stream_read(good.server, got, sizeof got), 1);
   CHECK_INT(put(bad.client, "bad"), 3);
-  bad.to_server.data[bad.to_server.len - 1] ^= 1;
+  pipe_data(&bad.to_server)[bad.to_server.len - 1] ^= 1;
   CHECK_INT(ws_stream_read(bad.server, got, sizeof got), WS_ETLS);
   CHECK_INT(ERR_peek_error(), 0);
   CHECK_INT(ws_stream_read(good.server, got, sizeof got), WS_EAGAIN);

@@ -36,9 +36,9 @@ static void raw_context(raw_peer *raw, bool server) {
 }
 
 static void raw_begin(raw_peer *raw, ws_tls *tls, bool server) {
-  memory_pipe clean = {.room = PIPE_ROOM, .bite = PIPE_ROOM};
   ws_slice none = {0};
-  raw->in = raw->out = clean;
+  pipe_begin(&raw->in, PIPE_ROOM, PIPE_ROOM);
+  pipe_begin(&raw->out, PIPE_ROOM, PIPE_ROOM);
   raw->ssl = SSL_new(raw->context);
   SSL_set_bio(raw->ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
   if (server)
@@ -52,12 +52,12 @@ static void raw_begin(raw_peer *raw, ws_tls *tls, bool server) {
 
 static void raw_move(raw_peer *raw) {
   memory_pipe *in = &raw->in, *out = &raw->out;
-  if (in->len > 0) BIO_write(SSL_get_rbio(raw->ssl), in->data, (int)in->len);
+  if (in->len > 0)
+    BIO_write(SSL_get_rbio(raw->ssl), pipe_data(in), (int)in->len);
   in->len = 0;
+  uint8_t *free_part = pipe_data(out) + out->len;
   int room = (int)(out->room - out->len);
-  int got = room > 0 ? BIO_read(SSL_get_wbio(raw->ssl), out->data + out->len,
-                                room)
-                     : 0;
+  int got = room > 0 ? BIO_read(SSL_get_wbio(raw->ssl), free_part, room) : 0;
   if (got > 0) out->len += (size_t)got;
 }
 

@@ -84,14 +84,15 @@ static int shake_weak(const char *cert, const char *key) {
                                         SSL_FILETYPE_PEM), 1);
   SSL *ssl = SSL_new(context);
   SSL_set_bio(ssl, BIO_new(BIO_s_mem()), BIO_new(BIO_s_mem()));
-  to_server = to_client = (memory_pipe){.room = PIPE_ROOM, .bite = PIPE_ROOM};
+  pipe_begin(&to_server, PIPE_ROOM, PIPE_ROOM);
+  pipe_begin(&to_client, PIPE_ROOM, PIPE_ROOM);
   ws_stream *below = memory_end_new(&to_client, &to_server);
   CHECK_INT(ws_stream_tls_new(below, client, ws_slice_of("ws.test"),
                               (ws_slice){0}, &ours), WS_OK);
   CHECK_INT(ws_stream_open(ours), WS_EAGAIN);
-  BIO_write(SSL_get_rbio(ssl), to_server.data, (int)to_server.len);
+  BIO_write(SSL_get_rbio(ssl), pipe_data(&to_server), (int)to_server.len);
   CHECK(SSL_accept(ssl) == -1);
-  int len = BIO_read(SSL_get_wbio(ssl), to_client.data, PIPE_ROOM);
+  int len = BIO_read(SSL_get_wbio(ssl), pipe_data(&to_client), PIPE_ROOM);
   to_client.len = len > 0 ? (size_t)len : 0;
   int status = ws_stream_open(ours);
   const char *why = ws_stream_why(ours);

@@ -10,7 +10,8 @@ static BIO_METHOD *method;
 static BIO *bio;
 
 static void begin(size_t room) {
-  in = out = (memory_pipe){.room = room, .bite = PIPE_ROOM};
+  pipe_begin(&in, room, PIPE_ROOM);
+  pipe_begin(&out, room, PIPE_ROOM);
   ws_tls_wire_init(&wire, memory_end_new(&in, &out));
   bio = ws_tls_wire_bio(&wire, method);
 }
@@ -23,14 +24,14 @@ static void end(void) {
 }
 
 static void arrive(const char *text) {
-  memcpy(in.data + in.len, text, strlen(text));
+  memcpy(pipe_data(&in) + in.len, text, strlen(text));
   in.len += strlen(text);
 }
 
 TEST(writing_passes_through) {
   begin(100);
   CHECK_INT(BIO_write(bio, "hello", 5), 5);
-  CHECK_BYTES(out.data, out.len, "hello");
+  CHECK_BYTES(pipe_data(&out), out.len, "hello");
   CHECK(!ws_tls_wire_is_held(&wire));
   CHECK_INT(ws_memory_live(), 0); /* and keeps nothing */
   CHECK_INT(BIO_flush(bio), 1);
@@ -43,10 +44,10 @@ TEST(writing_holds_the_rest_in_order) {
   CHECK_INT(BIO_write(bio, " you", 4), 4);
   CHECK(ws_tls_wire_is_held(&wire));
   CHECK_INT(ws_tls_wire_push(&wire), WS_EAGAIN);
-  CHECK_BYTES(out.data, out.len, "hel");
+  CHECK_BYTES(pipe_data(&out), out.len, "hel");
   out.room = 100;
   CHECK_INT(ws_tls_wire_push(&wire), WS_OK);
-  CHECK_BYTES(out.data, out.len, "hello you");
+  CHECK_BYTES(pipe_data(&out), out.len, "hello you");
   CHECK(!ws_tls_wire_is_held(&wire));
   CHECK_INT(ws_memory_live(), 0); /* the block is given back */
   end();

@@ -85,8 +85,11 @@ static inline ws_tls *tls_client(const char *ca) {
 
 #define PIPE_ROOM 65536
 
+/* Twice the room: what was read is moved over only once in a while, so that
+ * many small reads cost what their bytes do. */
 typedef struct memory_pipe {
-  uint8_t data[PIPE_ROOM];
+  uint8_t block[2 * PIPE_ROOM];
+  size_t at; /* where what it holds begins */
   size_t len;
   size_t room;   /* bytes it holds at most */
   size_t bite;   /* bytes one read or write moves at most */
@@ -101,6 +104,27 @@ typedef struct memory_end {
   memory_pipe *in, *out;
 } memory_end;
 
+/* The bytes it holds; PIPE_ROOM of them may be there. */
+static inline uint8_t *pipe_data(memory_pipe *pipe) {
+  return pipe->block + pipe->at;
+}
+
+/* Empty; its block stays as it is. */
+static inline void pipe_begin(memory_pipe *pipe, size_t room, size_t bite) {
+  pipe->at = pipe->len = pipe->reads = pipe->writes = pipe->total = 0;
+  pipe->room = room;
+  pipe->bite = bite;
+  pipe->ended = false;
+}
+
+static inline void pipe_consume(memory_pipe *pipe, size_t len) {
+  pipe->at += len;
+  pipe->len -= len;
+  if (pipe->at < PIPE_ROOM) return;
+  memmove(pipe->block, pipe_data(pipe), pipe->len);
+  pipe->at = 0;
+}
+
 static inline int memory_ok(ws_stream *stream) { return stream ? WS_OK : -1; }
 
 static inline ptrdiff_t memory_read(ws_stream *stream, uint8_t *data,
@@ -109,10 +133,9 @@ static inline ptrdiff_t memory_read(ws_stream *stream, uint8_t *data,
   if (in->len == 0) return in->ended ? WS_EOF : WS_EAGAIN;
   if (len > in->len) len = in->len;
   if (len > in->bite) len = in->bite;
-  memcpy(data, in->data, len);
-  in->len -= len;
+  memcpy(data, pipe_data(in), len);
+  pipe_consume(in, len);
   in->reads++;
-  memmove(in->data, in->data + len, in->len);
   return (ptrdiff_t)len;
 }
 
@@ -124,7 +147,7 @@ static inline ptrdiff_t memory_write(ws_stream *stream,
   if (len > out->bite) len = out->bite;
   if (len > out->room - out->len) len = out->room - out->len;
   if (len == 0) return WS_EAGAIN;
-  memcpy(out->data + out->len, slices[0].data, len);
+  memcpy(pipe_data(out) + out->len, slices[0].data, len);
   out->len += len;
   out->total += len;
   out->writes++;
@@ -180,9 +203,8 @@ typedef struct tls_pair {
 } tls_pair;
 
 static inline void pair_pipes(tls_pair *pair, size_t room, size_t bite) {
-  memset(pair, 0, sizeof *pair);
-  pair->to_server.room = pair->to_client.room = room;
-  pair->to_server.bite = pair->to_client.bite = bite;
+  pipe_begin(&pair->to_server, room, bite);
+  pipe_begin(&pair->to_client, room, bite);
 }
 
 /* Takes neither context. Small or slow pipes: PIPE_ROOM and 1, say. */
