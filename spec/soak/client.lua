@@ -4,7 +4,7 @@
 -- its hash, and every echo has to be what was sent.
 --   client.lua SEED SECONDS COUNT PLAIN_URL TLS_URL CA
 -- Prints "made messages bytes mismatches failures peak", then how often it was
--- told what else than an echo, and when last.
+-- told what else than an echo, and when last. Each minute it says how far it is.
 
 local ws = require "ws"
 local core = require "ws.core"
@@ -18,7 +18,9 @@ for i = 1, 70000 do block[i] = string.char(math.random(0, 255)) end
 block = table.concat(block)
 
 local tally = { made = 0, messages = 0, bytes = 0, mismatches = 0, failures = 0, peak = 0 }
-local alive, deadline = 0, ws.now() + seconds * 1000
+local OPENING = 200 -- at most at a time, and all together say so many messages
+local RATE = 2000   -- a second: how fast the machine is must not matter
+local alive, opening, deadline = 0, 0, ws.now() + seconds * 1000
 local causes = {}
 
 local function payload()
@@ -29,9 +31,8 @@ end
 
 local start
 
-local function ended()
-  alive = alive - 1
-  if ws.now() < deadline then start() end
+local function fill()
+  while alive < count and opening < OPENING and ws.now() < deadline do start() end
 end
 
 local function failed(event)
@@ -39,6 +40,11 @@ local function failed(event)
   local cause = causes[event.message] or { times = 0 }
   cause.times, cause.last = cause.times + 1, seconds - (deadline - ws.now()) // 1000
   causes[event.message] = cause
+end
+
+local function finish(sock, state)
+  state.dropped = math.random(3) == 1
+  if state.dropped then sock:terminate() else sock:close(1000) end
 end
 
 -- A message, the hash of what comes back compared with that of what went.
@@ -53,20 +59,29 @@ local function heard(sock, state, data)
   tally.messages, tally.bytes = tally.messages + 1, tally.bytes + #data
   if core.sha1(data) ~= state.hash then tally.mismatches = tally.mismatches + 1 end
   state.left = state.left - 1
-  if state.left > 0 then say(sock, state) return end
-  state.dropped = math.random(3) == 1
-  if state.dropped then sock:terminate() else sock:close(1000) end
+  ws.setTimeout(function()
+    if sock.readyState ~= ws.OPEN then return end
+    if state.left > 0 and ws.now() < deadline then say(sock, state) else finish(sock, state) end
+  end, math.random(0, 2000 * count // RATE))
 end
 
 function start()
   local secure = math.random(2) == 1
   local state = { left = math.random(1, 30) }
   local slow = math.random(10) == 1
-  alive, tally.made = alive + 1, tally.made + 1
+  alive, opening, tally.made = alive + 1, opening + 1, tally.made + 1
   tally.peak = math.max(tally.peak, alive)
   local sock = ws.new(secure and tls_url or plain_url, nil,
     { parallel = true, tls = secure and { ca = ca } or nil })
-  function sock.onopen() say(sock, state) end
+  local function opened()
+    if state.opened then return end
+    state.opened, opening = true, opening - 1
+  end
+  function sock.onopen()
+    opened()
+    say(sock, state)
+    fill()
+  end
   function sock.onmessage(event)
     local data = event.data
     if not slow then return heard(sock, state, data) end
@@ -78,13 +93,17 @@ function start()
     end, math.random(1, 200))
   end
   function sock.onerror(event) if not state.dropped then failed(event) end end
-  sock.onclose = ended
+  function sock.onclose()
+    opened()
+    alive = alive - 1
+    fill()
+  end
 end
 
-local function fill()
-  for _ = 1, math.min(200, count - alive) do start() end
-  if alive < count and ws.now() < deadline then ws.setTimeout(fill, 20) end
-end
+ws.setInterval(function()
+  io.stderr:write(("soak: %d s: connections made %d, messages %d, failures %d\n"):format(
+    seconds - (deadline - ws.now()) // 1000, tally.made, tally.messages, tally.failures))
+end, 60000)
 
 fill()
 while alive > 0 and ws.now() < deadline + 60000 do ws.poll(100) end
