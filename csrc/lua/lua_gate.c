@@ -74,22 +74,31 @@ static int report(lua_State *L) {
   return 0;
 }
 
+/* Pops what the handler itself raised: kept for loop:turn to raise, or printed
+ * where something is kept already. Needs no memory. */
+static void on_failed_handler(ws_gate *gate) {
+  lua_State *L = gate->L;
+  if (gate->failed) {
+    bool text = lua_type(L, -1) == LUA_TSTRING;
+    fprintf(stderr, "ws: raised by the error handler, too: %s\n",
+            text ? lua_tostring(L, -1) : luaL_typename(L, -1));
+  } else {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, 1); /* has its slot */
+    lua_pop(L, 1);
+  }
+  gate->failed = true;
+  lua_pop(L, 1);
+}
+
 /* What was raised is on the top of the stack, and is popped. */
 static void on_failure(ws_gate *gate) {
   lua_State *L = gate->L;
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->report);
   lua_pushlightuserdata(L, gate);
   lua_pushvalue(L, -3);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-    /* The handler itself raised: kept for loop:turn to raise. */
-    if (!gate->failed) {
-      lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
-      lua_insert(L, -2);
-      lua_rawseti(L, -2, 1); /* has its slot: needs no memory */
-    }
-    gate->failed = true;
-    lua_pop(L, 1);
-  }
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) on_failed_handler(gate);
   lua_pop(L, 1);
 }
 

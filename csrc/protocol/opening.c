@@ -71,8 +71,7 @@ static int collect(ws_opening *opening, const uint8_t *data, size_t len,
   size_t before = bytes->len, room = opening->max_head - before;
   size_t take = len < room ? len : room;
   *used = 0;
-  if (ws_buffer_append(bytes, data, take) != WS_OK)
-    return WS_ENOMEM;
+  if (ws_buffer_append(bytes, data, take) != WS_OK) return WS_ENOMEM;
   *used = take;
   size_t end = ws_http_find_end((const char *)bytes->data, bytes->len,
                                 &opening->scanned);
@@ -147,8 +146,7 @@ static void judge_switch(ws_opening *opening, ws_event *event) {
       &opening->head, opening->accept, opening->protocols,
       opening->protocol_count, opening->offered_extensions, &opening->answer,
       &why);
-  if (status == WS_OK)
-    event->type = WS_EVENT_OPEN;
+  if (status == WS_OK) event->type = WS_EVENT_OPEN;
   else
     fail(event, status, why);
 }
@@ -210,11 +208,9 @@ static int keep_offer(ws_opening *opening,
   for (size_t i = 0; i < count; i++)
     size += request->protocols[i].len;
   opening->offered_extensions = request->extensions.len > 0;
-  if (size == 0)
-    return WS_OK;
+  if (size == 0) return WS_OK;
   opening->protocols = opening->resize(NULL, size);
-  if (!opening->protocols)
-    return WS_ENOMEM;
+  if (!opening->protocols) return WS_ENOMEM;
   opening->protocol_count = count;
   char *text = (char *)(opening->protocols + count);
   for (size_t i = 0; i < count; i++) {
@@ -256,8 +252,7 @@ static void judge_request(ws_opening *opening, ws_buffer *out,
   ws_handshake_verdict *verdict = &opening->verdict;
   int status = ws_http_parse_request(head, (const char *)opening->bytes.data,
                                      opening->bytes.len);
-  if (status == WS_OK)
-    ws_handshake_judge_request(head, verdict);
+  if (status == WS_OK) ws_handshake_judge_request(head, verdict);
   if (status == WS_EHEADTOOBIG) {
     refuse(opening, out, 431, status, "the request has too many headers",
            event);
@@ -278,19 +273,26 @@ static bool may_be_request(const ws_buffer *bytes) {
   return ws_slice_is_token((ws_slice){(const char *)bytes->data, 1});
 }
 
+/* RFC 9112 section 3: 414 when it is the request's own line. */
+static void refuse_large(ws_opening *opening, ws_buffer *out, ws_event *event) {
+  bool line = !memchr(opening->bytes.data, '\n', opening->bytes.len);
+  refuse(opening, out, line ? 414 : 431, WS_EHEADTOOBIG,
+         line ? "the request's target is too long"
+              : "the head of the request is too large",
+         event);
+}
+
 static size_t take_request(ws_opening *opening, const uint8_t *data,
                            size_t len, ws_buffer *out, ws_event *event) {
   size_t used;
-  if (len == 0)
-    return 0;
+  if (len == 0) return 0;
   int status = collect(opening, data, len, &used);
   if (status == WS_ENOMEM)
     fail(event, status, NULL);
   else if (!may_be_request(&opening->bytes))
     refuse(opening, out, 400, WS_EHTTP, NOT_HTTP, event);
   else if (status == WS_EHEADTOOBIG)
-    refuse(opening, out, 431, status, "the head of the request is too large",
-           event);
+    refuse_large(opening, out, event);
   else if (status == WS_OK)
     judge_request(opening, out, event);
   return used;
@@ -339,8 +341,7 @@ static size_t take_body(ws_opening *opening, const uint8_t *data, size_t len,
 ws_opening *ws_opening_new(ws_resize *resize, size_t max_head,
                            uint64_t max_body) {
   ws_opening *opening = resize(NULL, sizeof *opening);
-  if (!opening)
-    return NULL;
+  if (!opening) return NULL;
   memset(opening, 0, sizeof *opening);
   opening->resize = resize;
   opening->max_head = max_head > 0 ? max_head : MAX_HEAD;
@@ -350,8 +351,7 @@ ws_opening *ws_opening_new(ws_resize *resize, size_t max_head,
 }
 
 void ws_opening_free(ws_opening *opening) {
-  if (!opening)
-    return;
+  if (!opening) return;
   ws_buffer_deinit(&opening->bytes);
   if (opening->protocols)
     (void)opening->resize(opening->protocols, 0);
@@ -362,8 +362,7 @@ int ws_opening_start(ws_opening *opening, const ws_handshake_request *request,
                      ws_random *random, ws_buffer *out) {
   uint8_t key[16];
   opening->stage = WS_OPENING_RESPONSE;
-  if (random(key, sizeof key) != WS_OK)
-    return WS_ERANDOM;
+  if (random(key, sizeof key) != WS_OK) return WS_ERANDOM;
   int status = keep_offer(opening, request);
   if (status != WS_OK)
     return status;

@@ -42,7 +42,7 @@ return function(given, url, level)
   config.redirects = checked.followRedirects
   config.blockPorts, config.parallel = not checked.anyPort, checked.parallel
   if url.secure or (checked.followRedirects or 0) > 0 then
-    config.tls, config.servername = tls.client(checked.tls, level)
+    config.tls, config.servername = tls.client(checked.tls, url, level)
   else
     tls.check_client(checked.tls, level)
   end

@@ -137,7 +137,8 @@ local function in_host(start, token)
 end
 
 -- Runs the loop until it is done, or over() says that nothing will come:
--- without memory an event may not be told.
+-- without memory an event may not be told. What ws.onerror raises ends the
+-- wait, but what has come in the same turn goes before.
 local function outside(start, _, over)
   local running, outcome = loop.get(), new_outcome()
   start(function(...)
@@ -145,7 +146,14 @@ local function outside(start, _, over)
     keep(outcome, ...)
     return true
   end)
-  while not outcome.done and running:alive() and not (over and over()) do loop.turn() end
+  while not outcome.done and running:alive() and not (over and over()) do
+    local ok, raised = pcall(loop.turn)
+    if not ok and outcome.done then loop.raise_later(raised) end
+    if not ok and not outcome.done then
+      outcome.done = true
+      error(raised, 0)
+    end
+  end
   if not outcome.done then return nil, "closed" end -- nobody is left to say
   return kept(outcome)
 end

@@ -8,8 +8,8 @@ local judge = {}
 
 judge.schema = {
   origins = function(value)
-    return value == "*" or type(value) == "table" or options.is_callable(value),
-      '"*", a list or a function'
+    return value == "*" or options.is_list(value) or options.is_callable(value),
+      '"*", a list of strings or a function'
   end,
   protocols = "table|callable",
   upgrade = "callable",
@@ -21,7 +21,7 @@ local not_allowed = "This Origin may not connect: see the server's option `origi
 
 local function listed(list, wanted)
   for _, value in ipairs(list) do
-    if type(value) == "string" and value:lower() == wanted then return true end
+    if value:lower() == wanted then return true end
   end
   return false
 end

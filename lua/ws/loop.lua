@@ -57,6 +57,22 @@ function loop.describe(raised)
   return "error object of type " .. kind
 end
 
+--- Has `raised` come out of ws.run or ws.poll, when they are called next.
+function loop.raise_later(raised)
+  if not failure then
+    failure = { raised }
+    return
+  end
+  io.stderr:write("ws: raised by ws.onerror, too: ", loop.describe(raised), "\n")
+end
+
+local function raise_failure()
+  if not failure then return end
+  local raised = failure[1]
+  failure = nil
+  error(raised, 0)
+end
+
 --- Hands an error of a handler to ws.onerror(message, traceback), or prints
 --- it. Never raises: what ws.onerror raises comes out of ws.run or ws.poll.
 function loop.report(message, traceback)
@@ -65,7 +81,7 @@ function loop.report(message, traceback)
     return
   end
   local ok, raised = pcall(error_handler, message, traceback)
-  if not ok and not failure then failure = { raised } end
+  if not ok then loop.raise_later(raised) end
 end
 
 function loop.error_handler()
@@ -85,11 +101,7 @@ end
 --- and serving at most `most` events (nil: all).
 function loop.turn(ms, most)
   local served = loop.get():turn(ms, most)
-  if failure then
-    local raised = failure[1]
-    failure = nil
-    error(raised, 0)
-  end
+  raise_failure()
   return served
 end
 
@@ -103,6 +115,7 @@ end
 function loop.run()
   refuse_nesting("ws.run")
   stopping = false
+  raise_failure()
   local running = loop.get()
   while not stopping and running:alive() do loop.turn() end
 end

@@ -48,6 +48,18 @@ function options.is_path(value)
   return type(value) == "string" and value ~= "", "a path"
 end
 
+--- For a schema: a list of strings. What is beside the list, or behind a hole,
+--- would be passed over without a word.
+function options.is_list(value)
+  if type(value) ~= "table" then return false, "a list of strings" end
+  local count = 0
+  for _ in pairs(value) do count = count + 1 end
+  for i = 1, count do
+    if type(value[i]) ~= "string" then return false, "a list of strings" end
+  end
+  return true
+end
+
 -- How many letters have to be changed to make `b` of `a` (Levenshtein).
 local function distance(a, b)
   local row = {}

@@ -7,8 +7,25 @@ local options = require "ws.options"
 local raise = options.raise
 local tls = {}
 
+-- As in ".a.test": to some that matches a certificate of "*.a.test".
+local function has_empty_label(host) return ("." .. host):find("..", 1, true) ~= nil end
+
+-- Empty it would be taken for none: for the system's roots, for example.
+local function is_source(value)
+  return type(value) == "string" and value ~= "", "a path or PEM text"
+end
+
+-- A host as in a URL, IPv6 without its brackets.
+local function is_host(value)
+  if type(value) ~= "string" then return false, "a host's name" end
+  if value:find(":", 1, true) then value = "[" .. value .. "]" end
+  local url = core.url("wss://" .. value .. "/")
+  local same = url and (url.hostKind == "ipv6" or url.host == value:lower())
+  return same and not has_empty_label(url.host), "a host's name"
+end
+
 local common = {
-  ca = "string", cert = "string", key = "string", password = "string", ciphers = "string",
+  ca = is_source, cert = is_source, key = is_source, password = "string", ciphers = "string",
   minVersion = function(value)
     return value == "TLSv1.2" or value == "TLSv1.3", '"TLSv1.2" or "TLSv1.3"'
   end,
@@ -20,7 +37,11 @@ local function with_common(schema)
 end
 
 local client_schema = with_common {
-  verify = "boolean", servername = "string", pin = "string|table",
+  verify = "boolean", servername = is_host,
+  pin = function(value)
+    if type(value) == "string" then return true end
+    return options.is_list(value) and #value > 0, "a string or a list of strings"
+  end,
 }
 
 local server_schema = with_common {
@@ -30,15 +51,8 @@ local server_schema = with_common {
   end,
 }
 
-local function pins_of(pin, level)
-  if pin == nil then return nil end
-  local pins = type(pin) == "table" and pin or { pin }
-  for _, one in ipairs(pins) do
-    if type(one) ~= "string" then
-      raise("TypeError", "option 'pin': a string or a list of strings expected", level + 1)
-    end
-  end
-  return pins
+local function pins_of(pin)
+  return type(pin) == "string" and { pin } or pin
 end
 
 -- Reading the system's certificates costs milliseconds: contexts that read no
@@ -55,14 +69,18 @@ end
 function tls.check_client(given, level)
   level = level + 1
   local checked = options.check(given, client_schema, level, "tls")
-  return checked, pins_of(checked.pin, level)
+  return checked, pins_of(checked.pin)
 end
 
 --- A client's context and the name to ask for instead of the URL's, or nil.
---- Raises when a certificate, key or cipher is no good.
+--- Raises when a certificate, key or cipher is no good, and for a host that no
+--- certificate can be for.
 ---@param given? ws.ClientTLS
-function tls.client(given, level)
+function tls.client(given, url, level)
   level = level + 1
+  if url.secure and has_empty_label(url.host) then
+    raise("SyntaxError", ("no certificate can be for the host of '%s'"):format(url.href), level)
+  end
   local checked, pins = tls.check_client(given, level)
   local key = shared_key(checked)
   if key and shared[key] then return shared[key], checked.servername end
@@ -79,6 +97,9 @@ end
 local function server_context(checked, level)
   if not checked.cert then raise("TypeError", "option 'tls': cert is missing", level + 1) end
   local asked = checked.requestCert or false
+  if asked and not checked.ca then
+    raise("TypeError", "option 'tls': requestCert needs ca, or anybody's would do", level + 1)
+  end
   return core.tls {
     server = true, cert = checked.cert, key = checked.key, password = checked.password,
     ca = checked.ca, ciphers = checked.ciphers, minVersion = checked.minVersion,

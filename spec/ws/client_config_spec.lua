@@ -126,6 +126,23 @@ describe("a client's options", function()
           helper.raised(config, { tls = { [name] = value } }, url))
       end
     end
+    -- None of these may mean "not given": who asks for a pin is not let down.
+    local pin = ("00"):rep(32)
+    local wrong = { ca = { "" }, cert = { "" }, key = { "" }, pin = { {}, { sha256 = pin },
+      { [0] = pin }, { [2] = pin }, { pin, nil, pin }, { pin, x = pin }, { pin, 5 } },
+      servername = { "", "a b", "a\0b", ".a.test", "a..test", "a/b", "u@h", "h:1", "1.2.3" } }
+    for name, values in pairs(wrong) do
+      for _, value in ipairs(values) do
+        assert.matches("TypeError: tls: option '" .. name .. "'",
+          helper.raised(config, { tls = { [name] = value } }, "ws://h/"))
+      end
+    end
+    for _, name in ipairs { "WS.test", "a_b", "127.0.0.1", "::1", "fe80::1", "ws.test." } do
+      assert.equal(name, config({ tls = { servername = name } }, "wss://h/").servername)
+    end
+    for _, url in ipairs { "wss://.a.test/", "wss://a..test/" } do
+      assert.matches("SyntaxError: .*" .. url, helper.raised(config, nil, url))
+    end
     for name, value in pairs { ca = "/no/such/file", cert = "/no/such/file", pin = "xyz",
       ciphers = "no-such-cipher" } do
       assert.matches("TypeError: option 'tls'",

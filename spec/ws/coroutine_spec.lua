@@ -237,6 +237,44 @@ describe("waiting", function()
     end
   end)
 
+  describe("outside any coroutine, when ws.onerror raises", function()
+    local function fail_soon()
+      ws.onerror = function(message) error("worse: " .. message, 0) end
+      ws.setTimeout(function() error("bad", 0) end, 0)
+    end
+
+    it("receive ends with that, and loses no message", function()
+      local sock = connect()
+      fail_soon()
+      assert.equal("worse: bad", raised(sock.receive, sock))
+      sock:send "one"
+      sock:send "two"
+      assert.same({ "one", "text" }, { sock:receive(5000) })
+      assert.same({ "two", "text" }, { sock:receive(5000) })
+    end)
+
+    it("what came in the same turn is given first", function()
+      local sock = connect()
+      sock:addEventListener("pong", function() error("bad", 0) end)
+      ws.onerror = function(message) error("worse: " .. message, 0) end
+      sock:send "one"
+      sock:ping() -- leaves with it, and so do the answers
+      assert.same({ "one", "text" }, { sock:receive(5000) })
+      assert.equal("worse: bad", raised(ws.poll, 0))
+    end)
+
+    it("ws.connect ends with that, and leaves no connection", function()
+      local closed = 0
+      local slow = assert(ws.serve { port = 0, upgrade = function() ws.sleep(20) end,
+        close = function() closed = closed + 1 end })
+      fail_soon()
+      assert.equal("worse: bad", raised(ws.connect, "ws://127.0.0.1:" .. slow.port))
+      ws.onerror = nil
+      wait_until(function() return closed == 1 end, 5000, "the connection's end")
+      slow:close()
+    end)
+  end)
+
   it("a handler may spawn, and a coroutine may spawn another", function()
     local got
     local sock = ws.new(url)

@@ -345,8 +345,10 @@ describe("the loop", function()
     assert.equal("worse:  bad", raised(helper.turn_for, 50))
     later(function() error("bad") end, 0)
     assert.equal("worse:  bad", raised(ws.run))
-    ws.spawn(function() error("bad") end) -- outside a turn: the next one raises it
-    assert.equal("worse:  bad", raised(helper.turn_for, 50))
+    for _, next_use in ipairs { helper.turn_for, ws.run } do
+      ws.spawn(function() error("bad") end) -- outside a turn: the next use raises it
+      assert.equal("worse:  bad", raised(next_use, 50))
+    end
     ws.run()
     assert.equal(0, ws.poll(0))
   end)
@@ -400,6 +402,26 @@ describe("the loop", function()
       end
     end
     sock:terminate()
+  end)
+
+  it("what ws.onerror raises while something of it waits to come out goes to stderr", function()
+    local status, output = helper.child [[
+      local ws = require "ws"
+      ws.onerror = function(message) error("worse " .. message, 0) end
+      for _, where in ipairs { ws.spawn, ws.setTimeout } do
+        where(function() error("first", 0) end)
+        where(function() error("second", 0) end)
+        where(function() error({}, 0) end)
+        print(pcall(ws.run))
+      end
+      print(pcall(ws.run))
+    ]]
+    assert.equal(0, status)
+    local _, told = output:gsub("false\tworse first", "")
+    local _, lost = output:gsub("ws: raised by [^\n]*, too: worse second", "")
+    local _, odd = output:gsub("ws: raised by [^\n]*, too: [^\n]*table", "")
+    assert.same({ 2, 2, 2 }, { told, lost, odd }, output)
+    assert.matches("true%s*$", output)
   end)
 
   it("by default the traceback goes to stderr", function()

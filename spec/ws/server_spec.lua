@@ -124,6 +124,7 @@ describe("ws.serve", function()
       ["option 'maxPayload'"] = { maxPayload = -1 },
       ["option 'backpressure'"] = { backpressure = "wait" },
       ["option 'origins'"] = { origins = 5 },
+      ["'origins'.*list of strings"] = { origins = { ["https://a.test"] = true } },
     } do
       assert.matches("server_spec.lua:%d+: TypeError: .*" .. pattern,
         raised(function() ws.serve(options) end))

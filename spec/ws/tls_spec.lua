@@ -339,6 +339,9 @@ describe("tls", function()
       ["cert is missing"] = {}, ["option 'cert'"] = { cert = 5 },
       ["option 'minVersion'"] = { minVersion = "TLSv1" },
       ["option 'requestCert'"] = { requestCert = "maybe" }, ["'verfiy'"] = { verfiy = true },
+      ["option 'ca'"] = { cert = file "server.pem", key = file "leaf.key", ca = "" },
+      ["requestCert needs ca"] = { cert = file "server.pem", key = file "leaf.key",
+        requestCert = "optional" },
       ["'crt'"] = { cert = file "server.pem", key = file "leaf.key", sni = { a = { crt = "" } } },
     } do
       assert.matches("tls_spec.lua:%d+: TypeError: .*" .. pattern,

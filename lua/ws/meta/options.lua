@@ -101,7 +101,7 @@
 
 --- TLS, either side's: files are named by path.
 ---@class ws.TLS
----@field ca? string Whom to trust: a file, a folder or PEM text; the system's by default.
+---@field ca? string Whom to trust: a file, a folder or PEM text; a client the system's by default.
 ---@field cert? string The own certificate with its chain, a file or PEM text.
 ---@field key? string Its key, a file or PEM text.
 ---@field password? string The key's.
@@ -118,7 +118,8 @@
 ---@class ws.ServerTLS: ws.TLS
 --- By the name a client asks for: certificate and key of its own, what else is missing from here.
 ---@field sni? table<string, ws.ServerTLS>
----@field requestCert? boolean|"optional" Clients must show a certificate that `ca` trusts (false).
+--- Clients must show a certificate that `ca`, which this needs, trusts (false).
+---@field requestCert? boolean|"optional"
 
 --- What ws.protocol.client takes; each as in ws.ClientOptions.
 ---@class ws.ClientProtocolOptions
