@@ -64,8 +64,7 @@ static void bury(void *owner) {
   if (!c->events) free_all(c);
 }
 
-/* Once it is dead and its end was told: until then the hub's end is its own.
- */
+/* Once dead, and its end told: until then the hub's end is its own. */
 static void leave_hub(ws_connection *c) {
   if (c->phase != WS_PHASE_DEAD || !c->told) return;
   if (c->previous) c->previous->next = c->next;
@@ -76,6 +75,8 @@ static void leave_hub(ws_connection *c) {
 
 void ws_connection_kill(ws_connection *c) {
   if (c->phase == WS_PHASE_DEAD) return;
+  /* Not yet, when the rest of an answer is lost. */
+  ws_connection_settle(c, WS_ECONNABORTED, NULL, 1006, false);
   c->phase = WS_PHASE_DEAD;
   ws_loop *loop = c->hub->loop;
   ws_connection_drop_output(c);
@@ -175,7 +176,8 @@ static void attend(void *owner) {
     return;
   }
   ws_connection_tell_buffered(c);
-  if (c->want_drain && c->visible <= c->config->low_water && !c->ended) {
+  bool writes = !c->ended && c->phase < WS_PHASE_LINGERING;
+  if (c->want_drain && c->visible <= c->config->low_water && writes) {
     c->want_drain = false;
     ws_budget_spend(c->hub->budget);
     if (c->events && c->events->on_drain) c->events->on_drain(c->owner);
@@ -334,25 +336,27 @@ int ws_connection_accept(ws_connection *c, ws_slice protocol,
   return WS_OK;
 }
 
+/* Its end is told when the last byte of it has left. */
+static void end_answer(ws_connection *c) {
+  c->waiting = false;
+  c->answering = true;
+  c->code = 1006;
+  ws_connection_linger(c);
+}
+
 int ws_connection_refuse(ws_connection *c, unsigned status, ws_slice body,
                          const ws_header *headers, size_t count) {
   if (c->ended || !c->waiting) return WS_ECONNABORTED;
   int result = ws_session_refuse(&c->session, status, body, headers, count,
                                  ws_connection_out(c));
-  if (result != WS_OK) return result;
-  c->waiting = false;
-  ws_connection_wrote(c);
-  ws_connection_settle(c, WS_OK, NULL, 1006, false);
-  ws_connection_linger(c);
-  return WS_OK;
+  if (result == WS_OK) end_answer(c);
+  return result;
 }
 
 void ws_connection_finish(ws_connection *c) {
-  if (c->ended) return;
+  if (c->ended || c->phase != WS_PHASE_LIVE) return;
   if (c->waiting) ws_session_finish(&c->session);
-  c->waiting = false;
-  ws_connection_settle(c, WS_OK, NULL, 1006, true);
-  ws_connection_linger(c);
+  end_answer(c);
 }
 
 ws_deflate *ws_connection_deflate(const ws_connection *c) {

@@ -163,7 +163,8 @@ int ws_connection_refuse(ws_connection *connection, unsigned status,
 
 /* Plain HTTP: raw bytes of the response, copied (WS_OK, WS_ECONNABORTED once
  * it has ended, or WS_ENOMEM, with which it ends), and the response's end: TCP
- * is closed after the flush. */
+ * is closed after the flush, for which idle_timeout without progress is waited,
+ * and on_gone comes then. */
 int ws_connection_write(ws_connection *connection, const void *data,
                         size_t len);
 void ws_connection_finish(ws_connection *connection);

@@ -93,7 +93,8 @@ void ws_connection_settle(ws_connection *c, int status, const char *message,
 void ws_connection_kill(ws_connection *c);
 
 /* Our side is done: last bytes are flushed, the peer's are dropped for a
- * short while so that they do not turn into a reset of ours, then it dies. */
+ * short while so that they do not turn into a reset of ours, then it dies. One
+ * not settled before is when the last byte has left. */
 void ws_connection_linger(ws_connection *c);
 
 /* The closing handshake is complete: end TCP as the role asks for. */

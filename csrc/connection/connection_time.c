@@ -100,7 +100,8 @@ static void schedule_answer(ws_connection *c) {
 }
 
 void ws_connection_schedule(ws_connection *c) {
-  if (c->phase == WS_PHASE_LINGERING) {
+  bool rests = c->answering && c->finishing && !c->ended; /* of an answer */
+  if (c->phase == WS_PHASE_LINGERING && !rests) {
     start(c, LINGER_TIME);
   } else if (c->ended) {
     return;

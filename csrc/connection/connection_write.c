@@ -152,9 +152,9 @@ static bool is_flushed(const ws_connection *c) {
 static void finish(ws_connection *c) {
   if (ws_stream_close(c->stream) == WS_EAGAIN) return;
   c->finishing = false;
-  if (c->ended) return;
   ws_connection_settle(c, WS_OK, NULL, c->code, true);
-  ws_connection_linger(c);
+  if (c->phase == WS_PHASE_LINGERING) ws_connection_schedule(c);
+  else ws_connection_linger(c);
 }
 
 bool ws_connection_flush(ws_connection *c) {

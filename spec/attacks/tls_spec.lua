@@ -93,7 +93,8 @@ describe("TLS:", function()
       local key = name == "self.pem" and file "other.key" or good.key
       local url = secure { cert = file(name), key = key }
       refused(url, { ca = file "root.pem", servername = "ws.test" }, words)
-      refused(url, { ca = file "root.pem", servername = "" })
+      helper.raised_there("TypeError",
+        function() ws.new(url, nil, { tls = { ca = file "root.pem", servername = "" } }) end)
       ground.server:close()
     end
     local code, output = turning.child([[

@@ -4,6 +4,7 @@
 
 local ws = require "ws"
 local helper = require "spec.helper"
+local loop = require "ws.loop"
 
 local raised, wait_until = helper.raised, helper.wait_until
 
@@ -241,6 +242,48 @@ describe("plain HTTP", function()
     serve { handshakeTimeout = 250 }
     local status, _, body = ask("GET / HTTP/1.0"):response()
     assert.same({ 200, "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n" }, { status, body })
+  end)
+
+  describe("with more than the system takes", function()
+    local LENGTH = 8000000 -- bytes
+    local ended
+
+    before_each(function()
+      ended = 0
+      handler = function(_, response)
+        response:onclose(function() ended = ended + 1 end)
+        response:finish(("x"):rep(LENGTH))
+      end
+    end)
+
+    it("is given whole to a client that stalls; its end is told after that", function()
+      serve()
+      local raw = ask("GET / HTTP/1.0")
+      helper.turn_for(1300) -- the peer's bytes are dropped for 1000 after our last
+      server:close()
+      ws.poll(0)
+      assert.same({ 0, true }, { ended, loop.get():alive() })
+      local _, _, body = raw:response()
+      assert.equal(LENGTH, #body)
+      wait_until(function() return ended == 1 and not loop.get():alive() end)
+    end)
+
+    it("is given whole, too, when it refuses", function()
+      serve { upgrade = function() return false, 403, ("x"):rep(LENGTH) end }
+      local raw = helper.raw_client(server.port, helper.handshake())
+      raws[1] = raw
+      helper.turn_for(1300)
+      local status, _, body = raw:response()
+      assert.same({ 403, LENGTH }, { status, #body })
+    end)
+
+    it("ends when nothing of it was taken for idleTimeout", function()
+      serve { idleTimeout = 100 }
+      local raw = ask("GET / HTTP/1.0")
+      wait_until(function() return ended == 1 end)
+      local read, _, body = pcall(raw.response, raw)
+      assert.is_true(not read or #body < LENGTH)
+    end)
   end)
 
   it("ignores a second request behind the first", function()
