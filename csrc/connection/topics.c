@@ -251,7 +251,8 @@ ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
   /* Backwards: one that fails now leaves, and the last takes its place. */
   for (size_t i = topic ? topic->count : 0; i-- > 0;) {
     ws_connection *connection = topic->subscribers[i]->connection;
-    if (connection == except) continue;
+    if (connection == except || ws_connection_state(connection) != WS_OPEN)
+      continue;
     bool last = topic->count == 1;
     int status = ws_publication_send(&publication, connection);
     if (status == WS_OK) sent++;

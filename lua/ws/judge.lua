@@ -28,15 +28,19 @@ end
 
 -- Programs other than browsers send no Origin (RFC 6455 section 10.2).
 local function origin_allowed(origins, request)
-  if request.origin == nil or origins == "*" then return true end
+  if request.origin == nil then return true end
+  if request.origin:find(", ", 1, true) then return false end -- several
+  if origins == "*" then return true end
   if origins == nil then return request.sameOrigin end
-  if type(origins) == "table" then return listed(origins, request.origin:lower()) end
-  return origins(request.origin, request)
+  if options.is_callable(origins) then return origins(request.origin, request) end
+  return listed(origins, request.origin:lower())
 end
 
 local function choose_protocol(protocols, request)
   if protocols == nil or #request.protocols == 0 then return nil end
-  if type(protocols) ~= "table" then return protocols(request.protocols, request) or nil end
+  if options.is_callable(protocols) then
+    return protocols(request.protocols, request) or nil
+  end
   for _, ours in ipairs(protocols) do
     for _, offered in ipairs(request.protocols) do
       if ours == offered then return ours end

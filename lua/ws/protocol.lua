@@ -38,9 +38,15 @@ local meta = {
   __index = function(self, name)
     if name == "state" or name == "readyState" then
       local inner = check(self, name)
-      return inner.closed and 3 or inner.session:state()
+      return (inner.closed or inner.failed) and 3 or inner.session:state()
     end
     return methods[name]
+  end,
+  __newindex = function(self, name, value)
+    if name == "state" or name == "readyState" then
+      raise("TypeError", ("'%s' is read-only"):format(name), 2)
+    end
+    rawset(self, name, value)
   end,
 }
 
@@ -204,8 +210,11 @@ function methods:close(code, reason)
   if reason ~= nil then reason = arguments.reason(reason, 2) end
   if self.state >= 2 then return end
   if code == nil and reason and reason ~= "" then code = 1000 end
-  if self.state == 0 then inner.aborted = true end
+  local opening = self.state == 0
   inner.session:close(code, reason)
+  if not opening then return end
+  inner.aborted = true
+  inner.session:output() -- a request that has not left stays here
 end
 
 -- ------------------------------------------------------------------ making
@@ -248,7 +257,7 @@ for name, expected in pairs(judge.schema) do server_schema[name] = expected end
 ---@return ws.Protocol
 function protocol.server(given)
   local checked = options.check(given, server_schema, 2, "protocol.server")
-  if type(checked.protocols) == "table" then
+  if checked.protocols and not options.is_callable(checked.protocols) then
     checked.protocols = arguments.protocols(checked.protocols, 2)
   end
   local session = core.session {

@@ -194,7 +194,7 @@ function server.serve(given)
   if checked.path and (checked.host or (checked.port or 0) ~= 0) then
     raise("TypeError", "serve: a Unix socket, option 'path', has neither host nor port", 2)
   end
-  if checked.protocols and type(checked.protocols) == "table" then
+  if checked.protocols and not options.is_callable(checked.protocols) then
     checked.protocols = arguments.protocols(checked.protocols, 2)
   end
   local config = config_of(checked)

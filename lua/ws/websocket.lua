@@ -90,7 +90,8 @@ function methods:dispatchEvent(event)
   return uncancelled -- no tail call: errors name the caller's line
 end
 
---- Starts the closing handshake; a second call does nothing.
+--- Starts the closing handshake; a second call does nothing. What the peer still
+--- says is not told, but its pings are answered (RFC 6455 section 5.5.1).
 ---@param code? integer 1000 or 3000 to 4999 (a server's socket: also the codes
 --- RFC 6455 section 7.4 lets it send), else InvalidAccessError
 ---@param reason? string at most 123 bytes of UTF-8, else SyntaxError

@@ -293,6 +293,32 @@ describe("a server's handshake", function()
     accepted(from("null"))
   end)
 
+  it("R10 several Origin headers never pass, and no function is asked", function()
+    local asked = 0
+    local good = "http://example.com:8080"
+    local function ask_me() asked = asked + 1 return true end
+    for _, origins in ipairs { "*", { good }, ask_me, false } do
+      serve { origins = origins or nil }
+      for _, second in ipairs { good, "http://evil.example" } do
+        refused(handshake({ Host = "example.com:8080", Origin = good }, "Origin: " .. second), 403)
+      end
+      server:close()
+    end
+    assert.equal(0, asked)
+  end)
+
+  it("what can be called is a function, for origins and protocols too", function()
+    local function callable(fn)
+      return setmetatable({}, { __call = function(_, ...) return fn(...) end })
+    end
+    serve { origins = callable(function(origin) return origin == "http://a" end),
+            protocols = callable(function(offered) return offered[2] end) }
+    refused(from("http://b"), 403)
+    local headers = accepted(handshake { Origin = "http://a",
+      ["Sec-WebSocket-Protocol"] = "x, y" })
+    assert.equal("y", headers["sec-websocket-protocol"])
+  end)
+
   it("R10 origins = a list takes those, and programs that send none", function()
     serve { origins = { "https://App.example", "null" } }
     accepted(from("https://app.example"))

@@ -323,6 +323,31 @@ describe("ws.protocol", function()
     assert.matches("^error ", events[1])
     assert.same({ "close 1006 \"\" false", 3 }, { events[2], client.state })
     assert.equal(2, #events)
+    assert.equal("", client:output()) -- its request has not left, and will not
+  end)
+
+  it("S71 is CLOSED in error and close, however it came to that", function()
+    local closing, unclean = pair()
+    closing:close(1000)
+    closing:finish()
+    unclean:finish()
+    local early = ws.protocol.client { url = "ws://h/" }
+    early:close()
+    local cut = ws.protocol.server()
+    cut:feed "GET / HT"
+    cut:finish()
+    local broken = pair()
+    broken:feed "\255\0"
+    local refused = ws.protocol.server()
+    refused:feed "GET / HTTP/1.1\r\nHost: h\r\n\r\n"
+    for _, p in ipairs { closing, unclean, early, cut, broken, refused } do
+      local types = {}
+      for event in p:events() do types[#types + 1] = event.type .. p.state .. p.readyState end
+      assert.same({ "error33", "close33" }, types)
+    end
+    assert.matches("protocol_spec.lua:%d+: TypeError: 'state'",
+      raised(function() early.state = 1 end))
+    assert.equal(3, early.state)
   end)
 
   it("S132 R35 finish() without Closes is error and close 1006, in every state", function()

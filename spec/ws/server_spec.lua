@@ -388,6 +388,9 @@ describe("ws.serve", function()
     server:publish("news", "w")
     wait_until(function() return #got == 6 end)
     assert.equal("2wt", got[6])
+    assert.equal(1, server:publish("news", "v"))
+    b:close() -- to one that closes nothing is said
+    assert.equal(0, server:publish("news", "v"))
     assert.matches("server_spec.lua:%d+: TypeError",
       raised(function() server:publish("news", "\255") end))
     assert.error_matches(function() server:publish("news", {}) end, "TypeError")
