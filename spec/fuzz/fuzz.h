@@ -162,7 +162,12 @@ static inline void fuzz_log_bytes(fuzz_log *log, const void *data,
                                   size_t len) {
   const uint8_t *bytes = data;
   uint64_t sum = log->sum + 0x9e3779b97f4a7c15u + len;
-  for (size_t i = 0; i < len; i++) sum = (sum ^ bytes[i]) * 0x100000001b3u;
+  for (; len > 0; bytes += len < 8 ? len : 8, len -= len < 8 ? len : 8) {
+    uint64_t word = 0;
+    memcpy(&word, bytes, len < 8 ? len : 8);
+    sum = (sum ^ word) * 0x9ddfea08eb382d69u;
+    sum ^= sum >> 32;
+  }
   log->sum = sum ^ sum >> 29;
   log->count++;
 }
