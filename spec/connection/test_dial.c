@@ -45,15 +45,39 @@ static ws_dial *start(party *p, call *c, const char *host, uint16_t port) {
   return dial;
 }
 
-static ws_fd listen_on(const char *host, uint16_t port, uint16_t *got) {
+static int try_to_listen(const char *host, uint16_t port, ws_fd *fd) {
   ws_address where;
   ws_listen_options options = {0};
-  ws_fd fd = WS_FD_NONE;
   CHECK(ws_address_parse(&where, ws_slice_of(host), port));
-  CHECK_INT(ws_socket_listen(&where, &options, &fd), WS_OK);
+  return ws_socket_listen(&where, &options, fd);
+}
+
+static uint16_t port_of(ws_fd fd) {
+  ws_address where;
   CHECK(ws_socket_local(fd, &where));
-  *got = ws_address_port(&where);
+  return ws_address_port(&where);
+}
+
+static ws_fd listen_on(const char *host, uint16_t port, uint16_t *got) {
+  ws_fd fd = WS_FD_NONE;
+  CHECK_INT(try_to_listen(host, port, &fd), WS_OK);
+  *got = port_of(fd);
   return fd;
+}
+
+/* A port that is free at both: what the system gives for one address may be
+ * in use at the other. */
+static uint16_t port_at_both(const char *one, const char *other) {
+  uint16_t port = 0;
+  int status = WS_EADDRINUSE;
+  for (int tries = 0; status != WS_OK && tries < 100; tries++) {
+    ws_fd first = listen_on(one, 0, &port), second = WS_FD_NONE;
+    status = try_to_listen(other, port, &second);
+    ws_socket_close(first);
+    if (status == WS_OK) ws_socket_close(second);
+  }
+  CHECK_INT(status, WS_OK);
+  return port;
 }
 
 /* What the replaced resolver answers: every name has these. */
@@ -164,7 +188,7 @@ static int next_descriptor(void) {
 TEST(a_dead_first_family) {
   party p;
   call c;
-  uint16_t port = 0, same;
+  uint16_t port = port_at_both("::1", "127.0.0.1"), same;
   ws_fd fillers[4];
   party_begin(&p);
   ws_fd silent = silent_listener("::1", &port, fillers);
@@ -211,8 +235,8 @@ TEST(families_take_turns) {
       {"127.0.0.1", "::1", "127.0.0.2"},
       {"::1", "127.0.0.1", "127.0.0.2"}};
   static const int families[] = {6, 4, 6};
-  uint16_t port, same;
-  ws_fd six = listen_on("::1", 0, &port);
+  uint16_t port = port_at_both("::1", "127.0.0.1"), same;
+  ws_fd six = listen_on("::1", port, &same);
   ws_fd four = listen_on("127.0.0.1", port, &same);
   for (size_t i = 0; i < 3; i++) {
     party p;
@@ -236,7 +260,7 @@ TEST(families_take_turns) {
 TEST(given_up_between_attempts) {
   party p;
   call c;
-  uint16_t port = 0;
+  uint16_t port = port_at_both("127.0.0.1", "127.0.0.2");
   ws_fd fillers[8];
   party_begin(&p);
   ws_fd silent = silent_listener("127.0.0.1", &port, fillers);
@@ -266,10 +290,10 @@ TEST(given_up_between_attempts) {
 TEST(an_address_at_which_another_opens) {
   party p;
   call c;
-  uint16_t port, same;
+  uint16_t port = port_at_both("127.0.0.1", "127.0.0.2"), same;
   ws_address where;
   party_begin(&p);
-  ws_fd first = listen_on("127.0.0.1", 0, &port);
+  ws_fd first = listen_on("127.0.0.1", port, &same);
   ws_fd second = listen_on("127.0.0.2", port, &same);
   CHECK(ws_address_parse(&where, ws_slice_of("127.0.0.1"), port));
   ws_permit *other =
