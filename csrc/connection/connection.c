@@ -75,7 +75,7 @@ static void leave_hub(ws_connection *c) {
 
 void ws_connection_kill(ws_connection *c) {
   if (c->phase == WS_PHASE_DEAD) return;
-  /* Not yet, when the rest of an answer is lost. */
+  /* Only an answer that is cut short was not settled before. */
   ws_connection_settle(c, WS_ECONNABORTED, NULL, 1006, false);
   c->phase = WS_PHASE_DEAD;
   ws_loop *loop = c->hub->loop;

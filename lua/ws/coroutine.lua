@@ -148,9 +148,10 @@ local function outside(start, _, over)
   end)
   while not outcome.done and running:alive() and not (over and over()) do
     local ok, raised = pcall(loop.turn)
-    if not ok and outcome.done then loop.raise_later(raised) end
-    if not ok and not outcome.done then
-      outcome.done = true
+    if not ok and outcome.done then
+      loop.raise_later(raised)
+    elseif not ok then
+      outcome.done = true -- what comes later is not for this wait
       error(raised, 0)
     end
   end

@@ -48,14 +48,14 @@ function options.is_path(value)
   return type(value) == "string" and value ~= "", "a path"
 end
 
---- For a schema: a list of strings. What is beside the list, or behind a hole,
---- would be passed over without a word.
+--- True for a list of strings and nothing else: what is beside the list, or
+--- behind a hole, would be passed over without a word.
 function options.is_list(value)
-  if type(value) ~= "table" then return false, "a list of strings" end
+  if type(value) ~= "table" then return false end
   local count = 0
   for _ in pairs(value) do count = count + 1 end
   for i = 1, count do
-    if type(value[i]) ~= "string" then return false, "a list of strings" end
+    if type(value[i]) ~= "string" then return false end
   end
   return true
 end

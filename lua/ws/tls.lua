@@ -12,7 +12,7 @@ local function has_empty_label(host) return ("." .. host):find("..", 1, true) ~=
 
 -- Empty it would be taken for none: for the system's roots, for example.
 local function is_source(value)
-  return type(value) == "string" and value ~= "", "a path or PEM text"
+  return (options.is_path(value)), "a path or PEM text"
 end
 
 -- A host as in a URL, IPv6 without its brackets.

@@ -73,12 +73,12 @@ function start()
   tally.peak = math.max(tally.peak, alive)
   local sock = ws.new(secure and tls_url or plain_url, nil,
     { parallel = true, tls = secure and { ca = ca } or nil })
-  local function opened()
-    if state.opened then return end
-    state.opened, opening = true, opening - 1
+  local function counted_out() -- it opens no longer
+    if state.counted_out then return end
+    state.counted_out, opening = true, opening - 1
   end
   function sock.onopen()
-    opened()
+    counted_out()
     say(sock, state)
     fill()
   end
@@ -94,7 +94,7 @@ function start()
   end
   function sock.onerror(event) if not state.dropped then failed(event) end end
   function sock.onclose()
-    opened()
+    counted_out()
     alive = alive - 1
     fill()
   end
