@@ -43,6 +43,12 @@ function helper.echo_server(more)
   return server, ("%s://127.0.0.1:%d/"):format(scheme, server.port)
 end
 
+--- Closes it and waits until nobody is left.
+function helper.close_server(server)
+  server:close()
+  helper.wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+end
+
 --- A socket whose events are recorded: sock, list of {type, event}.
 function helper.recorded(sock)
   local log = {}
@@ -57,6 +63,18 @@ function helper.recorded(sock)
     return table.concat(types, " ")
   end
   return sock, log
+end
+
+--- ws.new(...), recorded, when it is open: sock, log.
+function helper.opened(...)
+  local sock, log = helper.recorded(ws.new(...))
+  helper.wait_until(function() return sock.readyState == 1 end, 5000, "the socket to open")
+  return sock, log
+end
+
+--- Waits until the socket is CLOSED.
+function helper.closed(sock)
+  helper.wait_until(function() return sock.readyState == 3 end, 5000, "the socket to close")
 end
 
 -- Plain Lua 5.1 can give way neither inside pcall nor in a `for` loop's iterator.

@@ -17,15 +17,7 @@ describe("permessage-deflate:", function()
   local ground = proving.ground(before_each, after_each)
   local told
 
-  local function serve(options)
-    told = {}
-    local all = { compression = { threshold = 0 }, message = function(sock, data, opcode)
-      told[#told + 1] = data
-      sock:send(data, opcode)
-    end }
-    for name, value in pairs(options or {}) do all[name] = value end
-    return ground:serve(all)
-  end
+  local function serve(options) told = deflating.serve(ground, options) end
 
   local function guest() return ground:open(deflating.OFFER) end
 
@@ -48,7 +40,7 @@ describe("permessage-deflate:", function()
       assert.equal(8, opcode)
       assert.equal(close_body(code), body:sub(1, 2))
       peer:close()
-      helper.wait_until(function() return sock.readyState == 3 end)
+      helper.closed(sock)
       assert.equal("open error close", log.types())
     end
   end
@@ -199,7 +191,7 @@ describe("compression that was not agreed:", function()
       assert.equal(8, opcode)
       assert.equal(close_body(1002), body:sub(1, 2))
       peer:close()
-      helper.wait_until(function() return sock.readyState == 3 end)
+      helper.closed(sock)
       assert.equal("open error close", log.types())
     end
   end)

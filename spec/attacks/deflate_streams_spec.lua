@@ -15,17 +15,9 @@ local MIB = 2 ^ 20
 describe("streams of permessage-deflate:", function()
   setup(deflating.fill_pools)
   local ground = proving.ground(before_each, after_each)
-  local told
+  local told, url
 
-  local function serve(options)
-    told = {}
-    local all = { compression = { threshold = 0 }, message = function(sock, data, opcode)
-      told[#told + 1] = data
-      sock:send(data, opcode)
-    end }
-    for name, value in pairs(options or {}) do all[name] = value end
-    return ground:serve(all)
-  end
+  local function serve(options) told, url = deflating.serve(ground, options) end
 
   local function guest() return ground:open(deflating.OFFER) end
 
@@ -98,7 +90,7 @@ describe("streams of permessage-deflate:", function()
       local sock, log, peer = ground:meet { compression = true }
       peer:welcome("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits="
         .. value .. "\r\n")
-      helper.wait_until(function() return sock.readyState == 3 end)
+      helper.closed(sock)
       assert.equal("error close", log.types(), value)
     end
   end)
@@ -118,7 +110,7 @@ describe("streams of permessage-deflate:", function()
   it("A58 memory fails at every step of a compressed echo: that connection only "
     .. "(bandit#478)", function()
     ground:expect_errors()
-    local _, url = serve()
+    serve()
     local ends, echoes = 0, 0
     for n = 1, 60 do
       local sock, log = ground:client(url, { compression = { threshold = 0 } })
@@ -138,7 +130,7 @@ describe("streams of permessage-deflate:", function()
   -- literals, which cost more bits than they were thought to.
   it("A59 what overran zlib's own buffers comes through (CVE-2018-25032 CVE-2016-9840)",
     function()
-      local _, url = serve { maxPayload = MIB }
+      serve { maxPayload = MIB }
       local parts, seed = {}, 1
       for i = 1, 60000 do
         seed = seed * 48271 % 2147483647
@@ -197,7 +189,7 @@ describe("streams of permessage-deflate:", function()
   end)
 
   it("A61 300 messages of all kinds, both ways, at each level", function()
-    local _, url = serve { compression = { level = 9, threshold = 0 }, maxPayload = MIB }
+    serve { compression = { level = 9, threshold = 0 }, maxPayload = MIB }
     local sock = ground:client(url, { compression = { level = 1, threshold = 0 } })
     local squeeze, raw = deflating.stream { level = 6 }, guest()
     helper.wait_until(function() return sock.readyState == 1 end)

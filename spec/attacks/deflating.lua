@@ -32,6 +32,19 @@ function deflating.fill_pools()
   server:close()
 end
 
+--- Serves on the ground, compressing every echo: the list of what was told, the
+--- server's URL. `more` adds or replaces options.
+function deflating.serve(ground, more)
+  local told = {}
+  local options = { compression = { threshold = 0 }, message = function(sock, data, opcode)
+    told[#told + 1] = data
+    sock:send(data, opcode)
+  end }
+  for name, value in pairs(more or {}) do options[name] = value end
+  local _, url = ground:serve(options)
+  return told, url
+end
+
 local function payload_of(frame)
   local length = frame:byte(2) % 128
   return frame:sub(length == 126 and 5 or length == 127 and 11 or 3)

@@ -222,7 +222,7 @@ describe("handshake of a client:", function()
       local ok, sock = pcall(ws.new, url)
       if ok then
         sock:terminate()
-        wait_until(function() return sock.readyState == 3 end)
+        helper.closed(sock)
       end
       assert.is_false(ok, url)
     end

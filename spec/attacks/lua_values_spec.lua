@@ -39,7 +39,7 @@ describe("arguments:", function()
       helper.wait_until(function() return sock.readyState == 1 end)
       if end_it == "closed" then
         sock:terminate()
-        helper.wait_until(function() return sock.readyState == 3 end)
+        helper.closed(sock)
       end
       for _, name in ipairs(names) do
         local method = sock[name]
@@ -54,7 +54,7 @@ describe("arguments:", function()
         end
       end
       sock:terminate()
-      helper.wait_until(function() return sock.readyState == 3 end)
+      helper.closed(sock)
     end
     ground:expect_errors()
   end)

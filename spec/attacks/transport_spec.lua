@@ -144,7 +144,7 @@ describe("an end", function()
         raw:send(bytes:sub(1, cut))
         ws.poll(0)
         raw:close(how == "RST")
-        helper.wait_until(function() return sock.readyState == 3 end)
+        helper.closed(sock)
         assert.matches("^open [message ]*error close$", log.types())
         assert.equal(1006, log[#log][2].code)
       end
@@ -212,7 +212,7 @@ describe("coming and going:", function()
       ws.poll(0)
       server = assert(ws.serve { port = port })
       if sock then
-        helper.wait_until(function() return sock.readyState == 3 end)
+        helper.closed(sock)
       end
     end
     server:close()
@@ -226,8 +226,7 @@ describe("coming and going:", function()
         if i == 1 then sock.onopen = function() sock:close() end end
       end
       for _ = 1, most % 10 do ws.poll(1) end
-      server:close()
-      helper.wait_until(function() return server.connections == 0 end)
+      helper.close_server(server)
     end
     helper.wait_until(function()
       for _, sock in ipairs(ground.socks) do if sock.readyState ~= 3 then return false end end
@@ -250,7 +249,7 @@ describe("what a peer says", function()
       local sock, log, raw = ground:meet()
       raw:send(bytes)
       raw:close()
-      helper.wait_until(function() return sock.readyState == 3 end)
+      helper.closed(sock)
       assert.equal("error close", log.types())
       local message = log[1][2].message
       assert.is_nil(message:find "[%c\128-\255]", message)
@@ -266,7 +265,7 @@ describe("what a peer says", function()
     end
     assert.is_nil((ws.serve { path = "/no/such/folder/x" }))
     local sock, log = ground:client("ws://localhost/", { path = "/no/such/folder/x" })
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("error close", log.types())
     assert.error_matches(function() ws.serve { path = "" } end, "'path': a path expected")
     assert.error_matches(function() ws.new("ws://localhost/", { path = "" }) end,

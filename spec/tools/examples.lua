@@ -2,17 +2,11 @@
 -- Runs every example as a user would, in the way in which it ends by itself,
 -- and checks what it prints and its exit code. Ends with "N passed, N failed".
 
-local lua = arg[-1]
-local passed, failed = 0, 0
+package.path = "spec/tools/?.lua;" .. package.path
+local steps = require "steps"
+local check = steps.check
 
-local function check(what, holds, shown)
-  if holds then
-    passed = passed + 1
-  else
-    failed = failed + 1
-    print(("FAILED  %s\n%s"):format(what, shown or ""))
-  end
-end
+local lua = arg[-1]
 
 --- Starts an example; `before` goes in front of the command. The time limit
 --- only keeps a broken one from hanging.
@@ -122,5 +116,4 @@ ends_well("the first client", ann,
   { "here: ann, ann 2", "ann: zwölf Uhr", "ann 2: I am another", "here: ann\n", "Left" })
 ends_well("chat/server.lua", server, {})
 
-print(("%d passed, %d failed"):format(passed, failed))
-os.exit(failed == 0 and 0 or 1)
+steps.finish()

@@ -129,7 +129,7 @@ describe("the URL", function()
     local sock = ws.new "HTTP://User@LOCALHOST:1/a/.."
     assert.equal("ws://User@localhost:1/", sock.url)
     sock:close()
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("ws://User@localhost:1/", sock.url)
   end)
 

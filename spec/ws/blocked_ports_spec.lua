@@ -41,7 +41,7 @@ describe("S45 a port of another protocol", function()
     sock.onerror, sock.onclose = note, note
     assert.equal(0, sock.readyState)
     assert.same({}, events)
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     return events
   end
 

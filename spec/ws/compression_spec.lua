@@ -29,8 +29,7 @@ end)
 describe("permessage-deflate", function()
   local server, url
   after_each(function()
-    server:close()
-    helper.wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
   end)
 
   local function serve(option)

@@ -36,8 +36,7 @@ describe("waiting", function()
   after_each(function()
     ws.onerror = nil
     for _, sock in ipairs(socks) do sock:terminate() end
-    server:close()
-    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
   end)
 
   -- Every row of the contract holds in a coroutine of the loop and outside.

@@ -29,8 +29,7 @@ describe("a coroutine of the loop", function()
   after_each(function()
     ws.onerror = nil
     for _, sock in ipairs(socks) do sock:terminate() end
-    server:close()
-    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
   end)
 
   -- Runs fn inside a function that is written in C and cannot be left by a yield.
@@ -106,7 +105,7 @@ describe("a coroutine of the loop", function()
     ws.spawn(function() for data in sock:messages() do got[#got + 1] = data end end)
     sock:send "one"
     sock:send "bye"
-    wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     if helper.is_plain_51 then
       assert.same({ {}, 1 }, { got, #reports })
       assert.matches("Lua 5.1 neither inside pcall nor in a `for`", reports[1][1])

@@ -351,7 +351,7 @@ describe("errors in listeners", function()
       other.onopen = function() other:close() end
       other.onclose = function() server:close() end
     end
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     helper.wait_until(function() return server.connections == 0 end)
     assert.equal(3, messages)
     assert.equal(4, told)

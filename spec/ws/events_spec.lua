@@ -105,7 +105,7 @@ describe("the real events of a connection", function()
     local sock = ws.new "ws://127.0.0.1:1/"
     local seen
     sock.onerror = function(event) seen = event end
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("ECONNREFUSED", seen.code)
     assert.matches("^tcp: ", seen.message)
     assert.is_nil(seen.reason)

@@ -44,8 +44,7 @@ describe("the inbox of receive", function()
   after_each(function()
     ws.onerror = nil
     for _, sock in ipairs(socks) do sock:terminate() end
-    server:close()
-    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
   end)
 
   it("holds what came before anybody asked, in order", function()
@@ -70,7 +69,7 @@ describe("the inbox of receive", function()
     there:send "one"
     there:send "two"
     there:close(3333, "over")
-    wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("one", sock:receive())
     assert.equal("two", sock:receive())
     assert.same({ nil, "closed", 3333, "over" }, { sock:receive() })
@@ -82,7 +81,7 @@ describe("the inbox of receive", function()
     there:send "last words"
     idle()
     there:terminate()
-    wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("last words", sock:receive())
     assert.same({ nil, "closed", 1006, "" }, { sock:receive() })
   end)
@@ -252,7 +251,7 @@ describe("the inbox of receive", function()
     local sock = ws.new(url)
     wait_until(function() return there end)
     there:close(4002, "gone")
-    wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.same({ nil, "closed", 4002, "gone" }, { sock:receive() })
   end)
 

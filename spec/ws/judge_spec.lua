@@ -57,8 +57,7 @@ describe("a server's handshake", function()
   after_each(function()
     ws.onerror = nil
     for _, raw in ipairs(raws) do raw:close() end
-    server:close()
-    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
   end)
 
   -- ----------------------------------------------------- the request's rules

@@ -36,8 +36,7 @@ describe("the loop", function()
     ws.onerror = nil
     for _, id in ipairs(ids) do ws.clearTimeout(id) end
     for _, server in ipairs(servers) do
-      server:close()
-      wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+      helper.close_server(server)
     end
   end)
 

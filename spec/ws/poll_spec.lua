@@ -36,8 +36,7 @@ describe("poll with a budget", function()
   end)
 
   after_each(function()
-    server:close()
-    wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
   end)
 
   it("serves no more events than asked for, loses none and keeps the order", function()
@@ -145,7 +144,6 @@ describe("an idle frame", function()
     end
     ws.clearTimeout(id)
     sock:close()
-    server:close()
-    wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
   end)
 end)

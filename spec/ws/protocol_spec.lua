@@ -440,8 +440,7 @@ describe("ws.protocol", function()
       assert.equal("message binary " .. ("%d "):format(i):rep(i * 100), events[i + 1])
     end
     assert.equal("close 3001 \"done\" true", events[53])
-    server:close()
-    wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
   end)
 
   it("a server over LuaSocket talks to ws.new", function()
@@ -457,7 +456,7 @@ describe("ws.protocol", function()
       if event.type == "ping" then sock:close(4000, "enough") end
     end)
     raw:close()
-    wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     listener:close()
     assert.same({ "open", "ping ?", "close 4000 \"enough\" true" },
       { events[1], events[3], events[4] })

@@ -34,8 +34,7 @@ describe("plain HTTP", function()
   after_each(function()
     ws.onerror = nil
     for _, raw in ipairs(raws) do raw:close() end
-    server:close()
-    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
   end)
 
   it("is 426 without `request`, as a whole response", function()

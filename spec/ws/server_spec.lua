@@ -54,8 +54,7 @@ describe("ws.serve", function()
     for _, raw in ipairs(raws) do raw:close() end
     for _, sock in ipairs(socks) do sock:terminate() end
     for _, server in ipairs(servers) do
-      server:close()
-      wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+      helper.close_server(server)
     end
   end)
 
@@ -277,7 +276,7 @@ describe("ws.serve", function()
     wait_until(function() return server.connections == 1 end)
     for sock in server:clients() do sock:close(1011) end
     assert.is_nil(server:clients()()) -- closing ones are not among them
-    wait_until(function() return b.readyState == 3 end)
+    helper.closed(b)
   end)
 
   -- ---------------------------------------------------------------- the end

@@ -47,8 +47,7 @@ describe("ws.serve on the wire", function()
   after_each(function()
     for _, raw in ipairs(raws) do raw:close() end
     if server then
-      server:close()
-      wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+      helper.close_server(server)
     end
     server = nil
   end)

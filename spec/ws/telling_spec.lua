@@ -22,8 +22,7 @@ describe("a message's event", function()
 
   after_each(function()
     sock:terminate()
-    server:close()
-    wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
     ws.onerror = nil
   end)
 
@@ -128,7 +127,7 @@ describe("a message's event", function()
     wait_until(function() return other.readyState == 1 end)
     other:send "1"
     other:send "2"
-    wait_until(function() return other.readyState == 3 end)
+    helper.closed(other)
     assert.same({ "raw 1", "event 1", "raw 2" }, seen)
   end)
 end)

@@ -78,8 +78,7 @@ describe("tls", function()
   after_each(function()
     for _, sock in ipairs(socks) do sock:terminate() end
     if not server then return end
-    server:close()
-    wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
     server = nil
   end)
 

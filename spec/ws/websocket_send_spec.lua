@@ -17,19 +17,12 @@ describe("sending", function()
     }
   end)
   after_each(function()
-    server:close()
-    helper.wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
   end)
 
-  local function open(...)
-    local sock, log = helper.recorded(ws.new(url, ...))
-    helper.wait_until(function() return sock.readyState == 1 end)
-    return sock, log
-  end
+  local function open(...) return helper.opened(url, ...) end
 
-  local function closed(sock)
-    return helper.wait_until(function() return sock.readyState == 3 end)
-  end
+  local closed = helper.closed
 
   it("S97 S98 S100 send: what it takes, and when, else the caller's line", function()
     local there = helper.raised_there

@@ -18,19 +18,12 @@ describe("a socket", function()
     }
   end)
   after_each(function()
-    server:close()
-    helper.wait_until(function() return server.connections == 0 end)
+    helper.close_server(server)
   end)
 
-  local function open(...)
-    local sock, log = helper.recorded(ws.new(url, ...))
-    helper.wait_until(function() return sock.readyState == 1 end)
-    return sock, log
-  end
+  local function open(...) return helper.opened(url, ...) end
 
-  local function closed(sock)
-    return helper.wait_until(function() return sock.readyState == 3 end)
-  end
+  local closed = helper.closed
 
   it("S21 S33 starts like this", function()
     local sock = ws.new(url)
@@ -265,7 +258,7 @@ describe("timeouts", function()
   it("the whole opening has one (S66)", function()
     local listener, port = helper.raw_server()
     local sock, log = helper.recorded(ws.new("ws://127.0.0.1:" .. port, nil, { timeout = 50 }))
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("error close", log.types())
     assert.equal("ETIMEDOUT", log[1][2].code)
     assert.matches("^http: ", log[1][2].message)
@@ -278,7 +271,7 @@ describe("timeouts", function()
       { pingInterval = 30, pingTimeout = 30 }))
     local raw = accept()
     raw:welcome()
-    helper.wait_until(function() return sock.readyState == 3 end)
+    helper.closed(sock)
     assert.equal("open error close", log.types())
     assert.equal("ETIMEDOUT", log[2][2].code)
     raw:close()

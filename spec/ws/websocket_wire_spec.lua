@@ -27,7 +27,7 @@ describe("a client's socket on the wire", function()
     for _, raw in ipairs(raws) do raw:close() end
     listener:close()
     for _, sock in ipairs(socks) do
-      helper.wait_until(function() return sock.readyState == 3 end)
+      helper.closed(sock)
     end
   end)
 
@@ -54,9 +54,7 @@ describe("a client's socket on the wire", function()
     return sock, log, raw
   end
 
-  local function closed(sock)
-    helper.wait_until(function() return sock.readyState == 3 end)
-  end
+  local closed = helper.closed
 
   -- The events' names with the state each was told in, and the close event.
   local function story(log)

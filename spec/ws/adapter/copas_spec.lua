@@ -76,8 +76,7 @@ describe("the adapter of Copas", function()
   after_each(function()
     adapter.detach()
     ws.onerror = nil
-    server:close()
-    helper.wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
     helper.settle()
   end)
 

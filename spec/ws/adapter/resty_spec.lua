@@ -318,8 +318,7 @@ describe("in nginx", function()
       }
     end)
     after_each(function()
-      server:close()
-      helper.wait_until(function() return server.connections == 0 end, 5000, "nobody left")
+      helper.close_server(server)
     end)
 
     it("talks to our server", function()

@@ -72,8 +72,7 @@ function suite.holds(host, it, before_each, after_each)
   after_each(function()
     host.detach()
     ws.onerror = nil
-    server:close()
-    helper.wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
+    helper.close_server(server)
     helper.settle()
   end)
 
