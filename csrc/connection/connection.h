@@ -149,6 +149,10 @@ void ws_connection_fail(ws_connection *connection, int status,
 /* Drops it now; on_close 1006 follows in a later task. */
 void ws_connection_terminate(ws_connection *connection);
 
+/* What on_close tells, once the state is CLOSED: the code, and the reason,
+ * which lives as long as the connection. */
+unsigned ws_connection_end(const ws_connection *connection, ws_slice *reason);
+
 #define WS_PAUSE_USER 1u /* reasons to stop reading, each switched alone */
 #define WS_PAUSE_QUEUE 2u
 void ws_connection_pause(ws_connection *connection, unsigned reason, bool on);

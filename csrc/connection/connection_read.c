@@ -53,6 +53,11 @@ static void on_peer_close(ws_connection *c, const ws_event *event) {
   if (!c->ended) ws_connection_closed(c);
 }
 
+unsigned ws_connection_end(const ws_connection *c, ws_slice *reason) {
+  *reason = (ws_slice){(const char *)c->reason, c->reason_len};
+  return c->code ? c->code : 1006;
+}
+
 static void on_request(ws_connection *c) {
   const ws_http_head *head = ws_session_request(&c->session);
   const ws_handshake_verdict *verdict = ws_session_verdict(&c->session);

@@ -131,6 +131,15 @@ static int l_set_state(lua_State *L) {
   return 0;
 }
 
+/* Of one that is CLOSED: the close event's code and reason. */
+static int l_ended(lua_State *L) {
+  ws_slice reason;
+  unsigned code = ws_connection_end(ws_link_check(L, 1)->connection, &reason);
+  lua_pushinteger(L, (lua_Integer)code);
+  ws_lua_push_slice(L, reason);
+  return 2;
+}
+
 static int l_is_server(lua_State *L) {
   lua_pushboolean(L, ws_link_check(L, 1)->of_server);
   return 1;
@@ -151,6 +160,7 @@ void ws_lua_fill_methods(lua_State *L) {
       {"tag", l_tag},
       {"state", l_state},
       {"setState", l_set_state},
+      {"ended", l_ended},
       {"isServer", l_is_server},
       {"accept", ws_lua_accept},
       {"refuse", ws_lua_refuse},

@@ -39,10 +39,15 @@ local function resume(thread, ...)
   return true
 end
 
+-- Lua 5.1 makes no coroutine of a function written in C.
+local function is_of_lua(fn)
+  return type(fn) == "function" and debug.getinfo(fn, "S").what ~= "C"
+end
+
 --- Starts fn(...) in a coroutine of the loop; it runs at once until its first
 --- wait. Its error is reported; on_error(err), if given, comes after.
 function waiting.task(fn, on_error, ...)
-  if type(fn) ~= "function" then -- it has a __call
+  if not is_of_lua(fn) then
     local callable = fn
     fn = function(...) return callable(...) end
   end
@@ -228,8 +233,7 @@ local function next_message(sock, ms, name, level)
   local box = telling.use_inbox_only(sock)
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end
-  if box.closed then return inbox.ending(box) end
-  if sock.readyState == 3 then return nil, "closed", 1006, "" end
+  if sock.readyState == 3 then return nil, "closed", sock:ended() end
   local first, second, code, reason = wait(function(wake)
     local timer
     local function waiter(...)

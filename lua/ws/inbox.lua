@@ -6,6 +6,7 @@
 local inbox = {}
 
 local LIMIT = 1048576
+local OVERHEAD = 128 -- what keeping a message costs beside its bytes
 
 --- A new, empty inbox.
 function inbox.new(sock, limit)
@@ -26,6 +27,23 @@ function inbox.takes(box, listeners)
   return box ~= nil and (box.used or not listeners)
 end
 
+function inbox.holds_any(box)
+  return box.first <= box.last
+end
+
+-- Whether the socket reads from the network.
+local function hold(box, held)
+  if box.held == held then return end
+  box.held = held
+  box.sock:hold(held)
+end
+
+--- While kept messages are told to a listener nothing may overtake them.
+function inbox.set_telling(box, telling)
+  box.telling = telling
+  hold(box, telling or box.bytes > box.limit / 2)
+end
+
 -- Wakes the first waiter that still waits.
 local function wake(box, ...)
   while box.waiters[1] do
@@ -41,24 +59,18 @@ function inbox.push(sock, data, opcode)
   if wake(box, data, opcode) then return end
   box.last = box.last + 1
   box[box.last] = { data, opcode }
-  box.bytes = box.bytes + #data
-  if box.bytes > box.limit and not box.held then
-    box.held = true
-    sock:hold(true)
-  end
+  box.bytes = box.bytes + #data + OVERHEAD
+  if box.bytes > box.limit then hold(box, true) end
 end
 
 --- Takes the oldest message: data, opcode; nil when there is none.
 function inbox.pop(box)
-  if box.first > box.last then return nil end
+  if not inbox.holds_any(box) then return nil end
   local message = box[box.first]
   box[box.first] = nil
   box.first = box.first + 1
-  box.bytes = box.bytes - #message[1]
-  if box.held and box.bytes <= box.limit / 2 then
-    box.held = false
-    box.sock:hold(false)
-  end
+  box.bytes = box.bytes - #message[1] - OVERHEAD
+  if not box.telling and box.bytes <= box.limit / 2 then hold(box, false) end
   return message[1], message[2]
 end
 
@@ -75,12 +87,6 @@ function inbox.forget(box, waiter)
       return
     end
   end
-end
-
---- What receive() gives at the end: nil, "closed", code, reason; nothing
---- before it.
-function inbox.ending(box)
-  if box.closed then return nil, "closed", box.closed.code, box.closed.reason end
 end
 
 local function settle_opening(box, ...)
@@ -104,8 +110,7 @@ end
 function inbox.closed(sock, code, reason)
   local box = box_of(sock)
   if not box then return end
-  box.closed = { code = code, reason = reason }
-  local failure = box.failure or { message = "closed", code = "ECLOSED" }
+  local failure = box.failure or { message = "closed", code = "ECONNABORTED" }
   settle_opening(box, nil, failure.message, failure.code)
   while wake(box, nil, "closed", code, reason) do end -- luacheck: ignore 542
 end

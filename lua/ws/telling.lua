@@ -66,21 +66,6 @@ local function tell_message(sock, state, data, opcode)
   event_target.dispatch(state.listeners, sock, events.message(data, opcode, sock))
 end
 
---- A socket of ws.connect has kept messages for receive(), and now gets a
---- listener instead: it is told of them, in a task of their own.
-function telling.tell_kept(sock, type_)
-  local state = sock:state()
-  local box = state.inbox
-  if type_ ~= "message" or inbox.takes(box, state.listeners.message) then return end
-  if not box or box.first > box.last then return end
-  loop.get():post(function()
-    while sock.readyState == 1 and not inbox.takes(box, state.listeners.message) do
-      local data, opcode = inbox.pop(box)
-      if not data then return end
-      tell_message(sock, state, data, opcode)
-    end
-  end)
-end
 
 -- No event is made when nobody listens: pings can be many.
 local function tell_control(sock, type_, data)
@@ -112,8 +97,6 @@ local listening = {
     dispatch(sock, "ErrorEvent", { type = "error", message = message, code = code })
   end,
   close = function(sock, code, reason, clean)
-    local state = sock:state()
-    if state then state.ended = { code = code, reason = reason } end
     guarded_raw(sock, "close", code, reason, clean)
     inbox.closed(sock, code, reason)
     dispatch(sock, "CloseEvent",
@@ -128,10 +111,13 @@ local listening = {
 }
 
 -- `message` when there is a raw handler, which is called first and may end it.
+-- It has had the message: nothing is kept for a receive that may never come.
 local function message_after(raw)
   return function(sock, data, opcode)
     event_target.call(function() raw(sock, data, opcode) end)
-    if sock.readyState == 1 then listening.message(sock, data, opcode) end
+    local state = sock:state()
+    local wanted = state and (state.listeners.message or state.inbox and state.inbox.used)
+    if wanted and sock.readyState == 1 then listening.message(sock, tostring(data), opcode) end
   end
 end
 
@@ -141,7 +127,7 @@ local function listening_handlers(tag, keeps)
   local set = { tag = tag }
   for name, fn in pairs(listening) do set[name] = fn end
   if tag.raw.message then
-    set.message = message_after(tag.raw.message)
+    set.message, set.views = message_after(tag.raw.message), tag.views
   elseif not keeps then
     set.event = events.message_class
   end
@@ -153,11 +139,10 @@ end
 --- a socket gets listeners or is used with receive, which then holds messages
 --- up to `high_water` bytes. With `views` the message handler is lent views.
 function telling.adopt(raw, high_water, views)
-  local tag = { raw = raw, high_water = high_water }
+  local tag = { raw = raw, high_water = high_water, views = views }
   local set = { tag = tag, views = views }
   for name, fn in pairs(raw) do set[name] = fn end
-  tag.direct = core.handlers(set)
-  return tag.direct
+  return core.handlers(set)
 end
 
 --- The core's handlers for sockets that have no raw ones.
@@ -180,7 +165,6 @@ function telling.use_inbox(sock)
   local state = telling.listen(sock)
   if not state.inbox then
     state.inbox = inbox.new(sock, state.high_water or sock:tag().high_water)
-    state.inbox.closed = state.ended
   end
   return state.inbox
 end
@@ -194,6 +178,38 @@ function telling.use_inbox_only(sock)
   sock:setHandlers(tag.keeping)
   box.used = true
   return box
+end
+
+-- ------------------------------------------ messages kept for a listener
+
+local function may_tell(sock, state, box)
+  return inbox.holds_any(box) and state.listeners.message and not box.used
+    and not state.paused and sock.readyState == 1
+end
+
+-- One a task, as if it came from the network.
+local function tell_next(sock, state, box)
+  if not may_tell(sock, state, box) then return inbox.set_telling(box, false) end
+  loop.get():post(function() tell_next(sock, state, box) end)
+  tell_message(sock, state, inbox.pop(box))
+end
+
+--- A socket of ws.connect has kept messages for receive(), and now gets a
+--- listener instead: it is told of them before anything else is read.
+function telling.tell_kept(sock)
+  local state = sock:state()
+  local box = state.inbox
+  if not box or box.telling or not may_tell(sock, state, box) then return end
+  inbox.set_telling(box, true)
+  loop.get():post(function() tell_next(sock, state, box) end)
+end
+
+--- pause() and resume() hold up those messages, too.
+function telling.set_paused(sock, paused)
+  local state = sock:state()
+  if not state then return end
+  state.paused = paused
+  telling.tell_kept(sock)
 end
 
 return telling

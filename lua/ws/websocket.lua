@@ -38,7 +38,7 @@ for _, type_ in ipairs { "open", "message", "error", "close", "ping", "pong", "d
   end
   setters["on" .. type_] = function(sock, value)
     event_target.set_on(telling.listen(sock).listeners, type_, value)
-    telling.tell_kept(sock, type_)
+    if type_ == "message" then telling.tell_kept(sock) end
   end
 end
 
@@ -69,7 +69,7 @@ end
 function methods:addEventListener(type_, callback, opts)
   arguments.socket(self, "addEventListener", 2)
   event_target.add(telling.listen(self).listeners, type_, callback, opts, 2)
-  telling.tell_kept(self, type_)
+  telling.tell_kept(self)
 end
 
 --- Removes the listener added with the same type, function and capture.
@@ -88,6 +88,22 @@ function methods:dispatchEvent(event)
   arguments.socket(self, "dispatchEvent", 2)
   local uncancelled = event_target.dispatch_made(state_of(self).listeners, self, event, 2)
   return uncancelled -- no tail call: errors name the caller's line
+end
+
+local pause, resume = methods.pause, methods.resume
+
+--- Stops reading from the network: the peer feels it.
+function methods:pause()
+  arguments.socket(self, "pause", 2)
+  telling.set_paused(self, true)
+  pause(self)
+end
+
+--- Reads from the network again.
+function methods:resume()
+  arguments.socket(self, "resume", 2)
+  telling.set_paused(self, false)
+  resume(self)
 end
 
 --- Starts the closing handshake; a second call does nothing. What the peer still

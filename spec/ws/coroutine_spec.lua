@@ -221,6 +221,9 @@ describe("waiting", function()
     local got
     ws.spawn(setmetatable({}, { __call = function(_, argument) got = argument end }), 5)
     assert.equal(5, got)
+    local list = {}
+    ws.spawn(table.insert, list, "by C")
+    assert.same({ "by C" }, list)
     assert.matches("coroutine_spec.lua:%d+: TypeError", raised(function() ws.spawn(5) end))
     assert.matches("coroutine_spec.lua:%d+: TypeError", raised(function() ws.spawn() end))
   end)

@@ -255,6 +255,25 @@ describe("the inbox of receive", function()
     assert.same({ nil, "closed", 4002, "gone" }, { sock:receive() })
   end)
 
+  it("the same for a server's socket that had handlers only", function()
+    serve()
+    local sock, theirs = connect(), there
+    sock:close(3333, "bye")
+    helper.closed(theirs)
+    assert.same({ nil, "closed", 3333, "bye" }, { theirs:receive() })
+  end)
+
+  it("counts what keeping a message costs, too, be it empty", function()
+    serve()
+    local sock = connect { highWaterMark = 10000 }
+    for _ = 1, 200 do there:send "" end
+    there:ping()
+    idle(50)
+    assert.equal(0, pongs)
+    for _ = 1, 200 do assert.equal("", sock:receive(2000)) end
+    wait_until(function() return pongs == 1 end)
+  end)
+
   it("S91 nothing more is received after close()", function()
     serve()
     local sock = connect()
@@ -285,5 +304,70 @@ describe("a socket of ws.connect", function()
     assert.equal(2, #got)
     sock:terminate()
     server:close()
+  end)
+
+  -- It has kept 1 to 5 when it gets a listener.
+  local function meet(listener)
+    local server, url = helper.echo_server()
+    local sock, got = assert(ws.connect(url)), {}
+    for i = 1, 5 do sock:send(tostring(i)) end
+    helper.turn_for(30)
+    sock.onmessage = function(event)
+      got[#got + 1] = event.data
+      if listener then listener(sock, got) end
+    end
+    return sock, got, server
+  end
+
+  it("tells them before what comes later, and before the Close", function()
+    local sock, got, server = meet()
+    for other in server:clients() do
+      other:send "6"
+      other:close(4000)
+    end
+    helper.closed(sock)
+    assert.equal("1 2 3 4 5 6", table.concat(got, " "))
+    helper.close_server(server)
+  end)
+
+  it("tells them one by one: a pause holds up the next", function()
+    local sock, got, server = meet(function(sock, got)
+      if #got == 2 then sock:pause() end
+    end)
+    helper.turn_for(30)
+    assert.equal("1 2", table.concat(got, " "))
+    sock:send "6"
+    sock:resume()
+    helper.wait_until(function() return got[6] end)
+    assert.equal("1 2 3 4 5 6", table.concat(got, " "))
+    sock:terminate()
+    helper.close_server(server)
+  end)
+
+  it("tells no more when its listener goes; the rest is for receive", function()
+    local sock, got, server = meet(function(sock) sock.onmessage = nil end)
+    helper.wait_until(function() return got[1] end)
+    sock:send "6"
+    local received = {}
+    for i = 1, 5 do received[i] = sock:receive(2000) end
+    assert.equal("1", table.concat(got, " "))
+    assert.equal("2 3 4 5 6", table.concat(received, " "))
+    sock:terminate()
+    helper.close_server(server)
+  end)
+
+  it("keeps nothing for receive when it has a raw handler", function()
+    local server, url = helper.echo_server()
+    local told, closed = 0
+    local sock = assert(ws.connect(url, {
+      highWaterMark = 1000,
+      message = function(_, data) told = told + #data end,
+      close = function(_, code) closed = code end,
+    }))
+    for _ = 1, 20 do sock:send(("x"):rep(1000)) end
+    helper.wait_until(function() return told == 20000 end)
+    sock:close(1000)
+    helper.wait_until(function() return closed end)
+    helper.close_server(server)
   end)
 end)

@@ -64,6 +64,7 @@ function ws.now() end
 ---@field private refuse function
 ---@field private setHandlers function
 ---@field private setState function
+---@field private ended function
 ---@field private state function
 ---@field private tag function
 ---@field private writeRaw function
@@ -87,12 +88,6 @@ function WebSocket:ping(data) end
 --- Sends a pong that nobody asked for; pings are answered without it.
 ---@param data? string at most 125 bytes
 function WebSocket:pong(data) end
-
---- Stops reading from the network: the peer feels it.
-function WebSocket:pause() end
-
---- Reads from the network again.
-function WebSocket:resume() end
 
 --- From now on a server's socket gets what is published on the topic.
 ---@param topic string
