@@ -70,12 +70,24 @@ local function read_answer(answer, status, body, headers)
   return terms
 end
 
--- It has returned: an error can name no line of it, but where it stands.
-local function blame_upgrade(upgrade, raised)
-  local place = type(upgrade) == "function" and debug.getinfo(upgrade, "S")
+-- The option's function has returned: an error can name no line of it, but where
+-- it stands.
+local function blame(policy, option, raised)
+  local fn = policy[option]
+  local place = type(fn) == "function" and debug.getinfo(fn, "S")
   place = place and place.what ~= "C" and ("%s:%d: "):format(place.short_src, place.linedefined)
-  local text = raised:match "TypeError: .*" or raised
-  error((place or "") .. text:gsub("^TypeError: ", "%0upgrade returned what it may not: ", 1), 0)
+  local text = raised:match "TypeError: (.*)" or raised
+  error(("%sTypeError: %s returned what it may not: %s"):format(place or "", option, text), 0)
+end
+
+-- RFC 6455 section 4.2.2: one of those that the client offered, or none.
+local function check_offered(protocol, request, policy, option)
+  if protocol == nil or protocol == "" then return end
+  for _, offered in ipairs(request.protocols) do
+    if offered == protocol then return end
+  end
+  blame(policy, option, ("the client did not offer the subprotocol %s"):format(
+    options.shown(protocol)))
 end
 
 -- What `upgrade` returned -> the terms to accept on, or nil and a refusal.
@@ -83,7 +95,7 @@ local function terms_of(policy, request)
   if not policy.upgrade then return {} end
   local answer, status, body, headers = policy.upgrade(request)
   local ok, terms, refused = pcall(read_answer, answer, status, body, headers)
-  if not ok then blame_upgrade(policy.upgrade, terms) end
+  if not ok then blame(policy, "upgrade", terms) end
   return terms, refused
 end
 
@@ -103,10 +115,11 @@ function judge.answer(policy, request, side, prepare)
     return nil, refused.status
   end
   local protocol = terms.protocol or choose_protocol(policy.protocols, request)
+  check_offered(protocol, request, policy, terms.protocol and "upgrade" or "protocols")
   if prepare and terms.data ~= nil then prepare(terms.data) end
   local accepted, why, code = side:accept(protocol, terms.headers or {})
   if accepted then return true end
-  if code == "EINVAL" then error(("subprotocol '%s': %s"):format(tostring(protocol), why), 0) end
+  if code == "EINVAL" then error(why, 0) end
 end
 
 return judge

@@ -77,7 +77,7 @@ end
 --- it. Never raises: what ws.onerror raises comes out of ws.run or ws.poll.
 function loop.report(message, traceback)
   if not error_handler then
-    io.stderr:write(tostring(traceback or message), "\n")
+    io.stderr:write(traceback or loop.describe(message), "\n")
     return
   end
   local ok, raised = pcall(error_handler, message, traceback)
@@ -91,7 +91,7 @@ end
 function loop.set_error_handler(handler, level)
   if handler ~= nil and not options.is_callable(handler) then
     options.raise("TypeError", "onerror: a function expected, got " .. type(handler),
-      (level or 1) + 1)
+      level + 1)
   end
   error_handler = handler
   if current then tell_core() end

@@ -21,6 +21,7 @@ local protocol = {}
 ---@field protocol string the subprotocol, "" when none
 ---@field extensions string what was agreed
 ---@field request ws.Request|nil a server's: the client's request
+---@field data any a server's: what `upgrade` gave it
 ---@field readyState integer as state
 ---@field url string|nil a client's
 local methods = {}
@@ -58,7 +59,7 @@ local function event(self, class, fields)
 end
 
 local function closing(self, inner, code, reason, clean)
-  inner.closed, inner.close = true, nil
+  inner.closed = true
   return event(self, "CloseEvent",
     { type = "close", code = code, reason = reason, wasClean = clean })
 end
@@ -81,13 +82,13 @@ local function answer_request(self, inner, request)
     return failing(self, inner, "the request is no WebSocket handshake", "EHANDSHAKE")
   end
   local function answer()
-    return judge.answer(inner.policy, request, inner.session)
+    return judge.answer(inner.policy, request, inner.session, function(data) self.data = data end)
   end
   local ok, accepted, status = pcall(answer)
   if not ok then
     loop.report(accepted)
     inner.session:refuse(500, "The server failed to answer.\n")
-    return failing(self, inner, "upgrade failed: " .. tostring(accepted), "EHANDSHAKE")
+    return failing(self, inner, "upgrade failed: " .. loop.describe(accepted), "EHANDSHAKE")
   end
   if accepted then return opened(self, inner) end
   return failing(self, inner, ("the request was refused with status %s"):format(

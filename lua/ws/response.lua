@@ -75,7 +75,11 @@ local function write_head(self, status, headers, level)
   end
   local flat = options.flat_headers(headers, level, ours)
   for i = 1, #flat, 2 do
-    if flat[i]:lower() == "content-length" then self.length = length_of(flat[i + 1], level) end
+    if flat[i]:lower() == "content-length" then
+      if self.length then raise("TypeError", "header 'Content-Length': given twice", level) end
+      self.length = length_of(flat[i + 1], level)
+      flat[i + 1] = ("%.0f"):format(self.length) -- not "5.0", as 5.3 writes a float
+    end
   end
   self.status, self.headers = status, flat
 end
@@ -116,7 +120,7 @@ local function encoded(self, chunk)
   self.sent = self.sent + #chunk
   if self.discards or chunk == "" then return "" end
   if not self.chunked then return chunk end
-  return ("%x\r\n%s\r\n"):format(#chunk, chunk)
+  return ("%x\r\n"):format(#chunk) .. chunk .. "\r\n" -- 5.1's %s ends at a "\0"
 end
 
 --- Sets status and headers; they go out with the first of the body, which may
@@ -142,6 +146,7 @@ function Response:write(chunk)
   if self.gone then return false end
   local head = begin(self)
   local bytes = head .. encoded(self, chunk)
+  self.untold = false
   return bytes == "" or self.conn:writeRaw(bytes) == true
 end
 
@@ -178,11 +183,12 @@ function Response:onclose(fn)
   if self.gone then loop.get():post(function() fn() end) end
 end
 
---- Calls fn once the client has caught up, after write returned false.
+--- Calls fn, one time, when the client has caught up after write returned false.
 ---@param fn fun()
 function Response:ondrain(fn)
   check_self(self, "ondrain")
   add(self.drainers, "ondrain", fn)
+  if self.untold then loop.get():post(function() self:drained() end) end
 end
 
 -- ----------------------------------------------------------- for the server
@@ -206,11 +212,11 @@ local function call_all(list)
   for i = 1, #list do event_target.call(list[i]) end
 end
 
---- The client has caught up.
+--- The client has caught up. Who asks later than that is told, too.
 ---@package
 function Response:drained()
   local list = self.drainers
-  self.drainers = {}
+  self.drainers, self.untold = {}, list[1] == nil
   call_all(list)
 end
 

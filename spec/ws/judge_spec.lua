@@ -248,9 +248,17 @@ describe("a server's handshake", function()
   end)
 
   it("R18 R24 a chosen protocol that was not offered is reported, and 500", function()
-    serve { protocols = function() return "mine" end }
-    refused(handshake { ["Sec-WebSocket-Protocol"] = "yours" }, 500)
-    assert.matches("'mine'", reports[1])
+    for option, fn in pairs {
+      protocols = function() return "mine" end,
+      upgrade = function() return { protocol = "mine" } end,
+    } do
+      reports = {}
+      serve { [option] = fn }
+      refused(handshake { ["Sec-WebSocket-Protocol"] = "yours" }, 500)
+      assert.matches("^spec/ws/judge_spec.lua:%d+: TypeError: " .. option .. " returned what it "
+        .. "may not: the client did not offer the subprotocol 'mine'$", reports[1])
+      server:close()
+    end
   end)
 
   -- ------------------------------------------------------------------ origins

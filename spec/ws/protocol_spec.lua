@@ -141,10 +141,10 @@ describe("ws.protocol", function()
     local events, output = ask()
     assert.same({ "error EHANDSHAKE", "close 1006 \"\" false" }, events)
     assert.matches("^HTTP/1.1 418.*\r\nX%-A: b\r\n.*teapot$", output)
-    answer = { { headers = { ["X-C"] = "d" }, protocol = "q" } }
+    answer = { { headers = { ["X-C"] = "d" }, protocol = "q", data = 5 } }
     local server
     events, output, server = ask()
-    assert.same({ "open", "q" }, { events[1], server.protocol })
+    assert.same({ "open", "q", 5 }, { events[1], server.protocol, server.data })
     assert.matches("^HTTP/1.1 101.*\r\nX%-C: d\r\n", output)
     local report
     ws.onerror = function(message) report = message end
@@ -153,6 +153,19 @@ describe("ws.protocol", function()
     ws.onerror = nil
     assert.same({ "error EHANDSHAKE", "inside" }, { events[1], report })
     assert.matches("^HTTP/1.1 500", output)
+  end)
+
+  it("an error of upgrade may be anything", function()
+    local odd = setmetatable({}, { __tostring = function() error "not even that" end })
+    local report
+    ws.onerror = function(raised_) report = raised_ end
+    local server = ws.protocol.server { upgrade = function() error(odd, 0) end }
+    server:feed(helper.handshake())
+    local events = take(server)
+    ws.onerror = nil
+    assert.equal("error EHANDSHAKE", events[1])
+    assert.equal(odd, report)
+    assert.matches("^HTTP/1.1 500", server:output())
   end)
 
   it("S49 S50 S55 an answer that is none fails the client", function()

@@ -437,6 +437,21 @@ describe("plain HTTP", function()
     assert.equal("x\r\n1\r\n!\r\n0\r\n\r\n", body:sub(-14))
   end)
 
+  it("ondrain tells who asks after the client has caught up, too", function()
+    local late
+    handler = function(_, response)
+      assert.is_false(response:write(("x"):rep(500000)))
+      late = response
+    end
+    serve { highWaterMark = 100000 }
+    local raw = ask()
+    raw:wait(function() return #raw.bytes > 500000 end, "the piece")
+    helper.turn_for(10) -- the drain, too
+    late:ondrain(function() late:finish("!") end)
+    local _, _, body = raw:response()
+    assert.equal("x\r\n1\r\n!\r\n0\r\n\r\n", body:sub(-14))
+  end)
+
   it("serves upgrades beside it", function()
     handler = function(_, response) response:finish() end
     local opened = 0

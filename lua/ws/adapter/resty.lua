@@ -27,7 +27,7 @@ end
 
 local client_schema = {
   protocols = "string|table|number", headers = "table", origin = "string", timeout = "size",
-  closeTimeout = "size", sendTimeout = "size", tls = "table", path = "string",
+  closeTimeout = "size", sendTimeout = "size", tls = "table", path = options.is_path,
   compression = "boolean|table", maxPayload = "size", pingInterval = "size",
   pingTimeout = "size",
 }

@@ -24,6 +24,7 @@ end
 --- The next message, ping, pong or Close: data, "text", "binary", "ping",
 --- "pong" or "close", and for a Close its code; else nil, nil, error.
 function frames:recv_frame()
+  if self.reading then return nil, nil, "failed to receive: socket busy reading" end
   local data, kind = resty_socket.next(self, self.frame_timeout or TIMEOUT, true)
   if data then return data, kind end
   if kind == "timeout" then return nil, nil, "failed to receive: timeout" end

@@ -12,6 +12,7 @@ local resty_socket = {}
 ---@field readyState integer 1 OPEN, 2 CLOSING, 3 CLOSED
 ---@field url string a client's
 ---@field request table a server's: method, path, query, headers, protocols, origin
+---@field data any a server's: what `upgrade` gave it
 ---@field protocol string the subprotocol, "" when none
 ---@field extensions string what was agreed
 local methods = {}
@@ -173,7 +174,8 @@ end
 --- Sends a message. Text that is not UTF-8 raises TypeError.
 ---@param data string
 ---@param opcode? "text"|"binary" "text" by default
----@return boolean|nil ok true once nginx has it
+---@return boolean|nil ok true once nginx has it, or another light thread that
+--- is writing takes it along
 ---@return string|nil why "closed"
 function methods:send(data, opcode)
   local ok, why = say(self, "send", data, opcode)
@@ -235,7 +237,7 @@ end
 --- after it before the end; 0: never), close_timeout, send_timeout.
 function resty_socket.new(tcp, p, settings)
   local self = { tcp = tcp, p = p, url = p.url, request = p.request,
-    protocol = p.protocol, extensions = p.extensions }
+    protocol = p.protocol, extensions = p.extensions, data = p.data }
   for name, value in pairs(settings) do self[name] = value end
   heard(self)
   return setmetatable(self, meta)

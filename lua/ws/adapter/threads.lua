@@ -10,7 +10,7 @@ local threads = {}
 
 local function report(thread, ok, raised)
   if ok then return end
-  loop.report(raised, debug.traceback(thread, type(raised) == "string" and raised or nil))
+  loop.report(raised, debug.traceback(thread, loop.describe(raised)))
 end
 
 local function resume(thread)

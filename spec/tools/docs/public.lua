@@ -74,7 +74,7 @@ function public.classes()
     ["ws.WebSocket"] = names_of(core.connection.methods, core.connection.getters),
     ["ws.Server"] = names_of(server.methods, server.properties),
     ["ws.Protocol"] = names_of(protocol.methods, ws.protocol.client { url = "ws://h/" },
-      { state = true, readyState = true, request = true }),
+      { state = true, readyState = true, request = true, data = true }),
     ["ws.Response"] = names_of(Response),
     ["ws.Request"] = names_of(found.request, found.plain),
     ["ws.View"] = found.view,
@@ -92,7 +92,7 @@ local function recorded(fn)
   local check, schemas = options.check, {}
   options.check = function(given, schema, level)
     schemas[#schemas + 1] = schema
-    return check(given, schema, (level or 1) + 1)
+    return check(given, schema, level + 1)
   end
   local ok, why = pcall(fn)
   options.check = check
