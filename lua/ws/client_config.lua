@@ -18,6 +18,12 @@ local schema = {
 }
 for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
 
+-- Handed on as they are.
+local plain_names = {
+  "protocols", "origin", "timeout", "closeTimeout", "maxPayload", "pingInterval", "pingTimeout",
+  "highWaterMark", "lowWaterMark", "noDelay", "family", "parallel",
+}
+
 --- The core's configuration for a client, its raw handlers or nil, and whether
 --- they are lent views.
 ---@param given? ws.ClientOptions as the caller gave them
@@ -27,20 +33,14 @@ return function(given, url, level)
   local checked = options.check(given, schema, level)
   options.check_water(checked, level)
   local raw = telling.take_raw(checked)
-  local headers = options.flat_headers(checked.headers, level)
-  options.check_origin(checked.origin, headers, level)
-  local config = {
-    protocols = checked.protocols, origin = checked.origin, timeout = checked.timeout,
-    headers = headers,
-    closeTimeout = checked.closeTimeout, maxPayload = checked.maxPayload,
-    pingInterval = checked.pingInterval, pingTimeout = checked.pingTimeout,
-    highWaterMark = checked.highWaterMark, lowWaterMark = checked.lowWaterMark,
-    deflate = compression(checked.compression, true, level),
-    noDelay = checked.noDelay, family = checked.family, unixPath = checked.path,
-  }
+  local config = {}
+  for _, name in ipairs(plain_names) do config[name] = checked[name] end
+  config.headers = options.flat_headers(checked.headers, level)
+  options.check_origin(checked.origin, config.headers, level)
+  config.deflate = compression(checked.compression, true, level)
+  config.unixPath, config.redirects = checked.path, checked.followRedirects
+  config.blockPorts = not checked.anyPort
   if not checked.path then config.proxy = proxy(checked.proxy, url, level) end
-  config.redirects = checked.followRedirects
-  config.blockPorts, config.parallel = not checked.anyPort, checked.parallel
   if url.secure or (checked.followRedirects or 0) > 0 then
     config.tls, config.servername = tls.client(checked.tls, url, level)
   else

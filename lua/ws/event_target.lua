@@ -111,7 +111,7 @@ function event_target.add(lists, type_, callback, opts, level)
   put(lists, type_, with(lists[type_], listener))
   if more.signal and more.signal.addEventListener then
     more.signal:addEventListener("abort", function()
-      take_out(lists, type_, callback, capture)
+      if not listener.removed then take_out(lists, type_, callback, capture) end
     end)
   end
 end

@@ -9,7 +9,7 @@ local options = {}
 
 --- Raises "file:line: Name: message".
 function options.raise(name, message, level)
-  error(("%s: %s"):format(name, message), (level or 1) + 1)
+  error(("%s: %s"):format(name, message), level + 1)
 end
 local raise = options.raise
 
@@ -48,12 +48,21 @@ function options.is_path(value)
   return type(value) == "string" and value ~= "", "a path"
 end
 
---- True for a list of strings and nothing else: what is beside the list, or
---- behind a hole, would be passed over without a word.
-function options.is_list(value)
-  if type(value) ~= "table" then return false end
+-- Of a list; nil when something is beside it, or behind a hole, which would be
+-- passed over without a word.
+local function length_of(list)
   local count = 0
-  for _ in pairs(value) do count = count + 1 end
+  for _ in pairs(list) do count = count + 1 end
+  for i = 1, count do
+    if list[i] == nil then return nil end
+  end
+  return count
+end
+
+--- True for a list of strings and nothing else.
+function options.is_list(value)
+  local count = type(value) == "table" and length_of(value)
+  if not count then return false end
   for i = 1, count do
     if type(value[i]) ~= "string" then return false end
   end
@@ -102,7 +111,7 @@ end
 --- or milliseconds), "callable", or a function(value) -> ok, expected. `what`,
 --- if given, is what errors begin with, as "tls".
 function options.check(given, schema, level, what)
-  level = (level or 1) + 1
+  level = level + 1
   what = what and what .. ": " or ""
   local checked = {}
   if given == nil then return checked end
@@ -130,7 +139,7 @@ end
 function options.check_water(checked, level)
   local high = checked.highWaterMark or 1048576
   if checked.lowWaterMark and checked.lowWaterMark > high then
-    raise("TypeError", "option 'lowWaterMark' is above highWaterMark", (level or 1) + 1)
+    raise("TypeError", "option 'lowWaterMark' is above highWaterMark", level + 1)
   end
 end
 
@@ -153,11 +162,20 @@ local function is_ours(name, owned)
   return core.ownsHeader(name)
 end
 
+local function add_headers(flat, name, values, level)
+  local count = length_of(values)
+  if not count then
+    raise("TypeError", ("header '%s': a string or a list of strings expected"):format(name),
+      level + 1)
+  end
+  for i = 1, count do add_header(flat, name, values[i], level + 1) end
+end
+
 --- {name = value, name = {value, value}} -> {name, value, name, value ...}
 --- with every name a token that is not written by us: those of the handshake,
 --- or those in the set `owned` (in lower case).
 function options.flat_headers(headers, level, owned)
-  level = (level or 1) + 1
+  level = level + 1
   local flat = {}
   if headers == nil then return flat end
   if type(headers) ~= "table" then
@@ -170,11 +188,8 @@ function options.flat_headers(headers, level, owned)
     if is_ours(name, owned) then
       raise("TypeError", ("header '%s' is written by this library"):format(name), level)
     end
-    if type(value) == "table" then
-      for _, one in ipairs(value) do add_header(flat, name, one, level) end
-    else
-      add_header(flat, name, value, level)
-    end
+    if type(value) == "table" then add_headers(flat, name, value, level)
+    else add_header(flat, name, value, level) end
   end
   return flat
 end
@@ -182,7 +197,7 @@ end
 --- The option `origin` can be sent beside these flat headers.
 function options.check_origin(origin, flat, level)
   if not origin then return end
-  level = (level or 1) + 1
+  level = level + 1
   if not core.headerValueOk(origin) then
     raise("TypeError", "option 'origin': the value holds a control character", level)
   end

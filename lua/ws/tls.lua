@@ -44,12 +44,14 @@ local client_schema = with_common {
   end,
 }
 
-local server_schema = with_common {
-  sni = "table",
+local name_schema = with_common {
   requestCert = function(value)
     return type(value) == "boolean" or value == "optional", 'a boolean or "optional"'
   end,
 }
+
+local server_schema = { sni = "table" }
+for name, expected in pairs(name_schema) do server_schema[name] = expected end
 
 local function pins_of(pin)
   return type(pin) == "string" and { pin } or pin
@@ -111,7 +113,10 @@ end
 -- certificate.
 local function add_names(context, checked, level)
   for name, own in pairs(checked.sni or {}) do
-    local merged = options.check(own, server_schema, level + 1, ("sni '%s'"):format(name))
+    if type(name) ~= "string" then
+      raise("TypeError", "sni: a host's name expected, got " .. options.shown(name), level + 1)
+    end
+    local merged = options.check(own, name_schema, level + 1, ("sni '%s'"):format(name))
     for option in pairs(common) do
       if option ~= "cert" and option ~= "key" and merged[option] == nil then
         merged[option] = checked[option]

@@ -162,6 +162,12 @@ describe("listeners", function()
     assert.equal("", (fire()))
     sock:addEventListener("open", note "B", { signal = { aborted = true } })
     assert.equal("", (fire()))
+    local again = note "C" -- added with a signal, removed, added without
+    sock:addEventListener("open", again, { signal = signal })
+    sock:removeEventListener("open", again)
+    sock:addEventListener("open", again)
+    signal.abort()
+    assert.equal("C", (fire()))
   end)
 
   it("S84 a passive one cannot cancel, the others can", function()

@@ -12,14 +12,14 @@ describe("options.check", function()
 
   it("copies what fits", function()
     local given = { size = 5, name = "x", either = {}, any = false, odd = 1 }
-    local checked = options.check(given, schema)
+    local checked = options.check(given, schema, 1)
     assert.same(given, checked)
     assert.are_not.equal(given, checked)
-    assert.same({}, options.check(nil, schema))
+    assert.same({}, options.check(nil, schema, 1))
   end)
 
   it("names the option and what was expected", function()
-    local function check(given) return function() options.check(given, schema) end end
+    local function check(given) return function() options.check(given, schema, 1) end end
     assert.matches("option 'name': string expected, got table", raised(check { name = {} }))
     assert.matches("option 'either': string or table expected", raised(check { either = 5 }))
     assert.matches("option 'odd': the number 1 expected, got 2", raised(check { odd = 2 }))
@@ -32,19 +32,19 @@ describe("options.check", function()
 
   it("shows what is short, as it would be written", function()
     local function got(value)
-      return raised(function() options.check({ odd = value }, schema) end):match ", got (.*)"
+      return raised(function() options.check({ odd = value }, schema, 1) end):match ", got (.*)"
     end
     assert.same({ "'5s'", "2.5", "true", "table", "string", "string" },
       { got "5s", got(2.5), got(true), got {}, got(("x"):rep(17)), got "a\nb" })
   end)
 
   it("refuses names it does not know, and guesses which was meant", function()
-    assert.matches("unknown option 'siez'$", raised(options.check, { siez = 1 }, schema))
+    assert.matches("unknown option 'siez'$", raised(options.check, { siez = 1 }, schema, 1))
     assert.matches("unknown option 'SIZE' %(did you mean 'size'%?%)",
-      raised(options.check, { SIZE = 1 }, schema))
+      raised(options.check, { SIZE = 1 }, schema, 1))
     assert.matches("unknown option 'max_size' %(did you mean 'maxSize'%?%)",
-      raised(options.check, { max_size = 1 }, { maxSize = "size" }))
-    assert.matches("unknown option '1'", raised(options.check, { "x" }, schema))
+      raised(options.check, { max_size = 1 }, { maxSize = "size" }, 1))
+    assert.matches("unknown option '1'", raised(options.check, { "x" }, schema, 1))
   end)
 
   it("guesses by likeness: letters swapped, missing or added, parts of names", function()
@@ -57,12 +57,12 @@ describe("options.check", function()
       close_timeout = "closeTimeout", subprotocols = "protocols", compress = "compression",
       certificate = "cert",
     } do
-      local message = raised(options.check, { [wrong] = 1 }, names)
+      local message = raised(options.check, { [wrong] = 1 }, names, 1)
       assert.matches("did you mean '" .. right .. "'", message, nil, wrong)
     end
     for _, strange in ipairs { "nonsense", "x", "", ("timeout"):rep(1000) } do
       assert.matches("unknown option '" .. strange .. "'$",
-        raised(options.check, { [strange] = 1 }, names))
+        raised(options.check, { [strange] = 1 }, names, 1))
     end
   end)
 
@@ -80,7 +80,7 @@ describe("options.check", function()
       assert.is_false(options.is_callable(value))
     end
     assert.is_false(options.is_callable(nil))
-    options.check({ call = callable }, schema)
+    options.check({ call = callable }, schema, 1)
   end)
 end)
 
@@ -107,6 +107,9 @@ describe("options.flat_headers", function()
       assert.matches("a string expected", raised(flat, { A = value }))
     end
     assert.matches("a table expected", raised(flat, "A: b"))
+    for _, list in ipairs { { a = "1" }, { "1", nil, "3" }, { "1", b = "2" } } do
+      assert.matches("'A': a string or a list of strings", raised(flat, { A = list }))
+    end
   end)
 
   it("refuses what is not the user's to say", function()

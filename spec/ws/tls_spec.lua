@@ -280,6 +280,19 @@ describe("tls", function()
     opens(tls)
   end)
 
+  it("sni takes names, with options that have no names of their own", function()
+    local own = { cert = file "a.pem", key = file "leaf.key" }
+    local outer = { cert = file "server.pem", key = file "leaf.key" }
+    for _, wrong in ipairs { { [true] = own }, { own } } do
+      outer.sni = wrong
+      helper.raised_there("TypeError", function() ws.serve { tls = outer } end)
+    end
+    own.sni = { ["b.test"] = { cert = file "b.pem", key = file "leaf.key" } }
+    outer.sni = { ["a.test"] = own }
+    assert.matches("sni 'a.test': unknown option 'sni'",
+      raised(function() ws.serve { tls = outer } end))
+  end)
+
   it("setTLS: new connections get the new certificate, open ones stay", function()
     serve_file "a.pem"
     local first, log = opens { servername = "a.test" }
