@@ -66,10 +66,11 @@ static void set_target(lua_State *L, ws_slice target) {
 
 static void set_protocols(lua_State *L, const ws_http_head *head) {
   lua_newtable(L);
+  ws_offer_walk walk = {.head = head};
   ws_slice protocol;
-  for (int n = 0; ws_handshake_offered(head, (size_t)n, &protocol); n++) {
+  for (int n = 1; ws_handshake_next_offer(&walk, &protocol); n++) {
     ws_lua_push_slice(L, protocol);
-    lua_rawseti(L, -2, n + 1);
+    lua_rawseti(L, -2, n);
   }
   lua_setfield(L, -2, "protocols");
 }

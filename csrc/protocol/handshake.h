@@ -12,7 +12,7 @@
 
 #define WS_KEY_LENGTH 24    /* Sec-WebSocket-Key: base64 of 16 bytes */
 #define WS_ACCEPT_LENGTH 28 /* Sec-WebSocket-Accept: base64 of a SHA-1 */
-#define WS_PROTOCOLS_MAX 64 /* subprotocols a server reads; more is a 400 */
+#define WS_PROTOCOLS_MAX 64 /* subprotocols of a handshake; more is a 400 */
 
 /* The accept value for a key as it was sent (section 4.2.2 step 5.4). */
 void ws_handshake_accept(ws_slice key, char accept[WS_ACCEPT_LENGTH]);
@@ -112,10 +112,17 @@ void ws_handshake_judge_request(const ws_http_head *head,
 /* True when `protocol` is among those the request offered (exact). */
 bool ws_handshake_offers(const ws_http_head *head, ws_slice protocol);
 
-/* Calls nothing, keeps nothing: the n-th offered subprotocol over all header
- * lines, or false past the last. */
-bool ws_handshake_offered(const ws_http_head *head, size_t nth,
-                          ws_slice *protocol);
+/* A walk over the subprotocols that a request offers, all header lines being
+ * one list. {.head = head} is ready; fields private to handshake_server.c. */
+typedef struct ws_offer_walk {
+  const ws_http_head *head;
+  size_t header;
+  ws_slice rest;
+} ws_offer_walk;
+
+/* The next one, or false past the last. A plain request may name as many as
+ * its head has room for. */
+bool ws_handshake_next_offer(ws_offer_walk *walk, ws_slice *protocol);
 
 /* Appends the 101. `protocol` and `extensions` may be empty. WS_OK,
  * WS_ENOMEM, or WS_EINVAL when a value may not stand in a header; on failure

@@ -13,40 +13,14 @@
 
 /* -------------------------------------------------------- subprotocols */
 
-/* Walks over the names of all header lines as over one list. */
-typedef struct offer_walk {
-  const ws_http_head *head;
-  size_t header;
-  ws_slice rest;
-} offer_walk;
-
-/* Empty items are passed over (X15). */
-static bool next_offer(offer_walk *walk, ws_slice *item) {
-  ws_slice name = ws_slice_of("Sec-WebSocket-Protocol");
-  for (;;) {
-    while (ws_slice_next_item(&walk->rest, item))
-      if (item->len > 0) return true;
-    const ws_http_header *header;
-    do {
-      if (walk->header == walk->head->header_count) return false;
-      header = &walk->head->headers[walk->header++];
-    } while (!ws_slice_equal_nocase(header->name, name));
-    walk->rest = header->value;
-  }
-}
-
-static offer_walk start_walk(const ws_http_head *head) {
-  return (offer_walk){head, 0, {NULL, 0}};
-}
-
 /* R13. The limit keeps the search for repetitions short. */
 static const char *check_protocols(const ws_http_head *head) {
   ws_slice offers[WS_PROTOCOLS_MAX], item;
   size_t count = 0;
   const char *why = NULL;
   if (ws_http_count(head, "Sec-WebSocket-Protocol") == 0) return NULL;
-  offer_walk walk = start_walk(head);
-  while (next_offer(&walk, &item)) {
+  ws_offer_walk walk = {.head = head};
+  while (ws_handshake_next_offer(&walk, &item)) {
     if (count == WS_PROTOCOLS_MAX) return "too many subprotocols are offered";
     offers[count++] = item;
   }
@@ -258,19 +232,26 @@ void ws_handshake_judge_request(const ws_http_head *head,
 }
 
 bool ws_handshake_offers(const ws_http_head *head, ws_slice protocol) {
-  offer_walk walk = start_walk(head);
+  ws_offer_walk walk = {.head = head};
   ws_slice item;
-  while (next_offer(&walk, &item))
+  while (ws_handshake_next_offer(&walk, &item))
     if (ws_slice_equal(item, protocol)) return true;
   return false;
 }
 
-bool ws_handshake_offered(const ws_http_head *head, size_t nth,
-                          ws_slice *protocol) {
-  offer_walk walk = start_walk(head);
-  while (next_offer(&walk, protocol))
-    if (nth-- == 0) return true;
-  return false;
+/* Empty items are passed over (X15). */
+bool ws_handshake_next_offer(ws_offer_walk *walk, ws_slice *protocol) {
+  ws_slice name = ws_slice_of("Sec-WebSocket-Protocol");
+  for (;;) {
+    while (ws_slice_next_item(&walk->rest, protocol))
+      if (protocol->len > 0) return true;
+    const ws_http_header *header;
+    do {
+      if (walk->header == walk->head->header_count) return false;
+      header = &walk->head->headers[walk->header++];
+    } while (!ws_slice_equal_nocase(header->name, name));
+    walk->rest = header->value;
+  }
 }
 
 /* R22 to R26. */

@@ -141,6 +141,27 @@ describe("handshake of a server:", function()
       assert.is_true(cost / (#dear * 5) < 0.02 * helper.patience, cost)
     end)
 
+  it("A4 8,000 subprotocols of a plain request, which has no limit, cost in proportion", function()
+    local told
+    serve { request = function(request, response)
+      told = #request.protocols
+      response:finish "plain"
+    end }
+    local function cost(names)
+      local request = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-WebSocket-Protocol: "
+        .. ("a,"):rep(names) .. "\r\n\r\n"
+      return proving.cost(function()
+        for _ = 1, 5 do
+          assert.equal(200, (answer(request)))
+          assert.equal(names, told)
+        end
+      end)
+    end
+    local quarter = cost(2000)
+    local whole = cost(8000)
+    assert.is_true(whole < 8 * quarter + 0.1 * helper.patience, quarter .. ", " .. whole)
+  end)
+
   it("A5 a head of 4 KiB in segments of one byte is read once (CVE-2023-43669)", function()
     serve()
     local raw = ground:raw()

@@ -30,9 +30,10 @@ static void check_again(const ws_http_head *head) {
 }
 
 static void check_offers(const ws_http_head *head) {
+  ws_offer_walk walk = {.head = head};
   ws_slice protocol;
   size_t count = 0;
-  while (ws_handshake_offered(head, count, &protocol)) {
+  while (ws_handshake_next_offer(&walk, &protocol)) {
     PROMISE(ws_handshake_offers(head, protocol));
     count++;
   }

@@ -50,9 +50,10 @@ static inline void solo_prepare(solo *it, bool server, uint8_t flags) {
 
 static inline void solo_answer(solo *it) {
   const ws_handshake_verdict *verdict = ws_session_verdict(&it->session);
+  ws_offer_walk walk = {.head = ws_session_request(&it->session)};
   ws_slice none = {NULL, 0}, protocol = none;
   if (!verdict) return;
-  (void)ws_handshake_offered(ws_session_request(&it->session), 0, &protocol);
+  (void)ws_handshake_next_offer(&walk, &protocol);
   if (verdict->kind == WS_REQUEST_UPGRADE && !(it->flags & REFUSE))
     (void)ws_session_accept(&it->session, protocol, NULL, 0, &it->out);
   else
