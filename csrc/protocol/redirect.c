@@ -33,12 +33,13 @@ static bool is_absolute(ws_slice text) {
   return false;
 }
 
-/* The base's path up to its last slash, for a relative path; its whole path
- * for nothing but a query. */
-static ws_slice path_to_keep(ws_slice target, ws_slice reference) {
+/* RFC 3986 section 5.2.2: the base's path up to its last slash, for a relative
+ * path; its whole path for nothing but a query; all of it for nothing. */
+static ws_slice target_to_keep(ws_slice target, ws_slice reference) {
+  if (reference.len == 0) return target;
   const char *query = memchr(target.data, '?', target.len);
   if (query) target.len = (size_t)(query - target.data);
-  if (reference.len == 0 || reference.data[0] == '?') return target;
+  if (reference.data[0] == '?') return target;
   while (target.len > 0 && target.data[target.len - 1] != '/') target.len--;
   return target;
 }
@@ -56,7 +57,7 @@ static int resolve(ws_slice reference, const ws_url *base, ws_buffer *into) {
   status = append(into, ws_slice_of("//"));
   if (status == WS_OK) status = append(into, base->authority);
   if (status == WS_OK && !starts_with(reference, "/"))
-    status = append(into, path_to_keep(base->target, reference));
+    status = append(into, target_to_keep(base->target, reference));
   return status == WS_OK ? append(into, reference) : status;
 }
 

@@ -55,7 +55,14 @@ TEST(relative_ones) {
 
 TEST(fragments_are_left_out) {
   leads("/x#here", "wss://a.test/x");
-  leads("#here", "wss://a.test/b/c/d");
+  leads("?y#here", "wss://a.test/b/c/d?y");
+}
+
+/* RFC 3986 section 5.2.2: with neither path nor query the base's are kept. */
+TEST(nothing_else_keeps_the_query) {
+  leads("", "wss://a.test/b/c/d?q");
+  leads("#", "wss://a.test/b/c/d?q");
+  leads("#here", "wss://a.test/b/c/d?q");
 }
 
 TEST(nowhere) {
@@ -123,6 +130,7 @@ int main(void) {
   RUN(absolute_ones);
   RUN(relative_ones);
   RUN(fragments_are_left_out);
+  RUN(nothing_else_keeps_the_query);
   RUN(nowhere);
   RUN(what_is_a_redirect);
   RUN(origins);
