@@ -119,6 +119,9 @@ size_t ws_deflate_offer(const ws_deflate_options *options,
   return offer.len;
 }
 
+static const char not_offered[] =
+    "the server chose an extension that was not offered";
+
 /* 7.1.1 and 7.1.2: an answer may add, but not leave out what was asked. */
 static const char *judge_element(const ws_deflate_options *options,
                                  const element *found) {
@@ -142,13 +145,13 @@ const char *ws_deflate_judge(const ws_deflate_options *options,
   ws_extension_start(&reader, answer, false);
   if (ws_extension_next(&reader, &name) <= 0 || !options->enabled ||
       !is(name, NAME))
-    return "the server chose an extension that was not offered";
+    return not_offered;
   if (!read_element(&reader, &found))
     return "the server chose permessage-deflate with a bad parameter";
   const char *why = judge_element(options, &found);
   if (why) return why;
-  if (ws_extension_next(&reader, &name) != 0)
-    return "the server chose an extension twice";
+  /* That it is ours again, or none, handshake has seen before. */
+  if (ws_extension_next(&reader, &name) != 0) return not_offered;
   agreed->on = true;
   agreed->server_no_context = found.server_no_context;
   agreed->client_no_context =

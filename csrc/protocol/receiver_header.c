@@ -64,7 +64,9 @@ const char *ws_receiver_header_fault(const ws_receiver *receiver,
   ws_frame frame;
   if (ws_frame_decode(&frame, head, len) >= 0)
     return NULL;
-  return ws_opcode_is_control(head[0] & 15u)
-             ? "a control frame above 125 bytes"
+  if (ws_opcode_is_control(head[0] & 15u))
+    return "a control frame above 125 bytes";
+  return (head[1] & 127u) == 127 && head[2] > 127
+             ? "a frame length with its top bit set"
              : "a frame length not in its shortest form";
 }

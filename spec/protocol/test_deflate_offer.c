@@ -466,6 +466,16 @@ TEST(answers_that_fail) {
   RUN_ANSWERS(rows);
 }
 
+/* S62, S164: only one was offered, so that another is not "twice". */
+TEST(another_extension_was_not_offered) {
+  static const char *const answers[] = {PMD ", x-foo", "x-foo, " PMD, "x-foo"};
+  ws_deflate_options options = plain();
+  ws_deflate_agreed agreed;
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++)
+    CHECK(same("S164", answers[i], judge(&options, answers[i], &agreed),
+               "the server chose an extension that was not offered"));
+}
+
 /* S161: whatever a client of ours offers, a server of ours answers so that the
  * client takes it, and both agree on the same. */
 TEST(offer_and_answer_meet) {
@@ -503,6 +513,7 @@ int main(void) {
   RUN(what_a_client_offers);
   RUN(answers_that_are_good);
   RUN(answers_that_fail);
+  RUN(another_extension_was_not_offered);
   RUN(offer_and_answer_meet);
   return check_done();
 }

@@ -239,6 +239,41 @@ TEST(test_headers_that_fail) {
 }
 
 /* S150, S155: the largest control frame is taken at every cut. */
+/* 5.2: a length may break either rule, or as a control frame's 5.5. */
+TEST(test_lengths_say_what_is_wrong) {
+  static const struct {
+    const char *head;
+    size_t len;
+    const char *why;
+  } list[] = {
+      {"\x82\x7e\0\x7d", 4, "a frame length not in its shortest form"},
+      {"\x82\x7f\0\0\0\0\0\0\xff\xff", 10,
+       "a frame length not in its shortest form"},
+      {"\x82\x7f\x80\0\0\0\0\1\0\0", 10,
+       "a frame length with its top bit set"},
+      {"\x82\x7f\x80\0\0\0\0\0\0\0", 10,
+       "a frame length with its top bit set"},
+      {"\x82\x7f\xff", 3, "a frame length with its top bit set"},
+      {"\x89\x7f\x80", 3, "a control frame above 125 bytes"},
+  };
+  const ws_receiver_limits limits = {.masked = false};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+    wire bytes = {0};
+    wire_add(&bytes, list[i].head, list[i].len);
+    for (size_t way = 0; way <= wire_ways(bytes.len); way++) {
+      ws_receiver receiver;
+      wire log = {0};
+      ws_receiver_init(&receiver, &limits, wire_resize);
+      feed_in_way(&receiver, &bytes, way, &log);
+      CHECK(receiver.why && strcmp(receiver.why, list[i].why) == 0);
+      ws_receiver_deinit(&receiver);
+      wire_free(&log);
+    }
+    wire_free(&bytes);
+  }
+  CHECK_INT(wire_memory.blocks, 0);
+}
+
 TEST(test_control_frame_of_125_bytes) {
   wire expected = {0};
   ws_event ping = {.type = WS_EVENT_PING,
@@ -789,6 +824,7 @@ int main(void) {
   RUN(test_messages);
   RUN(test_sizes);
   RUN(test_headers_that_fail);
+  RUN(test_lengths_say_what_is_wrong);
   RUN(test_control_frame_of_125_bytes);
   RUN(test_wrong_masking);
   RUN(test_close_bodies);
