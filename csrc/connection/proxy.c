@@ -16,6 +16,7 @@ typedef struct proxy_stream {
   bool below_open;
   bool open;
   int failed;
+  char why[96]; /* of why_status */
 } proxy_stream;
 
 static int say(proxy_stream *p) {
@@ -95,9 +96,23 @@ static unsigned wants_proxy(ws_stream *stream) {
 
 static ws_fd fd_proxy(ws_stream *stream) { return ws_stream_fd(stream->below); }
 
+/* With the stage named, which a status does not. */
+static const char *why_status(proxy_stream *p) {
+  const char *words = ws_status_text(p->failed);
+  ws_buffer text;
+  ws_buffer_init_fixed(&text, p->why, sizeof p->why - 1);
+  (void)ws_buffer_append(&text, "proxy: ", 7);
+  (void)ws_buffer_append(&text, words, strlen(words));
+  p->why[text.len] = '\0';
+  return p->why;
+}
+
+/* Of its own it has only the proxy's refusals to tell. */
 static const char *why_proxy(ws_stream *stream) {
-  const proxy_stream *p = (proxy_stream *)stream;
-  if (!p->failed) return ws_stream_why(stream->below);
+  proxy_stream *p = (proxy_stream *)stream;
+  const char *below = ws_stream_why(stream->below);
+  if (!p->failed) return below;
+  if (p->failed != WS_EPROXY) return below ? below : why_status(p);
   const char *why = ws_tunnel_why(&p->tunnel);
   return why[0] ? why : "proxy: it ended the connection";
 }

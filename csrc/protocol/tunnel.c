@@ -27,12 +27,14 @@ static int explain(ws_tunnel *tunnel, int status, const char *why) {
 
 /* "proxy: it answered 407 Proxy Authentication Required" */
 static int explain_head(ws_tunnel *tunnel, const ws_http_head *head) {
+  ws_slice reason = head->reason;
+  if (reason.len == 0) reason = ws_slice_of(ws_http_reason(head->status));
   ws_buffer text;
   ws_buffer_init_fixed(&text, tunnel->why, WS_TUNNEL_WHY - 1);
   (void)ws_buffer_append(&text, "proxy: it answered ", 19);
   (void)ws_http_write_status(&text, head->status);
-  (void)ws_buffer_append(&text, " ", 1);
-  ws_excerpt_append(&text, head->reason.data, head->reason.len);
+  (void)ws_buffer_append(&text, " ", reason.len > 0 ? 1 : 0);
+  ws_excerpt_append(&text, reason.data, reason.len);
   tunnel->why[text.len] = '\0';
   return WS_EPROXY;
 }
@@ -98,7 +100,10 @@ static int say_connect(const ws_tunnel_target *target, ws_resize *resize,
 /* 9.3.6: any 2xx opens the tunnel, whatever its headers say of a body. */
 static int judge_head(ws_tunnel *tunnel, size_t len) {
   ws_http_head head;
-  if (ws_http_parse_response(&head, (char *)tunnel->in.data, len) != WS_OK)
+  int status = ws_http_parse_response(&head, (char *)tunnel->in.data, len);
+  if (status == WS_EHEADTOOBIG)
+    return explain(tunnel, WS_EPROXY, "proxy: its answer has too many headers");
+  if (status != WS_OK)
     return explain(tunnel, WS_EPROXY, "proxy: its answer is not HTTP");
   if (head.status < 200) { /* not yet the answer */
     ws_buffer_consume(&tunnel->in, len);

@@ -51,5 +51,6 @@ void ws_tunnel_deinit(ws_tunnel *tunnel);
 size_t ws_tunnel_feed(ws_tunnel *tunnel, const uint8_t *data, size_t len,
                       ws_buffer *out, int *status);
 
-/* A sentence for people, after a failure. Lives as long as the tunnel. */
+/* A sentence for people, after WS_EPROXY or WS_EINVAL; "" before, and after
+ * WS_ENOMEM. Lives as long as the tunnel. */
 const char *ws_tunnel_why(const ws_tunnel *tunnel);

@@ -41,6 +41,14 @@ static void say(ends e, const char *text, size_t len) {
   CHECK_INT(ws_socket_write(e.proxy, &slice, 1), len);
 }
 
+/* What it says of its failure is exactly this. */
+static bool said(ends e, const char *expected) {
+  const char *why = ws_stream_why(e.stream);
+  if (why && strcmp(why, expected) == 0) return true;
+  fprintf(stderr, "  it said: %s\n", why ? why : "nothing");
+  return false;
+}
+
 static const char answer[] = "HTTP/1.1 200 OK\r\n\r\n";
 
 TEST(opens_and_stands_aside) {
@@ -121,7 +129,7 @@ TEST(the_proxy_goes_away) {
   ws_stream_open(e.stream);
   ws_socket_shutdown(e.proxy);
   CHECK_INT(ws_stream_open(e.stream), WS_EPROXY);
-  CHECK(strstr(ws_stream_why(e.stream), "ended") != NULL);
+  CHECK(said(e, "proxy: it ended the connection"));
   end(e);
 }
 
@@ -129,10 +137,40 @@ TEST(reading_or_writing_fails) {
   ends e = make(WS_TUNNEL_HTTP,
                 (ws_fault_plan){.fail_write = 1, .status = WS_EPIPE});
   CHECK_INT(ws_stream_open(e.stream), WS_EPIPE);
+  CHECK(said(e, "proxy: the peer has closed the connection"));
   end(e);
   e = make(WS_TUNNEL_HTTP,
            (ws_fault_plan){.fail_read = 1, .status = WS_ECONNRESET});
   CHECK_INT(ws_stream_open(e.stream), WS_ECONNRESET);
+  CHECK(said(e, "proxy: connection reset by the peer"));
+  end(e);
+}
+
+static const char *why_tls_failed(ws_stream *stream) {
+  (void)stream;
+  return "TLS: bad record mac";
+}
+
+/* An https proxy's TLS says more than the status. */
+TEST(the_stream_below_says_why) {
+  ends e = make(WS_TUNNEL_HTTP,
+                (ws_fault_plan){.fail_read = 1, .status = WS_ETLS});
+  ws_stream_kind kind = *e.stream->below->kind;
+  kind.why = why_tls_failed;
+  e.stream->below->kind = &kind;
+  CHECK_INT(ws_stream_open(e.stream), WS_ETLS);
+  CHECK(said(e, "TLS: bad record mac"));
+  end(e);
+}
+
+TEST(without_memory_for_the_answer) {
+  ends e = make(WS_TUNNEL_HTTP, (ws_fault_plan){0});
+  CHECK_INT(ws_stream_open(e.stream), WS_EAGAIN);
+  say(e, answer, sizeof answer - 1);
+  ws_memory_fail(1, 0);
+  CHECK_INT(ws_stream_open(e.stream), WS_ENOMEM);
+  ws_memory_fail(0, 0);
+  CHECK(said(e, "proxy: out of memory"));
   end(e);
 }
 
@@ -160,6 +198,8 @@ int main(void) {
   RUN(a_refusal_stays_one);
   RUN(the_proxy_goes_away);
   RUN(reading_or_writing_fails);
+  RUN(the_stream_below_says_why);
+  RUN(without_memory_for_the_answer);
   RUN(without_memory);
   return check_done();
 }

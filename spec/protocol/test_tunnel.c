@@ -102,6 +102,33 @@ TEST(http_refuses) {
        "not HTTP");
 }
 
+/* What is said of an answer with that status line and so many headers. */
+static void told(const char *first, int headers, const char *expected) {
+  char text[2048], why[WS_TUNNEL_WHY];
+  size_t left, len = (size_t)sprintf(text, "%s\r\n", first);
+  for (int i = 0; i < headers; i++)
+    len += (size_t)sprintf(text + len, "a: b\r\n");
+  len += (size_t)sprintf(text + len, "\r\n");
+  const line lines[] = {{CONNECT, sizeof CONNECT - 1, text, len}};
+  ws_tunnel_target target = target_of(WS_TUNNEL_HTTP, "example.com");
+  CHECK_INT(converse(&target, lines, 1, 100, why, &left), WS_EPROXY);
+  if (!CHECK(strcmp(why, expected) == 0))
+    fprintf(stderr, "  it said: %s\n", why);
+}
+
+/* RFC 9112 section 4: the phrase may be missing. */
+TEST(http_refuses_in_few_words) {
+  told("HTTP/1.1 403", 0, "proxy: it answered 403 Forbidden");
+  told("HTTP/1.1 403 ", 0, "proxy: it answered 403 Forbidden");
+  told("HTTP/1.1 403 No", 0, "proxy: it answered 403 No");
+  told("HTTP/1.1 599", 0, "proxy: it answered 599");
+}
+
+TEST(http_with_too_many_headers_is_http) {
+  told("HTTP/1.1 200 OK", 101, "proxy: its answer has too many headers");
+  told("HTTP/1.1 403 No", 100, "proxy: it answered 403 No");
+}
+
 TEST(http_logs_in) {
   ws_tunnel_target target = target_of(WS_TUNNEL_HTTP, "example.com");
   log_in(&target, "Aladdin", "open sesame"); /* RFC 7617 section 2 */
@@ -268,6 +295,7 @@ TEST(without_memory) {
     int status = ws_tunnel_start(&tunnel, &target, ws_memory_resize, &out);
     ws_memory_fail(0, 0);
     CHECK(status == WS_OK || status == WS_ENOMEM);
+    CHECK(ws_tunnel_why(&tunnel)[0] == '\0');
     ws_tunnel_deinit(&tunnel);
     ws_buffer_deinit(&out);
     CHECK_INT(ws_memory_live(), 0);
@@ -278,6 +306,8 @@ int main(void) {
   RUN(http_opens);
   RUN(http_waits_for_the_real_answer);
   RUN(http_refuses);
+  RUN(http_refuses_in_few_words);
+  RUN(http_with_too_many_headers_is_http);
   RUN(http_logs_in);
   RUN(http_and_ipv6);
   RUN(nothing_behind_the_answer_is_taken);
