@@ -28,8 +28,9 @@ void ws_buffer_init_fixed(ws_buffer *buffer, void *memory, size_t size);
 void ws_buffer_deinit(ws_buffer *buffer);
 
 /* Room for `extra` more bytes at data + len: WS_OK, WS_ENOMEM, or WS_ETOOBIG
- * when it would pass max. Grows by doubling, moves live bytes to the front
- * first if that is enough. Never reserves more than max. */
+ * when it would pass max. Where that is enough, live bytes are moved to the
+ * front, if at least as many were consumed or the block may not grow; else it
+ * grows, by doubling. Never reserves more than max. */
 int ws_buffer_reserve(ws_buffer *buffer, size_t extra);
 
 /* Appends a copy. WS_OK, WS_ENOMEM or WS_ETOOBIG; on failure unchanged.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A few deflaters and inflaters for all connections of a loop, so that memory
- * does not grow with their number. The one used least recently is taken away:
- * a deflater's history is then forgotten (a sender may always do that), an
- * inflater's window is kept, by itself and no longer than it is. */
+/* A few deflaters and inflaters for all connections of a loop. The one used
+ * least recently is taken away: a deflater's history is then forgotten (a
+ * sender may always do that), an inflater's window, 32 KiB at most, is kept
+ * with its connection. None is taken away in the midst of a message: with all
+ * in use another is made, for that message alone. */
 #pragma once
 #include "bytes/buffer.h"
 #include "protocol/deflate.h"

@@ -20,8 +20,9 @@ typedef struct ws_extension_param {
   bool has_value;
 } ws_extension_param;
 
-/* `lax`: empty list items are passed over (a server; RFC 9110 section 5.6.1);
- * a list of nothing else then simply ends. Otherwise both are errors. */
+/* `lax`, a server's: empty list items are passed over (RFC 9110 section 5.6.1),
+ * a list of nothing else simply ends, and a quoted value may be empty (R45).
+ * Otherwise these are errors. */
 void ws_extension_start(ws_extension_reader *reader, ws_slice value, bool lax);
 
 /* The next extension's name: 1, 0 at the end, or WS_EHTTP (the grammar is

@@ -96,7 +96,7 @@ typedef enum ws_request_kind {
 /* How a request was judged; slices of the head. */
 typedef struct ws_handshake_verdict {
   ws_request_kind kind;
-  unsigned status;    /* refused: 400, 405, 426, 505 ... */
+  unsigned status;    /* refused: 400, 405 or 426 */
   const char *why;    /* refused: static sentence for the body */
   char accept[WS_ACCEPT_LENGTH]; /* upgrade: the answer's accept value */
   ws_http_body_kind body;        /* plain */

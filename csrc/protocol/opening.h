@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The opening phase of a session, either side, from the first byte to the
  * answered handshake: collects heads, gives them to handshake to judge and
- * says what came of it. Private to session.c. */
+ * says what came of it. Private to session*.c. */
 #pragma once
 #include "bytes/buffer.h"
 #include "protocol/event.h"

@@ -62,9 +62,9 @@ void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate);
  * or all is used: a call with nothing gives back the memory of a message that
  * was handed out, and no event. After FAIL (WS_EPROTOCOL, WS_EUTF8,
  * WS_ETOOBIG, WS_EDEFLATE, WS_ENOMEM; why says more) every call fails the
- * same. Memory held is bounded by twice the payload bytes received (of a
- * compressed message: expanded), or 4 KiB: a declared length alone allocates
- * nothing. */
+ * same. Memory held is bounded by twice the payload bytes received, or 4 KiB;
+ * of a compressed message by twice what it expanded to and a step of 16 KiB,
+ * beside the inflater's 40 KiB. A declared length alone allocates nothing. */
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
                         ws_event *event);
 
