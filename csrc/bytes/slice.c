@@ -49,6 +49,13 @@ ws_slice ws_slice_trim(ws_slice slice) {
   return slice;
 }
 
+int ws_slice_hex(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
 bool ws_slice_is_token(ws_slice slice) {
   for (size_t i = 0; i < slice.len; i++)
     if (!is_token_char(slice.data[i])) return false;

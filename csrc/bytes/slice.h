@@ -25,6 +25,9 @@ uint32_t ws_slice_hash(ws_slice slice);
 /* Without spaces and tabs at both ends. */
 ws_slice ws_slice_trim(ws_slice slice);
 
+/* The value of a hexadecimal digit, or -1. */
+int ws_slice_hex(char c);
+
 /* RFC 9110 section 5.6.2: one or more token characters. */
 bool ws_slice_is_token(ws_slice slice);
 

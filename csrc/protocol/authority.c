@@ -19,19 +19,14 @@ static long parse_port(ws_slice text) {
   return text.len > 0 ? port : -1;
 }
 
-static bool is_hex(char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
-         (c >= 'A' && c <= 'F');
-}
-
 /* RFC 3986 section 3.2.2, reg-name; an IPv4 address is one too. */
 static bool is_reg_name(ws_slice text) {
   for (size_t i = 0; i < text.len; i++) {
     char c = text.data[i];
     bool alpha = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (c == '%') {
-      if (text.len - i < 3 || !is_hex(text.data[i + 1]) ||
-          !is_hex(text.data[i + 2]))
+      if (text.len - i < 3 || ws_slice_hex(text.data[i + 1]) < 0 ||
+          ws_slice_hex(text.data[i + 2]) < 0)
         return false;
     } else if (!alpha && (c < '0' || c > '9') &&
                (c == '\0' || strchr("-._~!$&'()*+,;=", c) == NULL)) {

@@ -25,20 +25,13 @@ enum {
   FAILED
 };
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 static bool is_text(char c) {
   return (unsigned char)c >= ' ' ? c != 0x7f : c == '\t';
 }
 
 /* The state after a byte of the size. */
 static int size_state(ws_http_chunks *chunks, char c) {
-  int digit = hex_value(c);
+  int digit = ws_slice_hex(c);
   if (digit < 0) {
     if (chunks->state == SIZE_FIRST) return FAILED;
     if (c == ';') return EXTENSION;

@@ -9,13 +9,6 @@
 #include <stdint.h>
 #include <string.h>
 
-static int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 /* ---------------------------------------------------------------- IPv4 */
 
 /* URL Standard, IPv4 number parser: decimal, 0 octal, 0x hexadecimal; the
@@ -31,7 +24,7 @@ static bool read_number(ws_slice part, uint64_t *value) {
   }
   *value = 0;
   for (; at < part.len; at++) {
-    int digit = hex_value(part.data[at]);
+    int digit = ws_slice_hex(part.data[at]);
     if (digit < 0 || (unsigned)digit >= radix) return false;
     if (*value <= UINT32_MAX) *value = *value * radix + (unsigned)digit;
   }
@@ -122,7 +115,7 @@ static size_t read_piece(ws_slice text, size_t at, uint16_t *value) {
   size_t start = at;
   *value = 0;
   for (; at < text.len && at - start < 4; at++) {
-    int digit = hex_value(text.data[at]);
+    int digit = ws_slice_hex(text.data[at]);
     if (digit < 0) break;
     *value = (uint16_t)(*value * 16 + digit);
   }
@@ -248,8 +241,8 @@ size_t ws_url_percent_decode(ws_slice text, char *into) {
   for (size_t i = 0; i < text.len; i++) {
     char c = text.data[i];
     if (c == '%' && text.len - i > 2) {
-      int high = hex_value(text.data[i + 1]);
-      int low = hex_value(text.data[i + 2]);
+      int high = ws_slice_hex(text.data[i + 1]);
+      int low = ws_slice_hex(text.data[i + 2]);
       if (high >= 0 && low >= 0) {
         c = (char)(high * 16 + low);
         i += 2;

@@ -173,6 +173,15 @@ TEST(test_items_at_every_cut) {
   }
 }
 
+TEST(test_hexadecimal_digits) {
+  static const char digits[] = "0123456789abcdefABCDEF";
+  for (int c = -128; c < 256; c++) {
+    const char *at = c ? strchr(digits, (char)c) : NULL;
+    long value = at ? at - digits : -1;
+    CHECK_INT(ws_slice_hex((char)c), value > 15 ? value - 6 : value);
+  }
+}
+
 int main(void) {
   RUN(test_of_a_string);
   RUN(test_equal);
@@ -180,6 +189,7 @@ int main(void) {
   RUN(test_hash);
   RUN(test_trim);
   RUN(test_token);
+  RUN(test_hexadecimal_digits);
   RUN(test_items);
   RUN(test_no_list_has_no_items);
   RUN(test_items_at_every_cut);
