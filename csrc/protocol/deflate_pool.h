@@ -73,7 +73,7 @@ void ws_deflate_free(ws_deflate *deflate); /* NULL is fine */
 unsigned ws_deflate_bits(const ws_deflate *deflate);
 
 /* True for messages to be sent compressed: not below the threshold, and with a
- * window that zlib can do (S180). */
+ * window that zlib can do (S180). NULL, no compression, wants none. */
 bool ws_deflate_wants(const ws_deflate *deflate, size_t len);
 
 /* Compresses a message; `*made` is good until the next call on any connection

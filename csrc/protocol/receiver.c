@@ -113,19 +113,15 @@ static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
 
 /* ----------------------------------------------------------- payloads */
 
-static size_t limit_of(const ws_receiver *receiver) {
-  uint64_t most = receiver->limits->max_payload;
-  return most == 0 || most > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)most;
-}
-
 /* Makes room for `need` more bytes of the message, if it must for `want`, but
  * never past what the frame's length says will come: an end that a ws_buffer
  * would not know. */
 static int grow(ws_receiver *receiver, size_t need, size_t want) {
   size_t len = receiver->message_len;
   if (need <= receiver->message_size - len) return WS_OK;
-  size_t most =
-      receiver->frame.fin ? (size_t)receiver->left : limit_of(receiver) - len;
+  size_t most = receiver->frame.fin
+                    ? (size_t)receiver->left
+                    : ws_receiver_limit(receiver->limits) - len;
   size_t size = len + (want < most ? want : most);
   uint8_t *block = receiver->resize(receiver->message, size);
   if (!block) return WS_ENOMEM;
@@ -162,8 +158,8 @@ static bool in_place(const ws_receiver *receiver, const uint8_t *data) {
 
 /* 8.1: at the first byte that cannot be, while it is in the cache. */
 static int check_text(ws_receiver *receiver, const uint8_t *text, size_t len) {
-  bool good = receiver->opcode != WS_TEXT || len == 0 ||
-              ws_utf8_feed(&receiver->utf8, text, len);
+  bool good =
+      receiver->opcode != WS_TEXT || ws_utf8_feed(&receiver->utf8, text, len);
   return good ? WS_OK : WS_EUTF8;
 }
 
@@ -262,10 +258,8 @@ static size_t go_on(ws_receiver *receiver, uint8_t *data, size_t len,
   receiver->left -= take;
   if (receiver->left > 0) return take;
   receiver->in_frame = false;
-  if (control)
-    give_control(receiver,
-                 receiver->control ? receiver->control : receiver->spill,
-                 (size_t)receiver->done, event);
+  if (control) /* one without a payload is never in pieces */
+    give_control(receiver, receiver->control, (size_t)receiver->done, event);
   else if (receiver->frame.fin)
     end_message(receiver, event);
   return take;
@@ -313,8 +307,9 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   bool compressed = first ? frame->rsv != 0 : receiver->compressed;
   /* Before anything is allocated, and so written that nothing wraps. What is
    * compressed is measured as it is expanded. */
+  size_t most = ws_receiver_limit(receiver->limits);
   if (!control && !compressed &&
-      frame->length > limit_of(receiver) - receiver->message_len) {
+      frame->length > most - receiver->message_len) {
     fail_message(receiver, WS_ETOOBIG, event);
     return head;
   }
@@ -337,7 +332,8 @@ static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
   size_t length = data[1] ^ (masked ? 0x80u : 0u);
   size_t head = masked ? 6 : 2;
   if ((opcode != WS_TEXT && opcode != WS_BINARY) || length > 125 ||
-      length > len - 2 || head + length > len || length > limit_of(receiver))
+      length > len - 2 || head + length > len ||
+      length > ws_receiver_limit(receiver->limits))
     return 0;
   uint8_t *payload = data + head;
   if (masked)
@@ -350,6 +346,11 @@ static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
 }
 
 /* ----------------------------------------------------------- exported */
+
+size_t ws_receiver_limit(const ws_receiver_limits *limits) {
+  uint64_t most = limits->max_payload;
+  return most == 0 || most > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)most;
+}
 
 void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
                       ws_resize *resize) {
@@ -372,7 +373,7 @@ size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
   *event = (ws_event){0};
   if (receiver->deliver)
     drop_message(receiver);
-  if (receiver->control && !receiver->in_frame)
+  if (!receiver->in_frame)
     drop_control(receiver);
   if (receiver->failed != WS_OK) {
     say_failure(receiver, event);

@@ -20,6 +20,9 @@ typedef struct ws_receiver_limits {
                            must not be */
 } ws_receiver_limits;
 
+/* The most bytes that one message may have. */
+size_t ws_receiver_limit(const ws_receiver_limits *limits);
+
 /* Fields are private to receiver*.c; session.c looks at deliver and control.
  */
 typedef struct ws_receiver {

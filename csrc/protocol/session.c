@@ -65,11 +65,9 @@ void ws_session_forget_agreed(ws_session *session) {
 
 static int use_deflate(ws_session *session, const ws_deflate_agreed *agreed) {
   const ws_session_config *config = session->config;
-  uint64_t most = config->limits.max_payload;
-  size_t held =
-      most == 0 || most > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)most;
   session->deflate = ws_deflate_new(config->pool, &config->deflate, agreed,
-                                    config->limits.masked, held);
+                                    config->limits.masked,
+                                    ws_receiver_limit(&config->limits));
   ws_receiver_use_deflate(&session->receiver, session->deflate);
   return session->deflate ? WS_OK : WS_ENOMEM;
 }
@@ -348,7 +346,7 @@ int ws_session_send_plain(ws_session *session, unsigned opcode,
 }
 
 bool ws_session_compresses(const ws_session *session, size_t len) {
-  return session->deflate && ws_deflate_wants(session->deflate, len);
+  return ws_deflate_wants(session->deflate, len);
 }
 
 int ws_session_control(ws_session *session, unsigned opcode, const void *data,
