@@ -71,14 +71,14 @@ static const char *judge_upgrade(const ws_http_head *head,
     return "the server answered in an HTTP older than 1.1";
   if (head->status != 101) return "the server did not switch protocols";
   /* S53: the only one, and not one of several. */
-  const ws_http_header *upgrade = ws_http_find(head, "Upgrade", 0);
+  const ws_http_header *upgrade = ws_http_find(head, "Upgrade");
   if (upgrade == NULL || ws_http_count(head, "Upgrade") > 1 ||
       !ws_slice_equal_nocase(upgrade->value, ws_slice_of("websocket")))
     return "the server's Upgrade is not websocket";
   if (!ws_http_has_token(head, "Connection", "Upgrade"))
     return "the server's Connection lacks Upgrade";
   /* S55 */
-  const ws_http_header *given = ws_http_find(head, "Sec-WebSocket-Accept", 0);
+  const ws_http_header *given = ws_http_find(head, "Sec-WebSocket-Accept");
   if (given == NULL) return "the server sent no Sec-WebSocket-Accept";
   if (ws_http_count(head, "Sec-WebSocket-Accept") > 1)
     return "the server sent Sec-WebSocket-Accept twice";
@@ -97,7 +97,7 @@ static const char *judge_protocol(const ws_http_head *head,
     return count > 0 ? "the server chose none of the subprotocols" : NULL;
   if (count == 0) return "the server chose a subprotocol, none was offered";
   if (given > 1) return "the server sent Sec-WebSocket-Protocol twice";
-  *chosen = ws_http_find(head, "Sec-WebSocket-Protocol", 0)->value;
+  *chosen = ws_http_find(head, "Sec-WebSocket-Protocol")->value;
   for (size_t i = 0; i < count; i++)
     if (ws_slice_equal(*chosen, protocols[i])) return NULL;
   return "the server chose a subprotocol that was not offered";
@@ -112,7 +112,7 @@ static const char *judge_extensions(const ws_http_head *head, bool offered,
   *value = (ws_slice){NULL, 0};
   if (given == 0) return NULL;
   if (given > 1) return "the server sent Sec-WebSocket-Extensions twice";
-  *value = ws_http_find(head, name, 0)->value;
+  *value = ws_http_find(head, name)->value;
   ws_extension_reader reader;
   ws_slice first, other;
   ws_extension_start(&reader, *value, false);

@@ -55,7 +55,7 @@ static const char *check_host(const ws_http_head *head) {
   long port;
   if (count == 0) return head->minor == 0 ? NULL : "Host is missing";
   if (count > 1) return "Host is repeated";
-  if (!ws_authority_split(ws_http_find(head, "Host", 0)->value, &host, &port))
+  if (!ws_authority_split(ws_http_find(head, "Host")->value, &host, &port))
     return "Host is invalid";
   return NULL;
 }
@@ -124,7 +124,7 @@ static const char *check_version(const ws_http_head *head, unsigned *status) {
   if (count == 0) return "Sec-WebSocket-Version is missing";
   if (count > 1) return "Sec-WebSocket-Version is repeated";
   *status = 426;
-  if (!ws_slice_equal(ws_http_find(head, "Sec-WebSocket-Version", 0)->value,
+  if (!ws_slice_equal(ws_http_find(head, "Sec-WebSocket-Version")->value,
                       ws_slice_of("13")))
     return "Sec-WebSocket-Version has to be 13";
   return NULL;
@@ -132,7 +132,7 @@ static const char *check_version(const ws_http_head *head, unsigned *status) {
 
 /* R7: base64 of 16 bytes. */
 static const char *check_key(const ws_http_head *head) {
-  const ws_http_header *key = ws_http_find(head, "Sec-WebSocket-Key", 0);
+  const ws_http_header *key = ws_http_find(head, "Sec-WebSocket-Key");
   uint8_t bytes[WS_KEY_LENGTH];
   if (key == NULL) return "Sec-WebSocket-Key is missing";
   if (ws_http_count(head, "Sec-WebSocket-Key") > 1)
@@ -171,7 +171,7 @@ static void judge_upgrade(const ws_http_head *head,
   refuse(verdict, 400, why);
   if (why != NULL) return;
   verdict->kind = WS_REQUEST_UPGRADE;
-  ws_handshake_accept(ws_http_find(head, "Sec-WebSocket-Key", 0)->value,
+  ws_handshake_accept(ws_http_find(head, "Sec-WebSocket-Key")->value,
                       verdict->accept);
 }
 
@@ -320,8 +320,8 @@ static long default_port(ws_slice scheme) {
 }
 
 bool ws_handshake_same_origin(const ws_http_head *head) {
-  const ws_http_header *origin = ws_http_find(head, "Origin", 0);
-  const ws_http_header *host = ws_http_find(head, "Host", 0);
+  const ws_http_header *origin = ws_http_find(head, "Origin");
+  const ws_http_header *host = ws_http_find(head, "Host");
   if (origin == NULL) return true;
   if (ws_http_count(head, "Origin") > 1 || host == NULL) return false;
   ws_slice text = origin->value, ours, theirs;

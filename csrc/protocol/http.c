@@ -222,12 +222,11 @@ int ws_http_parse_response(ws_http_head *head, const char *data, size_t len) {
   return parse_headers(head, rest);
 }
 
-const ws_http_header *ws_http_find(const ws_http_head *head, const char *name,
-                                   size_t nth) {
+const ws_http_header *ws_http_find(const ws_http_head *head,
+                                   const char *name) {
   ws_slice wanted = ws_slice_of(name);
   for (size_t i = 0; i < head->header_count; i++)
-    if (has_name(&head->headers[i], wanted) && nth-- == 0)
-      return &head->headers[i];
+    if (has_name(&head->headers[i], wanted)) return &head->headers[i];
   return NULL;
 }
 
@@ -263,7 +262,7 @@ int ws_http_body(const ws_http_head *head, bool response,
   uint64_t common = 0;
   if (!common_length(head, &common, &found)) return WS_EHTTP;
   if (encodings > 0) {
-    ws_slice coding = ws_http_find(head, "Transfer-Encoding", 0)->value;
+    ws_slice coding = ws_http_find(head, "Transfer-Encoding")->value;
     /* 6.1: with a length or in HTTP/1.0 the framing is faulty. */
     if (encodings > 1 || found || head->minor == 0 ||
         !ws_slice_equal_nocase(coding, ws_slice_of("chunked")))

@@ -44,9 +44,8 @@ int ws_http_parse_request(ws_http_head *head, const char *data, size_t len);
 /* The reason phrase may be missing ("HTTP/1.1 101"). */
 int ws_http_parse_response(ws_http_head *head, const char *data, size_t len);
 
-/* The n-th (from 0) header of that name, or NULL. */
-const ws_http_header *ws_http_find(const ws_http_head *head, const char *name,
-                                   size_t nth);
+/* The first header of that name, or NULL. */
+const ws_http_header *ws_http_find(const ws_http_head *head, const char *name);
 
 /* How many headers have that name. */
 size_t ws_http_count(const ws_http_head *head, const char *name);

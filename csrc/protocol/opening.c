@@ -44,7 +44,7 @@ static void fail_not_http(ws_opening *opening, ws_event *event) {
 static void fail_refused(ws_opening *opening, ws_event *event) {
   const ws_http_head *head = &opening->head;
   ws_slice said = {(const char *)opening->excerpt, opening->excerpt_len};
-  if (ws_redirect_is(head)) said = ws_http_find(head, "location", 0)->value;
+  if (ws_redirect_is(head)) said = ws_http_find(head, "location")->value;
   while (said.len > 0 && strchr(" \t\r\n", said.data[said.len - 1]))
     said.len--;
   ws_slice reason = head->reason;

@@ -63,7 +63,7 @@ static int resolve(ws_slice reference, const ws_url *base, ws_buffer *into) {
 
 int ws_redirect_url(const ws_http_head *head, const ws_url *base,
                     ws_resize *resize, ws_url *url, const char **why) {
-  const ws_http_header *location = ws_http_find(head, "location", 0);
+  const ws_http_header *location = ws_http_find(head, "location");
   ws_buffer text;
   *why = "no Location";
   if (!location) return WS_EURL;

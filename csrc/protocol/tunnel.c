@@ -265,7 +265,6 @@ static int check(ws_tunnel *tunnel, const ws_tunnel_target *target) {
 int ws_tunnel_start(ws_tunnel *tunnel, const ws_tunnel_target *target,
                     ws_resize *resize, ws_buffer *out) {
   memset(tunnel, 0, sizeof *tunnel);
-  tunnel->kind = target->kind;
   ws_buffer_init(&tunnel->in, resize, HEAD_MOST);
   ws_buffer_init(&tunnel->request, resize, 0);
   ws_buffer_init(&tunnel->login, resize, 0);

@@ -30,7 +30,6 @@ typedef struct ws_tunnel_target {
 
 /* Fields are private to tunnel.c. */
 typedef struct ws_tunnel {
-  ws_tunnel_kind kind;
   uint8_t step;
   ws_buffer in;      /* an answer that is not whole */
   ws_buffer request; /* SOCKS5: what is said once we are let in */

@@ -135,10 +135,13 @@ static size_t host_length(ws_slice authority) {
   return authority.len;
 }
 
+static unsigned default_port(const ws_url *url) {
+  return url->secure ? 443 : 80;
+}
+
 /* `digits` may be empty: the default port. */
 static bool parse_port(ws_slice digits, ws_url *url, const char **why) {
-  unsigned standard = url->secure ? 443 : 80;
-  unsigned port = digits.len == 0 ? standard : 0;
+  unsigned port = digits.len == 0 ? default_port(url) : 0;
   for (size_t i = 0; i < digits.len; i++) {
     char c = digits.data[i];
     if (c < '0' || c > '9') {
@@ -152,7 +155,6 @@ static bool parse_port(ws_slice digits, ws_url *url, const char **why) {
     }
   }
   url->port = (uint16_t)port;
-  url->default_port = port == standard;
   return true;
 }
 
@@ -175,7 +177,7 @@ static bool parse_authority(ws_slice authority, writer *w, ws_url *url,
   url->host = since(w, start);
   if (authority.len > 0) take(&authority, 1);
   if (!parse_port(authority, url, why)) return false;
-  if (!url->default_port) put_port(w, url->port);
+  if (url->port != default_port(url)) put_port(w, url->port);
   url->authority = since(w, start);
   return true;
 }

@@ -21,7 +21,6 @@ typedef struct ws_url {
   ws_host_kind host_kind;
   ws_slice host;      /* lower case; an IPv6 address keeps its brackets */
   uint16_t port;      /* the default one filled in */
-  bool default_port;  /* the URL needs no :port */
   ws_slice username;  /* percent-encoded, as in the URL; may be empty */
   ws_slice password;
   ws_slice authority; /* host[:port], port only if not the default: Host */

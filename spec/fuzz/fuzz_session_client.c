@@ -26,7 +26,7 @@ static void make_answer(uint8_t flags, ws_buffer *text) {
   PROMISE(start(&it, flags) == WS_OK);
   PROMISE(ws_http_parse_request(&head, (char *)it.out.data, it.out.len) ==
           WS_OK);
-  ws_handshake_accept(ws_http_find(&head, "Sec-WebSocket-Key", 0)->value,
+  ws_handshake_accept(ws_http_find(&head, "Sec-WebSocket-Key")->value,
                       accept);
   solo_end(&it);
   ws_buffer_init(text, ws_memory_resize, 0);

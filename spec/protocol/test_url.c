@@ -438,7 +438,6 @@ TEST(s22_target_and_host) {
     CHECK_INT(url.port, rows[i].port);
     CHECK_INT(url.host_kind, rows[i].kind);
     CHECK_INT(url.secure, rows[i].secure);
-    CHECK_INT(url.default_port, url.port == (url.secure ? 443 : 80));
     ws_url_deinit(&url);
   }
 }
