@@ -3,25 +3,30 @@
 #
 #   LUA=lua5.4        the interpreter to build for and run with
 #   SANITIZE=1        builds with AddressSanitizer and UBSan, beside the other
+#   tls=none          builds without OpenSSL, beside the other
 
 LUA ?= lua5.4
 CC ?= cc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 DESTDIR ?=
+tls ?= openssl
 
 comma := ,
 jobs := $(shell nproc 2>/dev/null || echo 2)
-build := build/$(LUA)$(if $(SANITIZE),-asan)
+crypto := $(if $(filter none,$(tls)),,openssl)
+build := build/$(LUA)$(if $(SANITIZE),-asan)$(if $(crypto),,-plain)
 lua_pc := $(if $(filter luajit,$(LUA)),luajit,$(LUA))
 lua_version = $(shell $(LUA) -e 'io.write((_VERSION:gsub("Lua ","")))')
 
 warnings := -Wall -Wextra -Wshadow -Wconversion -Werror
 sanitizers := $(if $(SANITIZE),-fsanitize=address$(comma)undefined \
   -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-lua_cflags = $(shell pkg-config --cflags $(lua_pc))
-lib_cflags = $(shell pkg-config --cflags openssl zlib)
-libs = $(shell pkg-config --libs openssl zlib) -lpthread
+asked = $(shell pkg-config $(1))$(if $(filter-out 0,$(.SHELLSTATUS)),\
+  $(error pkg-config $(1) gives nothing: see Packaging in README.md))
+lua_cflags = $(call asked,--cflags $(lua_pc))
+lib_cflags = $(call asked,--cflags $(crypto) zlib)
+libs = $(call asked,--libs $(crypto) zlib) -lpthread
 all_cflags = -std=c11 -D_GNU_SOURCE -Icsrc $(CPPFLAGS) $(CFLAGS) $(warnings) \
   $(sanitizers) -fPIC -fvisibility=hidden
 
@@ -31,7 +36,6 @@ poller := $(if $(filter Linux,$(system)),epoll poll,\
   $(if $(filter $(bsds),$(system)),kqueue poll,poll))
 pollers := $(if $(filter Linux,$(system)),linux,\
   $(if $(filter $(bsds),$(system)),bsd,other))
-tls ?= openssl
 
 # What Windows has its own files for.
 win32_files := $(wildcard csrc/*/*_win32.c)
@@ -44,9 +48,9 @@ floor = $(filter-out $(addprefix csrc/$(1)/,$(2)),$(wildcard csrc/$(1)/*.c))
 other_files := $(addprefix csrc/,loop/poller_epoll.c loop/poller_kqueue.c \
   loop/poller_poll.c loop/pollers_linux.c loop/pollers_bsd.c \
   loop/pollers_other.c protocol/deflate_none.c) \
-  $(if $(filter Windows,$(system)),$(posix_files),$(win32_files)) $(if $(filter none,$(tls)),\
-  $(wildcard csrc/transport/tls_*.c) csrc/transport/stream_tls_openssl.c,\
-  csrc/transport/stream_tls_none.c)
+  $(if $(filter Windows,$(system)),$(posix_files),$(win32_files)) $(if $(crypto),\
+  csrc/transport/stream_tls_none.c,\
+  $(wildcard csrc/transport/tls_*.c) csrc/transport/stream_tls_openssl.c)
 chosen_files := $(patsubst %,csrc/loop/poller_%.c,$(poller)) \
   csrc/loop/pollers_$(strip $(pollers)).c
 sources := $(filter-out $(other_files),$(wildcard csrc/bytes/*.c \
@@ -77,12 +81,11 @@ ld_shared := $(if $(filter Darwin,$(system)),-bundle -undefined dynamic_lookup,\
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
-.SECONDARY:
 .PHONY: all amalgamation amalgamation-test asan attacks bench bench-programs
 .PHONY: c-test c-test-programs chat check clean demo docs docs-check env
 .PHONY: examples exports faults faults-quick fuzz fuzz-replay headers help
 .PHONY: install install-check instructions interop layers lint lua-test
-.PHONY: growth luajit-core luas
+.PHONY: growth luajit-core luas makefile-check
 .PHONY: musl profile rock rockspecs rules test uninstall
 
 all: $(core)  ## build in place, under build/
@@ -124,15 +127,17 @@ asan_lib = $(shell $(CC) -print-file-name=libasan.so)
 sanitized = $(if $(SANITIZE),export LD_PRELOAD=$(asan_lib) \
   ASAN_OPTIONS=detect_leaks=0:abort_on_error=0;)
 
-c-test: $(c_test_programs) build/certs/done
+c-test: $(c_test_programs) build/certs/done  ## the C programs of tests
 	@export WS_CERTS=$(CURDIR)/build/certs; ok=0; \
 	  for test in $(c_test_programs); do $(tally) $$test || ok=1; done; exit $$ok
 
 # Neovim and nginx, in which some specs run, have LuaJIT.
-luajit-core:
+luajit-core:  ## build for LuaJIT too, beside the other
 	@$(MAKE) --no-print-directory -s LUA=luajit SANITIZE= all
 
-lua-test: all luajit-core build/certs/done build/peers/done $(peer_programs)
+lua_test_needs := luajit-core build/certs/done build/peers/done $(peer_programs)
+
+lua-test: all $(lua_test_needs)  ## the Lua specs: ONLY=spec/ws
 	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
 
@@ -150,7 +155,8 @@ interop:  ## talk to real peers; print the table of README.md
 layers:  ## floors, circles, sizes, a test for each file
 	@$(tally) lua5.4 spec/layers.lua
 
-lint:
+lint:  ## luacheck over all that is Lua
+	@sh spec/tools/install.sh test
 	luacheck -q lua spec examples rockspec/*.rockspec
 
 rules:  ## which rules of the standards have a test, and which have none
@@ -215,7 +221,7 @@ amalgamation:  ## all in one file each, for programs that build it in: build/ws.
 	@mkdir -p build
 	@lua5.4 spec/tools/amalgamation.lua build
 
-amalgamation-test: amalgamation build/certs/done
+amalgamation-test: amalgamation build/certs/done  ## build it into a program, by C and C++
 	@$(tally) env CC="$(CC)" LUA_PC=$(lua_pc) sh spec/tools/amalgamation.sh
 
 docs: all  ## LuaLS definitions and LDoc pages: build/docs
@@ -232,14 +238,16 @@ docs-check: docs  ## all that is public is described, typed, and in what is writ
 rockspecs:  ## write the release's rockspec: that of scm with the version
 	@lua5.4 spec/tools/release.lua
 
-check: lint layers headers musl exports rock install-check docs-check asan \
-  rules  ## the long checks
+checks := lint layers headers musl exports rock install-check makefile-check \
+  docs-check asan rules
+
+check: $(checks)  ## the long checks
 
 musl:  ## the library compiles with musl's headers (Alpine's libc)
 	@sh spec/tools/install.sh musl
 	@$(tally) sh spec/tools/musl.sh build/musl "$(lua_cflags)" $(sources) $(lua_sources)
 
-headers:
+headers:  ## every header compiles alone
 	@for header in csrc/*/*.h; do \
 	  echo "#include \"$${header#csrc/}\"" | $(CC) -std=c11 -D_GNU_SOURCE \
 	    -Icsrc $(lua_cflags) $(warnings) -fsyntax-only -x c - || exit 1; \
@@ -340,7 +348,7 @@ include spec/tools/analysis.mk
 include spec/kqueue/kqueue.mk
 include spec/windows/windows.mk
 
-exports: $(core)
+exports: $(core)  ## luaopen_ws_core is all that the library exports
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \
 	  grep -vx luaopen_ws_core && { echo "more is exported"; exit 1; } || \
 	  echo "luaopen_ws_core is all that is exported"
@@ -378,9 +386,12 @@ uninstall:  ## remove what `make install` has put there, and nothing else
 install-check: all  ## install into a temporary DESTDIR, use it there, uninstall
 	@$(tally) lua5.4 spec/tools/installed.lua $(LUA)
 
+makefile-check:  ## this Makefile: nothing is built too late, and help tells of all
+	@$(tally) lua5.4 spec/tools/makefile.lua
+
 clean:  ## remove all that was built
 	rm -rf build
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' \
-	  $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); \
+	  printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
