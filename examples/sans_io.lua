@@ -37,7 +37,7 @@ while client.state ~= ws.CLOSED do
   socket.select({ tcp }, nil)
   local bytes, message, some = tcp:receive(4096)
   client:feed(bytes or some)
-  if message == "closed" then client:finish() end
+  if message and message ~= "timeout" then client:finish() end
   for event in client:events() do
     print(event.type, event.data or event.code or event.message or "")
     if handle[event.type] then handle[event.type](event) end

@@ -138,7 +138,8 @@ end
 
 -- ------------------------------------------------------------------- bytes
 
---- Takes bytes from the transport; events() then tells what they were.
+--- Takes bytes from the transport. Nothing is handled, and nothing answered, until
+--- events() is iterated.
 ---@param bytes string
 function methods:feed(bytes)
   local inner = check(self, "feed")
@@ -148,7 +149,8 @@ function methods:feed(bytes)
   inner.session:feed(bytes)
 end
 
---- Takes the bytes to be written to the transport; "" when there are none.
+--- Takes the bytes to be written to the transport; "" when there are none. What
+--- answers the peer is there once events() was iterated to its end.
 ---@return string
 function methods:output()
   local inner = check(self, "output")

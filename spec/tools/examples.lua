@@ -7,6 +7,7 @@ local steps = require "steps"
 local check = steps.check
 
 local lua = arg[-1]
+local ws = require "ws"
 
 --- Starts an example; `before` goes in front of the command. The time limit
 --- only keeps a broken one from hanging.
@@ -75,6 +76,63 @@ with_echo("echo_client.lua ws://127.0.0.1:PORT/",
 with_echo("echo_client.lua ws://127.0.0.1:PORT/ one two", { "message\tone\nmessage\ttwo\nclose" })
 with_echo("coroutine_client.lua ws://127.0.0.1:PORT/", { "Ann asks 3", "Ben asks 3" })
 with_echo("sans_io.lua 127.0.0.1 PORT", { "open", "hello over LuaSocket", "close\t1000" })
+
+-- ------------------------------------------- what the README shows
+
+-- The block of Lua under a heading, with what is to be other in it.
+local function block_under(heading, changes)
+  local text = read_file "README.md"
+  local from = select(2, assert(text:find("\n## " .. heading .. "\n", 1, true)))
+  local code = assert(text:match("\n```lua\n(.-)```\n", from))
+  for _, change in ipairs(changes) do
+    local count
+    code, count = code:gsub(change[1], change[2])
+    check(("%s: there is %q"):format(heading, change[1]), count > 0, code)
+  end
+  return code
+end
+
+-- Runs "The protocol alone" against a server, and returns how the server saw
+-- its end.
+local function protocol_alone(what, server_options, changes)
+  local ended = {}
+  server_options.port, server_options.maxPayload = 0, 0
+  local server
+  function server_options.close(_, code, _, clean)
+    ended.code, ended.clean = code, clean
+    server:close()
+  end
+  server = assert(ws.serve(server_options))
+  table.insert(changes, { "8080", tostring(server.port) })
+  local path = os.tmpname()
+  local file = assert(io.open(path, "w"))
+  file:write("local ws = require 'ws'\n", block_under("The protocol alone", changes))
+  file:close()
+  local pipe = assert(io.popen(("timeout 20 %s %s 2>&1; echo exit $?"):format(lua, path)))
+  ws.run()
+  local printed = pipe:read "*a"
+  pipe:close()
+  os.remove(path)
+  check(what .. ": it ends well", printed:find "exit 0\n$", printed)
+  check(what .. ": the closing handshake is finished", ended.clean, tostring(ended.code))
+  return printed, ended
+end
+
+local printed, ended = protocol_alone("the server closes", {
+  open = function(sock) sock:close(4000, "enough") end,
+}, {})
+check("the server's Close is answered with its code", ended.code == 4000, ended.code)
+check("there was no message", printed == "exit 0\n", printed)
+
+-- More than the system takes at once, to who does not read at first.
+printed = protocol_alone("a long message to a slow reader", {
+  open = function(sock)
+    sock:pause()
+    ws.setTimeout(function() sock:resume() end, 300)
+  end,
+  message = function(sock, data) sock:send(("%d bytes"):format(#data)) end,
+}, { { 'p:send "hello"', 'p:send(("x"):rep(8388608))' } })
+check("all of it arrives", printed:find "^8388608 bytes\n", printed)
 
 -- What needs a server fails plainly without one.
 local text, code = start("echo_client.lua ws://127.0.0.1:1/").finish()

@@ -6,6 +6,8 @@
 local options = require "ws.options"
 local resty_socket = require "ws.adapter.resty_socket"
 
+--- With the methods of lua-resty-websocket, for programs written for that library.
+---@class ws.resty.Socket
 local frames = resty_socket.methods
 
 local TIMEOUT = 60000 -- lua_socket_read_timeout's, too
@@ -21,8 +23,10 @@ local function ending(self)
   return nil, nil, "failed to receive: closed"
 end
 
---- The next message, ping, pong or Close: data, "text", "binary", "ping",
---- "pong" or "close", and for a Close its code; else nil, nil, error.
+--- Waits for the next message, ping, pong or Close, as in lua-resty-websocket.
+---@return string|nil data a Close's: its reason
+---@return string|nil kind "text", "binary", "ping", "pong" or "close"
+---@return integer|string|nil code a Close's; an error when there is no data
 function frames:recv_frame()
   if self.reading then return nil, nil, "failed to receive: socket busy reading" end
   local data, kind = resty_socket.next(self, self.frame_timeout or TIMEOUT, true)
@@ -31,7 +35,8 @@ function frames:recv_frame()
   return ending(self)
 end
 
---- How long recv_frame waits, in milliseconds.
+--- How long recv_frame waits: 60000 milliseconds by default.
+---@param ms integer
 function frames:set_timeout(ms)
   self.frame_timeout = ms
 end
@@ -42,24 +47,42 @@ local function sent(self, data, ok, why)
   return nil, "failed to send: " .. tostring(why)
 end
 
+--- Sends a text message.
+---@param data string
+---@return integer|nil bytes
+---@return string|nil error
 function frames:send_text(data)
   return sent(self, data, self:send(data))
 end
 
+--- Sends a binary message.
+---@param data string
+---@return integer|nil bytes
+---@return string|nil error
 function frames:send_binary(data)
   return sent(self, data, self:send(data, "binary"))
 end
 
+--- Sends a ping.
+---@param data? string at most 125 bytes
+---@return integer|nil bytes
+---@return string|nil error
 function frames:send_ping(data)
   return sent(self, data, self:ping(data))
 end
 
---- Pings have been answered already.
+--- Sends a pong; pings have been answered already.
+---@param data? string at most 125 bytes
+---@return integer|nil bytes
+---@return string|nil error
 function frames:send_pong(data)
   return sent(self, data, self:pong(data))
 end
 
 --- Sends a Close and returns at once; recv_frame then gives the peer's.
+---@param code? integer
+---@param reason? string
+---@return integer ok 1
 function frames:send_close(code, reason)
   options.blame(2, self.p.close, self.p, code, reason)
   resty_socket.flush(self)
@@ -67,6 +90,7 @@ function frames:send_close(code, reason)
 end
 
 --- WebSockets are not pooled: closes.
+---@return integer ok 1
 function frames:set_keepalive()
   self:close()
   return 1

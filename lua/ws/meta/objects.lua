@@ -54,7 +54,7 @@ function ws.now() end
 ---@field localAddress string|nil
 ---@field localPort integer|nil
 ---@field tls ws.TLSInfo|nil Once it is encrypted.
----@field latency number|nil Milliseconds from the last ping to its pong.
+---@field latency number|nil Milliseconds from the last automatic ping to its pong.
 ---@field data any One slot for the user's own state.
 ---@field private accept function
 ---@field private finishRaw function
@@ -182,10 +182,11 @@ function View:byte(i, j) end
 --- Why a connection failed; a close event follows.
 ---@class ws.ErrorEvent: ws.Event
 ---@field message string For people.
---- A stable name. Before it opens: "ENOTFOUND", "ECONNREFUSED", "ECONNRESET", "ENETUNREACH",
---- "EHOSTUNREACH", "ENOENT", "EACCES", "EPROXY", "ETLS", "EHTTP", "EHEADTOOBIG", "EHANDSHAKE",
---- "ETIMEDOUT", "ECONNABORTED". Later: "EPROTOCOL", "EUTF8", "ETOOBIG", "EDEFLATE", "ECONNRESET",
---- "EPIPE", "ETRUNCATED", "ETIMEDOUT", "EBACKPRESSURE". Ever: "EMFILE", "ENOBUFS", "ENOMEM".
+--- A stable name, among others: before it opens "ENOTFOUND", "ECONNREFUSED", "ECONNRESET",
+--- "ENETUNREACH", "EHOSTUNREACH", "ENOENT", "EACCES", "EINVAL", "EPROXY", "ETLS", "EHTTP",
+--- "EHEADTOOBIG", "EHANDSHAKE", "ETIMEDOUT", "ECONNABORTED"; later "EPROTOCOL", "EUTF8", "ETOOBIG",
+--- "EDEFLATE", "ECONNRESET", "EPIPE", "ETRUNCATED", "ETIMEDOUT", "EBACKPRESSURE"; ever "EMFILE",
+--- "ENOBUFS", "ENOMEM".
 ---@field code string
 
 --- A ping or a pong.

@@ -18,8 +18,8 @@
 ---@field pong? fun(sock: ws.WebSocket, data: string)
 
 --- What ws.new and ws.connect take. Durations are milliseconds, sizes bytes; a
---- limit or deadline of 0 is none (closeTimeout: its default). A misspelt name
---- raises.
+--- limit or deadline of 0 is none, but for closeTimeout and pingTimeout (their
+--- default) and the water marks. A misspelt name raises.
 ---@class ws.ClientOptions: ws.Handlers
 ---@field protocols? string|string[] Subprotocols in order of preference.
 ---@field headers? table<string, string|number|string[]> Further headers of the handshake.
@@ -47,7 +47,8 @@
 ---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
 
 --- What ws.serve takes. Durations are milliseconds, sizes bytes; a limit or
---- deadline of 0 is none (closeTimeout: its default). A misspelt name raises.
+--- deadline of 0 is none, but for closeTimeout and pingTimeout (their default)
+--- and the water marks. A misspelt name raises.
 ---@class ws.ServerOptions: ws.Handlers
 ---@field host? string The address to listen on ("127.0.0.1"); "*" is every one of IPv4.
 ---@field port? integer 0, the default, for a free one, which server.port then tells.
@@ -55,12 +56,13 @@
 ---@field tls? ws.ServerTLS Makes it wss.
 --- Takes a handshake, or returns false, a status (403), a body and headers. May wait.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
---- Plain HTTP on the same port; 426 without it. May wait.
+--- Plain HTTP on the same port, one request a connection; a body above maxPayload gets 413. Without
+--- it 426 is the answer. May wait.
 ---@field request? fun(request: ws.Request, response: ws.Response)
 --- Subprotocols in order of preference, or who chooses.
 ---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
---- The origins whose pages may connect; the server's own by default. Programs other than browsers
---- send none.
+--- The origins whose pages may connect, and no others: the server's own only if it is among them.
+--- By default it alone. Programs other than browsers send none.
 ---@field origins? "*"|string[]|fun(origin: string, request: ws.Request): boolean
 ---@field compression? boolean|ws.Compression permessage-deflate (false).
 ---@field maxPayload? integer One message, after inflation (1048576).
@@ -112,7 +114,9 @@
 ---@class ws.ClientTLS: ws.TLS
 ---@field verify? boolean The server's certificate and name are checked (true).
 ---@field servername? string The name to ask for and to check instead of the URL's.
----@field pin? string|string[] SHA-256 of the public key, or of one of several.
+--- SHA-256 of the certificate's SubjectPublicKeyInfo in 64 hex digits or base64 ("sha256//" may
+--- stand before it); of a list one has to match.
+---@field pin? string|string[]
 
 --- A server's TLS; `cert` is needed.
 ---@class ws.ServerTLS: ws.TLS
@@ -136,7 +140,7 @@
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
 --- Subprotocols in order of preference, or who chooses.
 ---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
---- The origins whose pages may connect; the server's own by default.
+--- The origins whose pages may connect, and no others; by default the server's own.
 ---@field origins? "*"|string[]|fun(origin: string, request: ws.Request): boolean
 ---@field maxPayload? integer One message, after inflation (1048576).
 ---@field compression? boolean|ws.Compression permessage-deflate (false).
