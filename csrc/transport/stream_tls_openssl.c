@@ -13,8 +13,11 @@
 
 #define RECORD_MOST 16384 /* RFC 8446 section 5.1 */
 #define READ_ONCE ((size_t)1 << 30)
-/* Ciphertext one call may take in beyond what it is asked to give. */
-#define BUDGET ((size_t)256 * 1024)
+/* Ciphertext one call may take in beyond what it gives: about a record. That
+ * is 640 KeyUpdates, each of which derives keys. */
+#define BUDGET ((size_t)17 * 1024)
+/* And a handshake's: the longest chain of certificates OpenSSL takes. */
+#define HANDSHAKE_BUDGET ((size_t)128 * 1024)
 
 typedef struct tls_stream {
   ws_stream stream;
@@ -128,7 +131,7 @@ static int open_tls(ws_stream *stream) {
   if (s->wire.read_status != WS_OK) return s->wire.read_status;
   int pushed = ws_tls_wire_push(&s->wire);
   if (pushed != WS_OK && pushed != WS_EAGAIN) return pushed;
-  ws_tls_wire_allow(&s->wire, BUDGET);
+  ws_tls_wire_allow(&s->wire, HANDSHAKE_BUDGET);
   clear_errors();
   int result = SSL_do_handshake(s->ssl);
   if (result == 1) {
@@ -154,7 +157,7 @@ static ptrdiff_t read_tls(ws_stream *stream, uint8_t *data, size_t len) {
   size_t total = 0;
   if (s->wire.read_status != WS_OK) return s->wire.read_status;
   if (!s->open) return WS_EAGAIN;
-  ws_tls_wire_allow(&s->wire, BUDGET + (len < READ_ONCE ? len : READ_ONCE));
+  ws_tls_wire_allow(&s->wire, BUDGET);
   s->unsaid = false;
   while (total < len) {
     int got = pull(s, data + total, len - total);
@@ -163,6 +166,7 @@ static ptrdiff_t read_tls(ws_stream *stream, uint8_t *data, size_t len) {
       return total > 0 ? (ptrdiff_t)total : got;
     }
     total += (size_t)got;
+    ws_tls_wire_allow_more(&s->wire, (size_t)got);
     if (s->wire.drained && !SSL_has_pending(s->ssl)) break;
   }
   /* A session ticket on the way leaves 16 KiB behind for writing. */

@@ -102,6 +102,10 @@ void ws_tls_wire_allow(ws_tls_wire *wire, size_t budget) {
   wire->budget = budget;
 }
 
+void ws_tls_wire_allow_more(ws_tls_wire *wire, size_t content) {
+  wire->budget += content;
+}
+
 int ws_tls_wire_push(ws_tls_wire *wire) {
   while (wire->held.len > 0) {
     ws_slice slice = {(const char *)wire->held.data, wire->held.len};

@@ -31,8 +31,10 @@ void ws_tls_wire_deinit(ws_tls_wire *wire); /* `below` is not touched */
 BIO *ws_tls_wire_bio(ws_tls_wire *wire, const BIO_METHOD *method);
 
 /* Lets OpenSSL read that many bytes until the next call; then it is told to
- * wait. So no flood of records without content keeps one call busy. */
+ * wait, and what it has of a record stays with it. Content pays for as much
+ * again: so no flood of records without any keeps one call busy. */
 void ws_tls_wire_allow(ws_tls_wire *wire, size_t budget);
+void ws_tls_wire_allow_more(ws_tls_wire *wire, size_t content);
 
 /* Sends what is held. WS_OK (nothing is held), WS_EAGAIN, or the failure. */
 int ws_tls_wire_push(ws_tls_wire *wire);

@@ -199,6 +199,38 @@ TEST(renegotiation_is_refused) { /* attack 83 */
   SSL_CTX_free(raw.context);
 }
 
+static void update_keys(raw_peer *raw, int count, int kind) {
+  for (int i = 0; i < count; i++) {
+    CHECK_INT(SSL_key_update(raw->ssl, kind), 1);
+    (void)SSL_do_handshake(raw->ssl);
+  }
+  raw_move(raw);
+}
+
+/* Deriving keys takes long, and each is asked for by a few bytes. */
+TEST(one_read_follows_few_key_updates) { /* attack 83 */
+  raw_peer raw;
+  uint8_t got[8];
+  raw_context(&raw, false);
+  raw_begin(&raw, server_tls, false);
+  CHECK_INT(raw_shake(&raw), WS_OK);
+  update_keys(&raw, 2000, SSL_KEY_UPDATE_NOT_REQUESTED);
+  CHECK_INT(SSL_write(raw.ssl, "end", 3), 3);
+  raw_move(&raw);
+  int calls = 0;
+  ptrdiff_t len;
+  do {
+    size_t before = raw.out.len;
+    len = ws_stream_read(raw.ours, got, sizeof got);
+    CHECK(before - raw.out.len <= 17 * 1024); /* a record, section 5.2 */
+    calls++;
+  } while (len == WS_EAGAIN && calls < 100);
+  CHECK_INT(len, 3); /* nothing is lost */
+  CHECK(calls >= 3);
+  raw_end(&raw);
+  SSL_CTX_free(raw.context);
+}
+
 /* Each KeyUpdate asks for one in return; the peer reads none of them. */
 TEST(key_update_flood_stays_bounded) { /* attack 83 */
   raw_peer raw;
@@ -320,6 +352,7 @@ int main(void) {
   RUN(a_server_chooses_http_1_1);
   RUN(min_version_and_ciphers);
   RUN(renegotiation_is_refused);
+  RUN(one_read_follows_few_key_updates);
   RUN(key_update_flood_stays_bounded);
   RUN(sessions_stay_with_their_context);
   RUN(no_sessions_where_clients_are_verified);

@@ -100,6 +100,22 @@ TEST(reading_up_to_the_budget) {
   end();
 }
 
+TEST(content_pays_for_more_reading) {
+  char got[8];
+  begin(100);
+  arrive("abcdefgh");
+  ws_tls_wire_allow(&wire, 2);
+  CHECK_INT(BIO_read(bio, got, 8), 2);
+  ws_tls_wire_allow_more(&wire, 3);
+  ws_tls_wire_allow_more(&wire, 1);
+  CHECK_INT(BIO_read(bio, got, 8), 4);
+  CHECK_INT(BIO_read(bio, got, 8), -1);
+  ws_tls_wire_allow_more(&wire, 100);
+  ws_tls_wire_allow(&wire, 1); /* what was left is not kept */
+  CHECK_INT(BIO_read(bio, got, 8), 1);
+  end();
+}
+
 /* A peer that takes nothing is not listened to. */
 TEST(reading_waits_for_writing) {
   static char much[40000];
@@ -128,6 +144,7 @@ int main(void) {
   RUN(writing_holds_the_rest_in_order);
   RUN(writing_fails_for_good);
   RUN(reading_up_to_the_budget);
+  RUN(content_pays_for_more_reading);
   RUN(reading_waits_for_writing);
   BIO_meth_free(method);
   return check_done();
