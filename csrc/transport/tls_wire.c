@@ -6,9 +6,10 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 
-/* While more than this waits to be sent nothing is read: a peer that makes us
- * answer (KeyUpdate) and does not read the answers waits itself. */
-#define HELD_MOST ((size_t)64 * 1024)
+/* A handshake's certificates may wait to be sent (peers take 100 KiB of them),
+ * or one record. More than this are answers (KeyUpdate) that the peer asks for
+ * and does not read. */
+#define HELD_MOST ((size_t)128 * 1024)
 
 static void fail_write(ws_tls_wire *wire, int status) {
   wire->write_status = status;
@@ -40,19 +41,22 @@ static int write_wire(BIO *bio, const char *data, int len) {
   return len;
 }
 
-static bool may_read(ws_tls_wire *wire) {
-  if (wire->budget == 0) return false;
-  return wire->held.len <= HELD_MOST || ws_tls_wire_push(wire) != WS_EAGAIN;
+static bool is_flooded(ws_tls_wire *wire) {
+  return wire->held.len > HELD_MOST && ws_tls_wire_push(wire) == WS_EAGAIN &&
+         wire->held.len > HELD_MOST;
+}
+
+static ptrdiff_t read_below(ws_tls_wire *wire, uint8_t *data, size_t most) {
+  if (is_flooded(wire)) return WS_EBACKPRESSURE;
+  return most > 0 ? ws_stream_read(wire->below, data, most) : WS_EAGAIN;
 }
 
 static int read_wire(BIO *bio, char *data, int len) {
   ws_tls_wire *wire = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
   if (len <= 0 || wire->read_status != WS_OK) return -1;
-  ptrdiff_t got = WS_EAGAIN;
   size_t most = (size_t)len < wire->budget ? (size_t)len : wire->budget;
-  if (may_read(wire))
-    got = ws_stream_read(wire->below, (uint8_t *)data, most);
+  ptrdiff_t got = read_below(wire, (uint8_t *)data, most);
   wire->drained = got < (ptrdiff_t)most;
   if (got > 0) {
     wire->budget -= (size_t)got;

@@ -116,23 +116,40 @@ TEST(content_pays_for_more_reading) {
   end();
 }
 
-/* A peer that takes nothing is not listened to. */
-TEST(reading_waits_for_writing) {
-  static char much[40000];
+static char much[65536];
+
+/* A peer that takes nothing is not listened to for ever. */
+TEST(reading_ends_when_too_much_is_held) {
   char got[8];
   begin(1);
   ws_tls_wire_allow(&wire, 100);
   arrive("ab");
   CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
-  CHECK_INT(BIO_read(bio, got, 1), 1);
   CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
+  CHECK_INT(BIO_read(bio, got, 1), 1);
+  CHECK_INT(BIO_write(bio, much, 2), 2);
   CHECK_INT(BIO_read(bio, got, 1), -1);
-  CHECK(BIO_should_retry(bio));
+  CHECK(!BIO_should_retry(bio));
+  CHECK_INT(wire.read_status, WS_EBACKPRESSURE);
+  CHECK_INT(wire.write_status, WS_OK);
+  out.room = PIPE_ROOM;
+  CHECK_INT(BIO_read(bio, got, 1), -1); /* for good */
+  end();
+}
+
+TEST(reading_goes_on_when_some_of_it_goes_out) {
+  char got[8];
+  begin(1);
+  ws_tls_wire_allow(&wire, 100);
+  arrive("ab");
+  CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
+  CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
+  CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
   out.len = 0;
   out.room = PIPE_ROOM;
-  CHECK_INT(BIO_read(bio, got, 1), -1); /* 65,536 of 79,999 are gone now */
-  out.len = 0;
-  CHECK_INT(ws_tls_wire_push(&wire), WS_OK);
+  CHECK_INT(BIO_read(bio, got, 1), 1);
+  CHECK_INT(out.len, PIPE_ROOM);
+  CHECK(ws_tls_wire_is_held(&wire));
   CHECK_INT(BIO_read(bio, got, 1), 1);
   CHECK(got[0] == 'b');
   end();
@@ -145,7 +162,8 @@ int main(void) {
   RUN(writing_fails_for_good);
   RUN(reading_up_to_the_budget);
   RUN(content_pays_for_more_reading);
-  RUN(reading_waits_for_writing);
+  RUN(reading_ends_when_too_much_is_held);
+  RUN(reading_goes_on_when_some_of_it_goes_out);
   BIO_meth_free(method);
   return check_done();
 }
