@@ -14,6 +14,7 @@ if [ -n "$(ls)" ] && [ ! -f made-by-certs.sh ]; then
 fi
 : > made-by-certs.sh
 rm -f ./*.pem ./*.key ./*.crt ./*.csr ./*.cnf ./index.txt*
+rm -rf ./hashed
 serial=1000
 long=3650
 
@@ -209,11 +210,15 @@ request p384 /CN=x
 sign p384 inter "$server\\n$ws"
 cat p384.crt inter.crt > p384.pem
 
-# A revoked one, and the root with the list that says so.
+# A revoked one, and the root with the list that says so: a file, a folder.
 leaf revoked /CN=revoked "$server\\n$ws"
 quietly openssl ca -batch -config ca.cnf -name inter -revoke revoked.crt 
 quietly openssl ca -batch -config ca.cnf -name inter -gencrl -out crl.crt 
 cat root.crt crl.crt > root_crl.pem
+mkdir hashed
+cp root.crt hashed/root.pem
+cp crl.crt hashed/crl.pem
+openssl rehash hashed
 
 # Clients.
 leaf client /CN=client "$client"

@@ -5,6 +5,7 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 
+#include <dirent.h>
 #include <limits.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -135,22 +136,54 @@ static int use_key(SSL_CTX *context, BIO *bio, ws_slice key, secret *mine,
   return WS_OK;
 }
 
+static bool heed_lists(SSL_CTX *context) {
+  X509_STORE *store = SSL_CTX_get_cert_store(context);
+  return X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) == 1;
+}
+
+/* As c_rehash names a revocation list: its issuer's hash, ".r", a number. */
+static bool is_list(const char *name) {
+  size_t hash = strspn(name, "0123456789abcdef");
+  if (hash != 8 || strncmp(name + hash, ".r", 2) != 0) return false;
+  const char *number = name + hash + 2;
+  return *number != '\0' && number[strspn(number, "0123456789")] == '\0';
+}
+
+static bool holds_list(DIR *folder) {
+  const struct dirent *entry;
+  while ((entry = readdir(folder)))
+    if (is_list(entry->d_name)) return true;
+  return false;
+}
+
+/* OpenSSL opens what is in it when it is needed, lists only when they are to
+ * be heeded. */
+static int use_folder(SSL_CTX *context, const char *path, ws_slice ca,
+                      ws_tls_why why) {
+  DIR *folder = opendir(path);
+  if (!folder) return ws_tls_error_say(why, "ca", ca, "cannot be read");
+  bool listed = holds_list(folder);
+  closedir(folder);
+  if (SSL_CTX_load_verify_locations(context, NULL, path) == 1 &&
+      (!listed || heed_lists(context)))
+    return WS_OK;
+  return ws_tls_error_take(why, "ca", ca, "cannot be used");
+}
+
 static int trust_folder(SSL_CTX *context, ws_slice ca, bool *done,
                         ws_tls_why why) {
   char *path = copy_path(ca);
   if (!path) return WS_ENOMEM;
   *done = !memchr(ca.data, '\0', ca.len) && is_folder(path);
-  int status = WS_OK;
-  if (*done && SSL_CTX_load_verify_locations(context, NULL, path) != 1)
-    status = ws_tls_error_take(why, "ca", ca, "cannot be used");
+  int status = *done ? use_folder(context, path, ca, why) : WS_OK;
   ws_memory_free(path);
   return status;
 }
 
 static bool trust_one(SSL_CTX *context, X509_INFO *info, bool announce) {
   X509_STORE *store = SSL_CTX_get_cert_store(context);
-  if (info->crl && (X509_STORE_add_crl(store, info->crl) != 1 ||
-                    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK) != 1))
+  if (info->crl &&
+      (X509_STORE_add_crl(store, info->crl) != 1 || !heed_lists(context)))
     return false;
   if (!info->x509) return true;
   if (X509_STORE_add_cert(store, info->x509) != 1) return false;
