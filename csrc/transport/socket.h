@@ -63,5 +63,7 @@ bool ws_socket_peer(ws_fd fd, ws_address *address);
 /* Two connected sockets, for specs and for waking a loop. */
 int ws_socket_pair(ws_fd pair[2]);
 
-/* Removes a Unix socket's file. */
+/* Removes a Unix socket's file, after its listener was closed. It stays when
+ * somebody still answers there: a process that shares the listener since a
+ * fork, a server that has taken the path since. Never blocks. */
 void ws_socket_unlink(const ws_address *address);

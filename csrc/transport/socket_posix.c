@@ -107,12 +107,18 @@ static bool is_stale(const ws_address *address) {
   return refused;
 }
 
+static void remove_path(const ws_address *address) {
+  char path[WS_ADDRESS_TEXT];
+  ws_address_text(address, path);
+  unlink(path);
+}
+
 static int bind_to(ws_fd fd, const ws_address *address) {
   if (bind(fd, sockaddr_of(address), address->len) == 0) return WS_OK;
   int status = ws_system_error(errno);
   bool path = ws_address_family(address) == 0;
   if (status != WS_EADDRINUSE || !path || !is_stale(address)) return status;
-  ws_socket_unlink(address);
+  remove_path(address);
   if (bind(fd, sockaddr_of(address), address->len) == 0) return WS_OK;
   return ws_system_error(errno);
 }
@@ -259,7 +265,5 @@ int ws_socket_pair(ws_fd pair[2]) {
 
 void ws_socket_unlink(const ws_address *address) {
   if (address->len == 0 || ws_address_family(address) != 0) return;
-  char path[WS_ADDRESS_TEXT];
-  ws_address_text(address, path);
-  if (path[0] != '\0') unlink(path);
+  if (is_stale(address)) remove_path(address);
 }

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 
 static char folder[] = "/tmp/ws-unix-XXXXXX";
 static const ws_listen_options plain;
@@ -151,6 +152,40 @@ TEST(anything_else_in_the_way_stays) {
   ws_socket_unlink(&datagram);
 }
 
+/* A child that ends leaves its parent's in place. */
+TEST(one_that_another_process_shares_stays) {
+  ws_address where = place("shared");
+  ws_fd listener = listen_at(&where), client;
+  pid_t child = fork();
+  if (child == 0) {
+    ws_socket_close(listener);
+    ws_socket_unlink(&where);
+    _exit(0);
+  }
+  CHECK_INT(waitpid(child, NULL, 0), child);
+  CHECK(exists(&where));
+  CHECK_INT(ws_socket_connect(&where, &client), WS_OK);
+  ws_socket_close(client);
+  ws_socket_close(listener);
+  ws_socket_unlink(&where);
+  CHECK(!exists(&where));
+}
+
+TEST(one_that_another_server_has_taken_stays) {
+  ws_address where = place("taken");
+  char path[WS_ADDRESS_TEXT];
+  ws_fd first = listen_at(&where);
+  ws_address_text(&where, path);
+  CHECK_INT(unlink(path), 0);
+  ws_fd second = listen_at(&where);
+  ws_socket_close(first);
+  ws_socket_unlink(&where);
+  CHECK(exists(&where));
+  ws_socket_close(second);
+  ws_socket_unlink(&where);
+  CHECK(!exists(&where));
+}
+
 TEST(the_longest_path) {
   char path[sizeof((struct sockaddr_un *)0)->sun_path];
   ws_address where = {0}, local;
@@ -193,8 +228,7 @@ TEST(a_peer_whose_path_has_no_nul) {
   CHECK(memcmp(text, un.sun_path, room) == 0);
   ws_address_text(&again, text);
   CHECK_INT(strlen(text), room);
-  ws_socket_unlink(&again);
-  CHECK(!exists(&again));
+  CHECK_INT(unlink(text), 0);
   ws_socket_close(fd);
   ws_socket_close(client);
   ws_socket_close(listener);
@@ -218,6 +252,8 @@ int main(void) {
   RUN(one_that_is_left_is_taken_over);
   RUN(one_with_a_full_queue_is_not);
   RUN(anything_else_in_the_way_stays);
+  RUN(one_that_another_process_shares_stays);
+  RUN(one_that_another_server_has_taken_stays);
   RUN(the_longest_path);
   RUN(a_peer_whose_path_has_no_nul);
   RUN(unlinking_what_is_no_path);
