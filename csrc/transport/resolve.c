@@ -51,12 +51,17 @@ struct ws_resolver {
 
 static _Atomic(ws_resolve_with *) replacement;
 
+/* One that nobody asked yet. */
+static void free_question(question *q) {
+  ws_lookup_free(q->lookup);
+  ws_memory_free(q);
+}
+
 static void free_questions(desk *d) {
   while (d->first) {
     question *q = d->first;
     d->first = q->next;
-    ws_lookup_free(q->lookup);
-    ws_memory_free(q);
+    free_question(q);
   }
 }
 
@@ -276,8 +281,7 @@ int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
     if (status != WS_OK) { /* take it back */
       *place = NULL;
       d->last = place;
-      ws_lookup_free(q->lookup);
-      ws_memory_free(q);
+      free_question(q);
     }
   } else if (wake(d)) {
     q->lookup->status = WS_ENOTFOUND;
@@ -287,11 +291,21 @@ int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
     ws_memory_free(q);
   } else {
     status = WS_ENOMEM;
-    ws_lookup_free(q->lookup);
-    ws_memory_free(q);
+    free_question(q);
   }
   pthread_mutex_unlock(&d->lock);
   return status;
+}
+
+/* One that waits is never asked: no thread is kept from those still wanted. */
+static void withdraw(desk *d, uint64_t handle) {
+  question **place = &d->first;
+  while (*place && (*place)->handle != handle) place = &(*place)->next;
+  question *q = *place;
+  if (!q) return;
+  *place = q->next;
+  if (!q->next) d->last = place;
+  free_question(q);
 }
 
 /* The answer still comes, to nobody. */
@@ -303,7 +317,7 @@ static void disown(ws_lookup *lookup, uint64_t handle) {
 void ws_resolver_cancel(ws_resolver *resolver, uint64_t handle) {
   desk *d = resolver->desk;
   pthread_mutex_lock(&d->lock);
-  for (question *q = d->first; q; q = q->next) disown(q->lookup, handle);
+  withdraw(d, handle);
   for (size_t i = 0; i < THREADS_MOST; i++)
     if (d->asking[i]) disown(d->asking[i], handle);
   for (ws_lookup *l = d->answered; l; l = l->next) disown(l, handle);

@@ -39,7 +39,8 @@ ws_fd ws_resolver_fd(const ws_resolver *resolver);
 int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
                       int family, void *owner, uint64_t *handle);
 
-/* The owner does not want the answer any more: it will not be given out. */
+/* The owner does not want the answer any more: it will not be given out, nor
+ * asked for when that has not begun. */
 void ws_resolver_cancel(ws_resolver *resolver, uint64_t handle);
 
 /* The next answer, or NULL. Free it with ws_lookup_free. */

@@ -269,7 +269,11 @@ TEST(the_descriptor_tells) {
     CHECK(ws_resolver_next(resolver) == NULL);
     CHECK(!is_readable(resolver, 0));
   }
-  ws_resolver_cancel(resolver, ask(resolver, "n1", NULL));
+  set_gate(false);
+  uint64_t unwanted = ask(resolver, "wait1", NULL);
+  wait_until_asking(1);
+  ws_resolver_cancel(resolver, unwanted);
+  set_gate(true);
   CHECK(is_readable(resolver, 5000)); /* for nothing, once */
   CHECK(ws_resolver_next(resolver) == NULL);
   CHECK(!is_readable(resolver, 0));
@@ -403,6 +407,36 @@ TEST(cancelled_in_every_state) {
   ws_lookup_free(lookup);
   ws_resolver_free(resolver);
   CHECK(all_given_back());
+}
+
+/* The first, one between and the last of those that wait. */
+TEST(cancelled_before_it_is_asked_it_never_is) {
+  set_gate(false);
+  ws_resolver *resolver = ws_resolver_new();
+  int owner;
+  for (int i = 0; i < 8; i++) ask(resolver, "wait1", NULL);
+  wait_until_asking(8);
+  uint64_t unwanted[3];
+  unwanted[0] = ask(resolver, "n2", NULL);
+  ask(resolver, "n3", NULL);
+  unwanted[1] = ask(resolver, "n4", NULL);
+  ask(resolver, "n5", NULL);
+  unwanted[2] = ask(resolver, "n6", NULL);
+  for (int i = 0; i < 3; i++) ws_resolver_cancel(resolver, unwanted[i]);
+  ask(resolver, "n7", &owner); /* behind what was the last but one */
+  int before = atomic_load(&answered);
+  set_gate(true);
+  int wanted = 0;
+  for (int i = 0; i < 11; i++) {
+    ws_lookup *lookup = next(resolver);
+    CHECK(lookup && lookup->status == WS_OK);
+    wanted += lookup->owner == &owner;
+    ws_lookup_free(lookup);
+  }
+  CHECK_INT(wanted, 1);
+  ws_resolver_free(resolver);
+  CHECK(all_given_back());
+  CHECK_INT(atomic_load(&answered) - before, 11);
 }
 
 TEST(going_away_waits_for_nobody) {
@@ -540,6 +574,7 @@ int main(void) {
   RUN(many_at_once_each_gets_its_own);
   RUN(a_slow_name_holds_up_no_other);
   RUN(cancelled_in_every_state);
+  RUN(cancelled_before_it_is_asked_it_never_is);
   RUN(going_away_waits_for_nobody);
   RUN(going_away_in_the_middle_of_all);
   RUN(many_that_come_and_go);
