@@ -23,7 +23,8 @@ typedef struct ws_tls_options {
   ws_slice key;          /* default: in cert */
   ws_slice password;     /* of the key */
   ws_slice ciphers;      /* TLS 1.2 list, or TLS 1.3 suites ("TLS_...") */
-  ws_slice min_version;  /* "TLSv1.2" (default) or "TLSv1.3" */
+  ws_slice min_version;  /* "TLSv1.2" or "TLSv1.3"; default: "TLSv1.2", or what
+                            the system's configuration demands beyond it */
   const ws_slice *pins;  /* SHA-256 of the public key (SPKI): 64 hex digits or
                             base64, optionally "sha256//" before; any matches */
   size_t pin_count;

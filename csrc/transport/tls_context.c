@@ -108,8 +108,8 @@ static int choose(SSL *ssl, int *alert, void *owner) {
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* After everything that could have lowered it: the system's configuration
- * file, a cipher list with "@SECLEVEL=0". */
+/* Last, so that what the system's configuration file or a cipher list with
+ * "@SECLEVEL=0" has lowered is raised again. */
 static bool set_floor(SSL_CTX *context, int least) {
   if (SSL_CTX_get_security_level(context) < SECURITY_LEAST)
     SSL_CTX_set_security_level(context, SECURITY_LEAST);
@@ -135,11 +135,19 @@ static int set_ciphers(SSL_CTX *context, ws_slice ciphers, ws_tls_why why) {
   return good ? WS_OK : ws_tls_error_take(why, "ciphers", ciphers, "unknown");
 }
 
+/* Nobody asked for less than the system's configuration file demands. */
+static int default_version(SSL_CTX *context) {
+  int least = (int)SSL_CTX_get_min_proto_version(context);
+  return least > TLS1_2_VERSION ? least : TLS1_2_VERSION;
+}
+
 static int set_version(SSL_CTX *context, ws_slice version, ws_tls_why why) {
   int least = TLS1_2_VERSION;
-  if (ws_slice_equal(version, ws_slice_of("TLSv1.3")))
+  if (version.len == 0)
+    least = default_version(context);
+  else if (ws_slice_equal(version, ws_slice_of("TLSv1.3")))
     least = TLS1_3_VERSION;
-  else if (version.len > 0 && !ws_slice_equal(version, ws_slice_of("TLSv1.2")))
+  else if (!ws_slice_equal(version, ws_slice_of("TLSv1.2")))
     return ws_tls_error_say(why, "minVersion", version,
                             "neither TLSv1.2 nor TLSv1.3");
   if (set_floor(context, least)) return WS_OK;

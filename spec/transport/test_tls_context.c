@@ -4,6 +4,8 @@
 
 #include "tls_pair.h"
 
+#include <openssl/conf.h>
+
 /* The subject that a client asking for `host` is shown; it takes any. */
 static const char *shown(ws_tls *server, const char *host) {
   static tls_pair pair;
@@ -188,6 +190,39 @@ TEST(the_floor_holds) { /* attack 85 */
   ws_tls_unref(tls);
 }
 
+/* As openssl.cnf would have it. */
+static void configure(const char *least) {
+  char text[160];
+  snprintf(text, sizeof text, "openssl_conf = a\n[a]\nssl_conf = b\n[b]\n"
+                              "system_default = c\n[c]\nMinProtocol = %s\n",
+           least);
+  BIO *bio = BIO_new_mem_buf(text, -1);
+  CONF *conf = NCONF_new(NULL);
+  CHECK_INT(NCONF_load_bio(conf, bio, NULL), 1);
+  CHECK(CONF_modules_load(conf, NULL, 0) > 0);
+  NCONF_free(conf);
+  BIO_free(bio);
+}
+
+static long least_version(const char *asked) {
+  ws_tls_options o = {.ca = cert_path("root.pem"),
+                      .min_version = ws_slice_of(asked)};
+  ws_tls *tls = tls_make(&o);
+  long least = SSL_CTX_get_min_proto_version(tls->context);
+  ws_tls_unref(tls);
+  return least;
+}
+
+TEST(the_system_may_demand_more) {
+  configure("TLSv1.3");
+  CHECK_INT(least_version(""), TLS1_3_VERSION);
+  CHECK_INT(least_version("TLSv1.2"), TLS1_2_VERSION); /* but is told */
+  configure("TLSv1.1");
+  CHECK_INT(least_version(""), TLS1_2_VERSION);
+  CHECK_INT(least_version("TLSv1.3"), TLS1_3_VERSION);
+  CONF_modules_finish();
+}
+
 TEST(references) {
   ws_tls *tls = tls_client("root.pem");
   CHECK(ws_tls_ref(tls) == tls);
@@ -206,6 +241,7 @@ int main(void) {
   RUN(demands_come_with_the_name);
   RUN(settings_that_cannot_be);
   RUN(the_floor_holds);
+  RUN(the_system_may_demand_more);
   RUN(references);
   certs_end();
   return check_done();
