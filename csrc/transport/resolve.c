@@ -84,13 +84,21 @@ static void leave(desk *d) {
 
 /* ---------------------------------------------------------- in threads */
 
+/* As a parsed one is, so that the two can be the same: a BSD puts a length in
+ * that counts for nothing. */
+static bool plain_address(ws_address *address, const struct addrinfo *info) {
+  ws_address given = {.len = (uint32_t)info->ai_addrlen};
+  char text[WS_ADDRESS_TEXT];
+  memcpy(given.sockaddr.bytes, info->ai_addr, info->ai_addrlen);
+  ws_address_text(&given, text);
+  return ws_address_parse(address, ws_slice_of(text), ws_address_port(&given));
+}
+
 static void keep_address(ws_lookup *lookup, const struct addrinfo *info) {
   if (lookup->count == WS_RESOLVE_MOST) return;
   if (info->ai_family != AF_INET && info->ai_family != AF_INET6) return;
   ws_address address;
-  memset(&address, 0, sizeof address);
-  memcpy(address.sockaddr.bytes, info->ai_addr, info->ai_addrlen);
-  address.len = (uint32_t)info->ai_addrlen;
+  if (!plain_address(&address, info)) return;
   for (size_t i = 0; i < lookup->count; i++)
     if (ws_address_same(&lookup->addresses[i], &address)) return;
   lookup->addresses[lookup->count++] = address;
