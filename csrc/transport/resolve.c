@@ -7,6 +7,7 @@
 #include "bytes/status.h"
 #include "transport/socket.h"
 #include "transport/socket_system.h"
+#include "transport/system_error.h"
 #include "transport/thread.h"
 
 #include <pthread.h>
@@ -139,7 +140,7 @@ static void resolve(const question *q, ws_lookup *lookup) {
     result = ask(q, 0, &list);
   if (result != 0) {
     lookup->status = status_of(result);
-    lookup->why = gai_strerror(result);
+    lookup->why = ws_system_lookup_error(result);
     return;
   }
   for (struct addrinfo *info = list; info; info = info->ai_next)

@@ -14,7 +14,7 @@
 /* One question. Owned by whoever asked, until ws_lookup_free. */
 typedef struct ws_lookup {
   int status; /* WS_OK, WS_ENOTFOUND, WS_ENOMEM, WS_ESYSTEM */
-  const char *why; /* the system's words, static or NULL */
+  const char *why; /* in words, static or NULL */
   size_t count;
   ws_address addresses[WS_RESOLVE_MOST]; /* in the system's order (RFC 6724) */
   void *owner;

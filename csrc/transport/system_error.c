@@ -5,6 +5,7 @@
 #include "bytes/status.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stddef.h>
 
 static const struct {
@@ -31,3 +32,5 @@ int ws_system_error(int error) {
     if (table[i].error == error) return table[i].status;
   return WS_ESYSTEM;
 }
+
+const char *ws_system_lookup_error(int result) { return gai_strerror(result); }

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <winsock2.h>
+#include <ws2tcpip.h>
 
 static const struct {
   int error;
@@ -28,4 +29,12 @@ int ws_system_error(int error) {
   for (size_t i = 0; i < sizeof table / sizeof *table; i++)
     if (table[i].error == error) return table[i].status;
   return WS_ESYSTEM;
+}
+
+/* gai_strerror writes into one buffer of the process there. */
+const char *ws_system_lookup_error(int result) {
+  if (result == EAI_NONAME) return "no such host is known";
+  if (result == EAI_AGAIN) return "no answer from the name server for now";
+  if (result == EAI_FAIL) return "the name server cannot answer";
+  return "the lookup failed";
 }

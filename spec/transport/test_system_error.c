@@ -6,6 +6,7 @@
 #include "check.h"
 
 #include <errno.h>
+#include <netdb.h>
 
 TEST(waiting_is_no_failure) {
   CHECK_INT(ws_system_error(EAGAIN), WS_EAGAIN);
@@ -69,11 +70,19 @@ TEST(never_good) {
   }
 }
 
+TEST(lookups_fail_with_words_that_stay) {
+  const char *none = ws_system_lookup_error(EAI_NONAME);
+  const char *later = ws_system_lookup_error(EAI_AGAIN);
+  CHECK(strcmp(none, later) != 0);
+  CHECK(ws_system_lookup_error(EAI_FAIL)[0] != '\0');
+}
+
 int main(void) {
   RUN(waiting_is_no_failure);
   RUN(names_that_users_see);
   RUN(kin_are_one);
   RUN(anything_else);
   RUN(never_good);
+  RUN(lookups_fail_with_words_that_stay);
   return check_done();
 }
