@@ -6,7 +6,9 @@
 
 #include <errno.h>
 
-int ws_poll_wait(struct pollfd *entries, size_t count, int ms) {
+int ws_poll_wait(struct pollfd *entries, size_t count, int ms,
+                 uint64_t *looked) {
+  (void)looked;
   int found = poll(entries, (nfds_t)count, ms);
   if (found >= 0) return found;
   if (errno == EINTR) return 0;

@@ -3,6 +3,7 @@
  * poller_poll.c. */
 #pragma once
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef _WIN32
 #include <winsock2.h>
@@ -11,5 +12,7 @@
 #endif
 
 /* Fills in revents. How many entries have some, 0 on time-out or
- * interruption, WS_ENOMEM or WS_ESYSTEM. */
-int ws_poll_wait(struct pollfd *entries, size_t count, int ms);
+ * interruption, WS_ENOMEM or WS_ESYSTEM. `looked` is kept for it from call to
+ * call, 0 at first. */
+int ws_poll_wait(struct pollfd *entries, size_t count, int ms,
+                 uint64_t *looked);

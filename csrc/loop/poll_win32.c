@@ -25,7 +25,8 @@ static bool has_failed(SOCKET fd) {
 static int count_failed(struct pollfd *entries, size_t count) {
   int found = 0;
   for (size_t i = 0; i < count; i++) {
-    if (!(entries[i].events & POLLOUT) || !has_failed(entries[i].fd)) continue;
+    if (!(entries[i].events & POLLOUT) || entries[i].revents != 0) continue;
+    if (!has_failed(entries[i].fd)) continue;
     entries[i].revents = POLLERR;
     found++;
   }
@@ -46,9 +47,18 @@ static int poll_once(struct pollfd *entries, size_t count, int ms) {
   return error == WSAENOBUFS ? WS_ENOMEM : WS_ESYSTEM;
 }
 
+/* Also when others are ready turn after turn. */
+static bool is_due(uint64_t *looked, int found) {
+  ULONGLONG now = GetTickCount64();
+  if (found != 0 && now - *looked < LOOK_EVERY) return false;
+  *looked = now;
+  return true;
+}
+
 /* A connecting one wants to write, and so is not to be told from one whose
  * outbox is full: both are looked at. */
-static int poll_looking(struct pollfd *entries, size_t count, int ms) {
+static int poll_looking(struct pollfd *entries, size_t count, int ms,
+                        uint64_t *looked) {
   ULONGLONG from = GetTickCount64();
   for (;;) {
     ULONGLONG gone = GetTickCount64() - from;
@@ -56,16 +66,18 @@ static int poll_looking(struct pollfd *entries, size_t count, int ms) {
     int left = ms < 0 ? LOOK_EVERY : ms - (int)gone;
     bool last = ms >= 0 && left <= LOOK_EVERY;
     int found = poll_once(entries, count, last ? left : LOOK_EVERY);
-    if (found == 0) found = count_failed(entries, count);
+    if (found < 0) return found;
+    if (is_due(looked, found)) found += count_failed(entries, count);
     if (found != 0 || last) return found;
   }
 }
 
-int ws_poll_wait(struct pollfd *entries, size_t count, int ms) {
+int ws_poll_wait(struct pollfd *entries, size_t count, int ms,
+                 uint64_t *looked) {
   if (count == 0) {
     Sleep(ms < 0 ? INFINITE : (DWORD)ms);
     return 0;
   }
-  return any_writer(entries, count) ? poll_looking(entries, count, ms)
+  return any_writer(entries, count) ? poll_looking(entries, count, ms, looked)
                                     : poll_once(entries, count, ms);
 }

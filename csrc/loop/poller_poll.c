@@ -22,6 +22,7 @@ struct ws_poller {
   size_t *places;         /* by descriptor: index of its entry + 1, or 0 */
   size_t places_cap;
   size_t next;            /* where the next look begins */
+  uint64_t looked;        /* ws_poll_wait's own */
 };
 
 static short system_of(unsigned wants) {
@@ -147,7 +148,8 @@ static void poll_kind_remove(ws_poller *poller, ws_fd fd) {
 
 static int poll_kind_wait(ws_poller *poller, ws_ready *ready, int most,
                           int ms) {
-  int found = ws_poll_wait(poller->entries, poller->count, ms);
+  int found = ws_poll_wait(poller->entries, poller->count, ms,
+                           &poller->looked);
   return found < 0 ? found : collect(poller, ready, most, found);
 }
 
