@@ -33,7 +33,7 @@ typedef struct ws_task {
   bool queued;
 } ws_task;
 
-/* `kind` NULL: the system's best. WS_OK, WS_ENOMEM, WS_EMFILE. */
+/* `kind` NULL: the system's best. WS_OK, WS_ENOMEM, WS_EMFILE, WS_ESYSTEM. */
 int ws_loop_new(const ws_poller_kind *kind, ws_loop **loop);
 
 /* Everything watched must have been unwatched; runs pending disposals. Tasks
@@ -68,8 +68,8 @@ ws_fd ws_loop_fd(const ws_loop *loop);
 
 const char *ws_loop_poller_name(const ws_loop *loop);
 
-/* The time, read once a turn: for deadlines. Outside a turn it is read anew.
- */
+/* The time, read after a turn's wait and again before its timers. Outside a
+ * turn it is read anew. */
 uint64_t ws_loop_now(ws_loop *loop);
 
 /* WS_OK, WS_ENOMEM or WS_ESYSTEM. `wants` of an unchanged watch costs no

@@ -14,7 +14,7 @@ typedef struct ws_ready {
 
 typedef struct ws_poller_kind {
   const char *name;
-  /* WS_OK, WS_ENOMEM or WS_EMFILE. */
+  /* WS_OK, WS_ENOMEM, WS_EMFILE or WS_ESYSTEM. */
   int (*create)(ws_poller **poller);
   void (*free)(ws_poller *poller);
   /* Level-triggered. WS_OK, WS_ENOMEM, WS_ESYSTEM. `wants` may be 0: then only

@@ -15,7 +15,7 @@
  * writable, then ws_socket_connected), or a failure with no descriptor. */
 int ws_socket_connect(const ws_address *address, ws_fd *fd);
 
-/* How the connecting ended: WS_OK or its failure. */
+/* How the connecting ended: WS_OK, its failure, or WS_EAGAIN: it has not. */
 int ws_socket_connected(ws_fd fd);
 
 typedef struct ws_listen_options {

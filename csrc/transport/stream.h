@@ -17,8 +17,8 @@ typedef struct ws_stream_kind {
    * `wants` says holds), or a failure. Called until WS_OK, then no more. */
   int (*open)(ws_stream *stream);
   /* Bytes read (> 0), WS_EOF (the peer ended it in order), WS_ETRUNCATED (it
-   * ended without saying so), WS_EAGAIN, or a failure. WS_EAGAIN means that
-   * nothing is held back: waiting for the descriptor is right. */
+   * ended without saying so), WS_EAGAIN, or a failure. After WS_EAGAIN the
+   * descriptor is readable when there is more: waiting for it is right. */
   ptrdiff_t (*read)(ws_stream *stream, uint8_t *data, size_t len);
   /* Bytes taken (>= 0; they are the stream's now, even if not yet sent),
    * WS_EAGAIN (nothing taken, wait until writable) or a failure. */

@@ -297,7 +297,8 @@ static ws_tls_entry *place(ws_tls *tls, const char *text, bool wildcard) {
 
 int ws_tls_add_name(ws_tls *tls, ws_slice name, ws_tls *other) {
   ws_tls_name plain;
-  /* Tables do not nest, which also rules out a circle of references. */
+  /* No circle of references can come of it: the step that closed it would
+   * lead to one with names. */
   if (!tls->server || !other->server) return WS_EINVAL;
   if (other != tls && other->entry_count > 0) return WS_EINVAL;
   bool wildcard = name.len > 2 && memcmp(name.data, "*.", 2) == 0;
