@@ -123,7 +123,9 @@ const ws_http_head *ws_session_answer(const ws_session *session);
 
 /* After WS_EVENT_REQUEST until it is answered by accept, refuse or finish (or
  * the session closed): the head and the verdict, which is an upgrade or plain.
- * NULL otherwise. What accept and refuse are given may lie in the head. */
+ * NULL otherwise. What accept and refuse are given may lie in the head, and who
+ * reads it while it is refused reads on: it stays until it is accepted or the
+ * session goes. */
 const ws_http_head *ws_session_request(const ws_session *session);
 const ws_handshake_verdict *ws_session_verdict(const ws_session *session);
 

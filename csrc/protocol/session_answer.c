@@ -69,6 +69,5 @@ int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
 void ws_session_finish(ws_session *session) {
   if (!waiting(session))
     return;
-  ws_session_drop_opening(session);
   ws_session_over_now(session);
 }

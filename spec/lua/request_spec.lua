@@ -88,6 +88,39 @@ describe("a request's table", function()
       .. "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n")
     assert.equal("abcde", request.body)
   end)
+
+  it("is whole when a finalizer closes the server meanwhile", function()
+    local code, output = turning.child [[
+      local core = require "ws.core"
+      local headers = {}
+      for i = 1, 60 do headers[2 * i - 1], headers[2 * i] = "X-" .. i, ("v"):rep(150) end
+      pcall(collectgarbage, "incremental", 4, 1000, 8) -- a step at every 256 bytes
+      local function knock(nth)
+        local loop, n, over, seen = core.loop(), 0, false, nil
+        local server = loop:listen { port = 0, handlers = core.handlers {},
+          judge = function(conn, request)
+            seen = request
+            conn:refuse(404)
+          end }
+        local function litter()
+          finally(function()
+            n = n + 1
+            if n == nth then server:close()
+            elseif n < nth and not seen then litter() end
+          end)
+        end
+        loop:connect { url = "ws://127.0.0.1:" .. server:port(), headers = headers,
+          handlers = core.handlers { close = function() over = true end } }
+        litter()
+        while not over do loop:turn(5) end
+        for i = 1, seen and 60 or 0 do assert(seen.headers["x-" .. i] == headers[2 * i]) end
+        loop:close()
+      end
+      for nth = 1, 40 do knock(nth) end
+      print "looked"]]
+    assert.equal(0, code, output)
+    assert.equal("looked\n", output)
+  end)
 end)
 
 describe("an answer", function()

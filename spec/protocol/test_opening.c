@@ -607,7 +607,6 @@ TEST(test_finish) {
   ask(&server, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 28, 0);
   ws_session_finish(&server.session);
   SENT(&server, "");
-  CHECK_INT(wire_memory.blocks, 0);
   CHECK(ws_session_over(&server.session));
   CHECK_INT(ws_session_refuse(&server.session, 200, text_slice(""), NULL, 0,
                               &server.out),
@@ -615,6 +614,26 @@ TEST(test_finish) {
   ws_session_finish(&server.session);
   SENT(&server, "");
   side_free(&server);
+  CHECK_INT(wire_memory.blocks, 0);
+}
+
+/* Who reads a head may make somebody else refuse it. */
+TEST(test_head_outlives_refusal) {
+  side server;
+  ask(&server, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 28, 0);
+  const ws_http_head *head = ws_session_request(&server.session);
+  int blocks = (int)wire_memory.blocks;
+  CHECK_INT(ws_session_refuse(&server.session, 503, text_slice(""), NULL, 0,
+                              &server.out),
+            WS_OK);
+  CHECK(!ws_session_request(&server.session));
+  ws_buffer_deinit(&server.out);
+  CHECK_INT(wire_memory.blocks, blocks);
+  CHECK_BYTES(head->method.data, head->method.len, "GET");
+  CHECK_BYTES(head->target.data, head->target.len, "/x");
+  CHECK_INT(head->header_count, 1);
+  side_free(&server);
+  CHECK_INT(wire_memory.blocks, 0);
 }
 
 /* R24, R26, 15, 16: what may not be said is not, and the request waits on. */
@@ -761,6 +780,7 @@ int main(void) {
   RUN(test_size_of_the_request);
   RUN(test_plain_requests);
   RUN(test_finish);
+  RUN(test_head_outlives_refusal);
   RUN(test_accepting);
   RUN(test_refusing);
   RUN(test_nothing_to_answer);
