@@ -7,7 +7,6 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "connection/connection_parts.h"
-#include "transport/socket.h"
 
 #include <string.h>
 
@@ -274,6 +273,7 @@ ws_connection *ws_connection_next(const ws_connection *c) { return c->next; }
 
 /* Input of which no descriptor tells. */
 static void attend_to_held(ws_connection *c) {
+  if (!c->stream) return; /* it could not be watched, and is dead */
   if (c->pending.len > 0 || ws_stream_may_hold(c->stream))
     ws_connection_attend_later(c);
 }
@@ -386,15 +386,3 @@ ws_slice ws_connection_extensions(const ws_connection *c) {
 double ws_connection_latency(const ws_connection *c) { return c->latency; }
 
 ws_stream *ws_connection_stream(const ws_connection *c) { return c->stream; }
-
-bool ws_connection_local(const ws_connection *c, ws_address *address) {
-  return c->stream && ws_socket_local(ws_stream_fd(c->stream), address);
-}
-
-bool ws_connection_peer(const ws_connection *c, ws_address *address) {
-  if (c->peer.len == 0) return false;
-  memset(address, 0, sizeof *address);
-  memcpy(address->sockaddr.bytes, c->peer.bytes, c->peer.len);
-  address->len = c->peer.len;
-  return true;
-}

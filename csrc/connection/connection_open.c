@@ -38,6 +38,18 @@ static void remember_peer(ws_connection *c, const ws_address *peer) {
   c->peer.len = (uint8_t)peer->len;
 }
 
+bool ws_connection_local(const ws_connection *c, ws_address *address) {
+  return c->stream && ws_socket_local(ws_stream_fd(c->stream), address);
+}
+
+bool ws_connection_peer(const ws_connection *c, ws_address *address) {
+  if (c->peer.len == 0) return false;
+  memset(address, 0, sizeof *address);
+  memcpy(address->sockaddr.bytes, c->peer.bytes, c->peer.len);
+  address->len = c->peer.len;
+  return true;
+}
+
 static int attach(ws_connection *c, ws_stream *stream,
                   void (*opened)(void *keeper)) {
   int status = ws_loop_watch(c->hub->loop, &c->watch, ws_stream_fd(stream),
@@ -83,7 +95,8 @@ void ws_connection_begin_server(ws_connection *c) {
   c->phase = WS_PHASE_LIVE;
   ws_connection_rewatch(c);
   /* The request may have come with the end of the TLS handshake. */
-  if (ws_stream_may_hold(c->stream)) ws_connection_attend_later(c);
+  if (c->stream && ws_stream_may_hold(c->stream))
+    ws_connection_attend_later(c);
 }
 
 void ws_connection_turn_away(ws_connection *c) {

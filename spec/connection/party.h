@@ -172,15 +172,17 @@ static inline ws_connection_config *party_config(bool server) {
   return config;
 }
 
-/* A loop and settings, nothing else yet. */
-static inline void party_begin(party *p) {
+/* A loop with that poller and settings, nothing else yet. */
+static inline void party_begin_on(party *p, const ws_poller_kind *kind) {
   memset(p, 0, sizeof *p);
-  CHECK_INT(ws_loop_new(NULL, &p->loop), WS_OK);
+  CHECK_INT(ws_loop_new(kind, &p->loop), WS_OK);
   ws_hub_init(&p->hub, p->loop);
   p->server_config = party_config(true);
   p->client_config = party_config(false);
   p->echo = true;
 }
+
+static inline void party_begin(party *p) { party_begin_on(p, NULL); }
 
 static inline int party_listen_with(party *p, ws_server_options options) {
   char why[200];
