@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #define WS_HTTP_HEADERS_MAX 100
+#define WS_HTTP_INTERIM_MAX 10 /* 1xx answers before the real one */
 
 typedef struct ws_http_header {
   ws_slice name;  /* a token, in the case it came in */

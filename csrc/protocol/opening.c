@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define MAX_HEAD 16384
-#define INTERIM_MAX 10
 #define NOT_HTTP "the request is not well-formed HTTP/1.1"
 #define BODY_TOO_BIG "the request's body is too large"
 
@@ -165,7 +164,7 @@ static void judge_response(ws_opening *opening, ws_event *event) {
     judge_switch(opening, event);
   else if (head->status >= 200)
     begin_refusal(opening, event);
-  else if (++opening->interim > INTERIM_MAX)
+  else if (++opening->interim > WS_HTTP_INTERIM_MAX)
     fail(event, WS_EHANDSHAKE, "the server sent too many interim answers");
   else
     bytes->len = opening->scanned = 0;

@@ -108,7 +108,9 @@ static int judge_head(ws_tunnel *tunnel, size_t len) {
   if (head.status < 200) { /* not yet the answer */
     ws_buffer_consume(&tunnel->in, len);
     tunnel->scanned = 0;
-    return WS_EAGAIN;
+    if (++tunnel->interim <= WS_HTTP_INTERIM_MAX) return WS_EAGAIN;
+    return explain(tunnel, WS_EPROXY,
+                   "proxy: it sent too many interim answers");
   }
   if (head.status > 299) return explain_head(tunnel, &head);
   return WS_OK;

@@ -35,6 +35,7 @@ typedef struct ws_tunnel {
   ws_buffer request; /* SOCKS5: what is said once we are let in */
   ws_buffer login;
   size_t scanned;
+  unsigned interim; /* answers that were none yet */
   char why[WS_TUNNEL_WHY];
 } ws_tunnel;
 

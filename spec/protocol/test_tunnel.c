@@ -91,6 +91,20 @@ TEST(http_waits_for_the_real_answer) {
   ends(target_of(WS_TUNNEL_HTTP, "example.com"), lines, 1, WS_OK, "");
 }
 
+/* No stream of them holds its reader. */
+TEST(http_waits_for_ten_at_most) {
+  char text[400] = "";
+  for (int i = 0; i < 10; i++) strcat(text, "HTTP/1.1 102 Wait\r\n\r\n");
+  size_t ten = strlen(text);
+  strcpy(text + ten, "HTTP/1.1 200 OK\r\n\r\n");
+  const line good[] = {{CONNECT, sizeof CONNECT - 1, text, strlen(text)}};
+  ends(target_of(WS_TUNNEL_HTTP, "example.com"), good, 1, WS_OK, "");
+  strcpy(text + ten, "HTTP/1.1 103 Hints\r\n\r\n");
+  const line bad[] = {{CONNECT, sizeof CONNECT - 1, text, strlen(text)}};
+  ends(target_of(WS_TUNNEL_HTTP, "example.com"), bad, 1, WS_EPROXY,
+       "too many interim answers");
+}
+
 TEST(http_refuses) {
   const line lines[] = {
       LINE(CONNECT, "HTTP/1.1 407 Proxy Authentication Required\r\n"
@@ -305,6 +319,7 @@ TEST(without_memory) {
 int main(void) {
   RUN(http_opens);
   RUN(http_waits_for_the_real_answer);
+  RUN(http_waits_for_ten_at_most);
   RUN(http_refuses);
   RUN(http_refuses_in_few_words);
   RUN(http_with_too_many_headers_is_http);
