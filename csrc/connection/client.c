@@ -90,7 +90,7 @@ static int add_proxy(const opening *o, ws_stream **stream) {
 
 /* TCP, over it the way through a proxy, over that TLS: each as needed. */
 static ws_stream *make_stream(opening *o, ws_fd fd, int *status) {
-  ws_stream *stream = ws_stream_tcp_new(fd, 0);
+  ws_stream *stream = ws_stream_tcp_new(fd);
   if (!stream) {
     *status = WS_ENOMEM;
     ws_socket_close(fd);

@@ -138,7 +138,7 @@ static void turn_away(const ws_server *server, ws_fd fd) {
 }
 
 static ws_stream *make_stream(const ws_server *server, ws_fd fd) {
-  ws_stream *stream = ws_stream_tcp_new(fd, 0);
+  ws_stream *stream = ws_stream_tcp_new(fd);
   if (!stream) {
     ws_socket_close(fd);
     return NULL;

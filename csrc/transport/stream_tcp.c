@@ -9,15 +9,11 @@
 typedef struct stream_tcp {
   ws_stream stream;
   ws_fd fd;
-  int connecting;
 } stream_tcp;
 
 static int tcp_open(ws_stream *stream) {
-  stream_tcp *tcp = (stream_tcp *)stream;
-  if (!tcp->connecting) return WS_OK;
-  int status = ws_socket_connected(tcp->fd);
-  if (status == WS_OK) tcp->connecting = 0;
-  return status;
+  (void)stream;
+  return WS_OK;
 }
 
 static ptrdiff_t tcp_read(ws_stream *stream, uint8_t *data, size_t len) {
@@ -40,7 +36,8 @@ static int tcp_close(ws_stream *stream) {
 }
 
 static unsigned tcp_wants(ws_stream *stream) {
-  return ((stream_tcp *)stream)->connecting ? WS_WRITABLE : 0;
+  (void)stream;
+  return 0;
 }
 
 static ws_fd tcp_fd(ws_stream *stream) { return ((stream_tcp *)stream)->fd; }
@@ -61,11 +58,10 @@ static const ws_stream_kind tcp_kind = {
     NULL,
 };
 
-ws_stream *ws_stream_tcp_new(ws_fd fd, int connecting) {
+ws_stream *ws_stream_tcp_new(ws_fd fd) {
   stream_tcp *tcp = ws_memory_new(sizeof *tcp);
   if (!tcp) return NULL;
   tcp->stream.kind = &tcp_kind;
   tcp->fd = fd;
-  tcp->connecting = connecting;
   return &tcp->stream;
 }

@@ -126,7 +126,7 @@ static inline side *on_faulty(party *p, raw *r,
   *r = (raw){.fd = ends[0]};
   s->connection = ws_connection_new(&p->hub, p->server_config, &side_events,
                                     s);
-  ws_stream *tcp = ws_stream_tcp_new(ends[1], 0);
+  ws_stream *tcp = ws_stream_tcp_new(ends[1]);
   ws_stream *faulty = ws_stream_fault_new(tcp, plan);
   CHECK_INT(ws_connection_attach(s->connection, faulty, NULL), WS_OK);
   return s;

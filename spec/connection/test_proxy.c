@@ -22,7 +22,7 @@ static ends make(ws_tunnel_kind kind, ws_fault_plan plan) {
   ends e = {NULL, WS_FD_NONE};
   CHECK_INT(ws_socket_pair(pair), WS_OK);
   ws_stream *below =
-      ws_stream_fault_new(ws_stream_tcp_new(pair[0], 0), &plan);
+      ws_stream_fault_new(ws_stream_tcp_new(pair[0]), &plan);
   ws_tunnel_target target = {
       .kind = kind, .host = ws_slice_of("example.com"), .port = 80};
   CHECK_INT(ws_stream_proxy_new(below, &target, &e.stream), WS_OK);
@@ -178,7 +178,7 @@ TEST(without_memory) {
   for (uint64_t n = 1; n < 6; n++) {
     ws_fd pair[2];
     CHECK_INT(ws_socket_pair(pair), WS_OK);
-    ws_stream *stream = NULL, *tcp = ws_stream_tcp_new(pair[0], 0);
+    ws_stream *stream = NULL, *tcp = ws_stream_tcp_new(pair[0]);
     ws_tunnel_target target = {
         .kind = WS_TUNNEL_SOCKS5, .host = ws_slice_of("a"), .port = 80};
     ws_memory_fail(n, 0);

@@ -17,7 +17,7 @@ typedef struct ends {
 static ends make(ws_fault_plan plan) {
   ws_fd pair[2];
   CHECK_INT(ws_socket_pair(pair), WS_OK);
-  ws_stream *tcp = ws_stream_tcp_new(pair[0], 0);
+  ws_stream *tcp = ws_stream_tcp_new(pair[0]);
   ends e = {ws_stream_fault_new(tcp, &plan), pair[1]};
   CHECK(e.stream != NULL);
   return e;
@@ -259,8 +259,8 @@ TEST(without_memory_the_one_below_stays) {
   ws_fault_plan plan = {0};
   CHECK_INT(ws_socket_pair(pair), WS_OK);
   ws_memory_fail(1, 0);
-  CHECK(ws_stream_tcp_new(pair[0], 0) == NULL);
-  ws_stream *tcp = ws_stream_tcp_new(pair[0], 0);
+  CHECK(ws_stream_tcp_new(pair[0]) == NULL);
+  ws_stream *tcp = ws_stream_tcp_new(pair[0]);
   ws_memory_fail(1, 0);
   CHECK(ws_stream_fault_new(tcp, &plan) == NULL);
   ws_memory_fail(0, 0);

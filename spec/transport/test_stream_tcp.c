@@ -29,23 +29,16 @@ static ws_stream *start(const ws_address *where) {
   ws_fd fd;
   int status = ws_socket_connect(where, &fd);
   CHECK(status == WS_OK || status == WS_EAGAIN);
-  return ws_stream_tcp_new(fd, status == WS_EAGAIN);
-}
-
-static int open_stream(ws_stream *stream) {
-  int status;
-  while ((status = ws_stream_open(stream)) == WS_EAGAIN) {
-    CHECK_INT(ws_stream_wants(stream), WS_WRITABLE);
-    if (!wait_for(ws_stream_fd(stream), POLLOUT)) break;
-  }
-  return status;
+  CHECK(wait_for(fd, POLLOUT));
+  CHECK_INT(ws_socket_connected(fd), WS_OK);
+  return ws_stream_tcp_new(fd);
 }
 
 TEST(opens_talks_and_ends) {
   ws_address where, peer;
   ws_fd listener = listen_here(&where), fd;
   ws_stream *stream = start(&where);
-  CHECK_INT(open_stream(stream), WS_OK);
+  CHECK_INT(ws_stream_open(stream), WS_OK);
   CHECK_INT(ws_stream_wants(stream), 0);
   CHECK(wait_for(listener, POLLIN));
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
@@ -69,40 +62,14 @@ TEST(opens_talks_and_ends) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-TEST(a_refused_one_fails_to_open) {
-  ws_address where;
-  ws_fd listener = listen_here(&where), fd;
-  ws_socket_close(listener);
-  int status = ws_socket_connect(&where, &fd);
-  if (status == WS_EAGAIN) {
-    ws_stream *stream = ws_stream_tcp_new(fd, 1);
-    CHECK_INT(ws_stream_wants(stream), WS_WRITABLE);
-    CHECK(wait_for(fd, POLLOUT));
-    status = ws_stream_open(stream);
-    ws_stream_free(stream);
-  }
-  CHECK_INT(status, WS_ECONNREFUSED);
-}
-
-/* Under way, as it says itself, until somebody listens to what came of it. */
-TEST(not_open_yet) {
-  ws_fd fd = socket(AF_INET, SOCK_STREAM, 0);
-  ws_stream *stream = ws_stream_tcp_new(fd, 1);
-  for (int i = 0; i < 3; i++) {
-    CHECK_INT(ws_stream_open(stream), WS_EAGAIN);
-    CHECK_INT(ws_stream_wants(stream), WS_WRITABLE);
-  }
-  ws_stream_free(stream);
-}
-
 static void make_pair(ws_stream *pair[2]) {
   ws_address where, peer;
   ws_fd listener = listen_here(&where), fd = WS_FD_NONE;
   pair[0] = start(&where);
-  CHECK_INT(open_stream(pair[0]), WS_OK);
+  CHECK_INT(ws_stream_open(pair[0]), WS_OK);
   CHECK(wait_for(listener, POLLIN));
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
-  pair[1] = ws_stream_tcp_new(fd, 0);
+  pair[1] = ws_stream_tcp_new(fd);
   CHECK_INT(ws_stream_open(pair[1]), WS_OK); /* nothing is under way */
   CHECK_INT(ws_stream_wants(pair[1]), 0);
   ws_socket_close(listener);
@@ -170,7 +137,7 @@ TEST(without_memory_the_descriptor_stays) {
   ws_slice slice = {"x", 1};
   CHECK_INT(ws_socket_pair(pair), WS_OK);
   ws_memory_fail(1, 0);
-  CHECK(ws_stream_tcp_new(pair[0], 0) == NULL);
+  CHECK(ws_stream_tcp_new(pair[0]) == NULL);
   ws_memory_fail(0, 0);
   CHECK_INT(ws_socket_write(pair[0], &slice, 1), 1);
   ws_socket_close(pair[0]);
@@ -181,7 +148,7 @@ TEST(freeing_closes_the_descriptor) {
   ws_fd pair[2];
   uint8_t data[1];
   CHECK_INT(ws_socket_pair(pair), WS_OK);
-  ws_stream_free(ws_stream_tcp_new(pair[0], 0));
+  ws_stream_free(ws_stream_tcp_new(pair[0]));
   CHECK_INT(ws_socket_read(pair[1], data, 1), WS_EOF);
   ws_stream_free(NULL);
   ws_socket_close(pair[1]);
@@ -190,8 +157,6 @@ TEST(freeing_closes_the_descriptor) {
 
 int main(void) {
   RUN(opens_talks_and_ends);
-  RUN(a_refused_one_fails_to_open);
-  RUN(not_open_yet);
   RUN(a_full_one_says_again);
   RUN(a_reset_is_no_end);
   RUN(closing_twice);

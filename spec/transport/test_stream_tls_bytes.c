@@ -152,11 +152,11 @@ static bool begin_over_sockets(tls_pair *pair, const ws_fault_plan *client,
   ws_slice none = {0};
   memset(pair, 0, sizeof *pair);
   if (ws_socket_pair(fds) != WS_OK) return false;
-  ws_stream *below = ws_stream_fault_new(ws_stream_tcp_new(fds[0], 0), client);
+  ws_stream *below = ws_stream_fault_new(ws_stream_tcp_new(fds[0]), client);
   if (ws_stream_tls_new(below, client_tls, ws_slice_of("ws.test"), none,
                         &pair->client) != WS_OK)
     return false;
-  below = ws_stream_fault_new(ws_stream_tcp_new(fds[1], 0), server);
+  below = ws_stream_fault_new(ws_stream_tcp_new(fds[1]), server);
   if (ws_stream_tls_new(below, server_tls, none, none, &pair->server) != WS_OK)
     return false;
   pair->client_status = pair->server_status = WS_EAGAIN;
