@@ -77,9 +77,11 @@ static inline size_t fuzz_cut(fuzz_cuts *cuts, size_t left) {
   return len == 0 || len > left ? left : len;
 }
 
+enum { FUZZ_PIECE_MOST = 1 << 20 };
+
 /* A copy that ends at a page that may not be touched; good until the next. */
 static inline uint8_t *fuzz_piece(const void *data, size_t len) {
-  enum { MOST = 1 << 20, PAGE = 65536 };
+  enum { MOST = FUZZ_PIECE_MOST, PAGE = 65536 };
   static uint8_t *end;
   if (!end) {
     uint8_t *block = mmap(NULL, MOST + PAGE, PROT_READ | PROT_WRITE,

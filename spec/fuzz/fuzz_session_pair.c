@@ -141,6 +141,7 @@ static void move(end *from, size_t most, size_t piece) {
   if (piece > 0 && piece < left >> 10) piece = left >> 10;
   while (left > 0 && !to->ended) {
     size_t part = piece && piece < left ? piece : left;
+    if (part > FUZZ_PIECE_MOST) part = FUZZ_PIECE_MOST;
     uint8_t *bytes = fuzz_piece(from->out.data, part);
     ws_buffer_consume(&from->out, part);
     feed(to, bytes, part);
