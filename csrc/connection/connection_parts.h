@@ -43,7 +43,7 @@ struct ws_connection {
   bool awaiting_pong;
   uint64_t visible;   /* bufferedAmount as last told */
   uint64_t discarded; /* payload counted after closing began, or lost */
-  uint64_t last_seen; /* loop time of the last bytes read */
+  uint64_t last_seen; /* loop time of its last sign of life */
   ws_outbox outbox;
   ws_buffer pending; /* input that could not be fed yet */
   ws_watch watch;
@@ -156,6 +156,9 @@ void ws_connection_wrote(ws_connection *c);
 /* Writes what there is. False when it failed (it has been seen to). */
 bool ws_connection_flush(ws_connection *c);
 
+/* The same once the stream may take more again. */
+bool ws_connection_write_on(ws_connection *c);
+
 /* Brings bufferedAmount up to date: never while a user's code runs. */
 void ws_connection_tell_buffered(ws_connection *c);
 
@@ -171,7 +174,8 @@ void ws_connection_timeout(void *owner);
 /* Starts the timer for the phase and state it is in now. */
 void ws_connection_schedule(ws_connection *c);
 
-/* Bytes came: the peer lives. */
+/* Bytes came, or more of ours found room behind those that it took: the peer
+ * lives. */
 void ws_connection_seen(ws_connection *c);
 
 /* True when this is the answer to an automatic ping. */

@@ -331,8 +331,7 @@ void ws_connection_ready(void *owner, unsigned events) {
     if (c->phase != WS_PHASE_LIVE) return;
   }
   if (events & WS_WRITABLE) {
-    c->blocked = false;
-    if (!ws_connection_flush(c)) return;
+    if (!ws_connection_write_on(c)) return;
     ws_connection_tell_buffered(c);
     if (c->want_drain) ws_connection_attend_later(c);
   }

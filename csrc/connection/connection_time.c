@@ -43,7 +43,8 @@ static uint64_t ping_due(const ws_connection *c) {
 }
 
 /* When silence means that the peer is dead, or never. Bytes that come are no
- * silence: the pong may have to wait behind a long frame. */
+ * silence, nor is it one when ours go: the pong may have to wait behind a long
+ * frame, and the ping behind what the peer reads still. */
 static uint64_t death_due(const ws_connection *c) {
   uint64_t due = NEVER;
   uint64_t since = c->last_seen > c->ping_at ? c->last_seen : c->ping_at;
@@ -183,11 +184,11 @@ static bool is_open(const ws_connection *c) {
   return c->phase == WS_PHASE_LIVE && !c->ended && c->state == WS_OPEN;
 }
 
-/* A handler may have held the loop up: what has come meanwhile is read before
- * anybody is called dead. */
+/* A handler may have held the loop up: what has come meanwhile is read, and
+ * what may go is written, before anybody is called dead. */
 static bool is_dead(ws_connection *c) {
   if (ws_loop_now(c->hub->loop) < death_due(c)) return false;
-  ws_connection_ready(c, WS_READABLE);
+  ws_connection_ready(c, WS_READABLE | WS_WRITABLE);
   return is_open(c) && ws_loop_now(c->hub->loop) >= death_due(c);
 }
 

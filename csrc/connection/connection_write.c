@@ -173,6 +173,18 @@ bool ws_connection_flush(ws_connection *c) {
   return c->phase != WS_PHASE_DEAD;
 }
 
+static size_t unwritten(const ws_connection *c) {
+  return corked(c) + c->outbox.bytes;
+}
+
+bool ws_connection_write_on(ws_connection *c) {
+  size_t waited = c->blocked ? unwritten(c) : 0;
+  c->blocked = false;
+  if (!ws_connection_flush(c)) return false;
+  if (unwritten(c) < waited) ws_connection_seen(c);
+  return true;
+}
+
 void ws_connection_flush_task(void *owner) {
   ws_connection *c = owner;
   ws_connection_flush(c);

@@ -287,6 +287,53 @@ TEST(nobody_dies_of_a_loop_that_was_held_up) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+#define LONG_MESSAGE ((size_t)24 * 1024 * 1024)
+
+static void send_at_length(side *s) {
+  char *data = calloc(1, LONG_MESSAGE);
+  ws_connection_send(s->connection, WS_BINARY, data, LONG_MESSAGE, NULL);
+  free(data);
+}
+
+/* Reads `least` bytes, as slow as makes it 1.3 seconds for a long message, or
+ * to the end. How many there were. */
+static size_t read_slowly(party *p, raw *r, size_t least) {
+  size_t total = 0;
+  uint64_t began = ws_clock_now(), end = began + 10000;
+  while (total < least && !r->ended && ws_clock_now() < end) {
+    if (total / (LONG_MESSAGE / 1300) <= ws_clock_now() - began) {
+      r->len = 0;
+      raw_read(p, r, 1);
+      total += r->len;
+    } else {
+      ws_loop_turn(p->loop, 1);
+    }
+  }
+  return total;
+}
+
+/* Our ping waits behind what we have sent: a peer that reads that lives. */
+TEST(a_peer_that_reads_is_not_silent) {
+  for (int way = 0; way < 2; way++) {
+    party p;
+    party_begin(&p);
+    if (way == 0) p.server_config->idle_timeout = 400;
+    if (way == 1) p.server_config->ping_interval = 400;
+    party_listen(&p);
+    raw r = raw_open(&p);
+    side *s = party_other(&p);
+    send_at_length(s);
+    size_t most = LONG_MESSAGE / 3 * 2; /* the rest may be the system's */
+    CHECK(read_slowly(&p, &r, most) >= most);
+    CHECK_INT(s->errors + s->closes, 0);
+    closed_with(s, TERMINATED, false); /* then it does not read */
+    CHECK_INT(s->status, WS_ETIMEDOUT);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 /* idle_timeout: whoever answers the ping half-way is not idle. */
 TEST(an_answered_ping_is_no_idleness) {
   party p;
@@ -413,12 +460,10 @@ TEST(a_server_that_does_not_end_tcp) {
 
 /* ----------------------------------------------------------- lingering */
 
-#define LONG_ANSWER ((size_t)24 * 1024 * 1024)
-
 static void answer_at_length(void *owner) {
   side *s = owner;
-  char *body = calloc(1, LONG_ANSWER);
-  ws_connection_write(s->connection, body, LONG_ANSWER);
+  char *body = calloc(1, LONG_MESSAGE);
+  ws_connection_write(s->connection, body, LONG_MESSAGE);
   ws_connection_finish(s->connection);
   free(body);
 }
@@ -434,18 +479,8 @@ TEST(a_slow_download) {
   party_listen(&p);
   raw r = raw_connect(party_port(&p));
   raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  size_t total = 0;
-  uint64_t began = ws_clock_now(), end = began + 10000;
-  while (!r.ended && ws_clock_now() < end) {
-    /* As slow as makes it 1.3 seconds. */
-    size_t due = LONG_ANSWER / 1300 * (size_t)(ws_clock_now() - began);
-    ws_loop_turn(p.loop, 1);
-    if (total > due) continue;
-    ptrdiff_t got = ws_socket_read(r.fd, r.data, sizeof r.data);
-    if (got > 0) total += (size_t)got;
-    else if (got != WS_EAGAIN) r.ended = true;
-  }
-  CHECK_INT(total, LONG_ANSWER);
+  uint64_t began = ws_clock_now();
+  CHECK_INT(read_slowly(&p, &r, SIZE_MAX), LONG_MESSAGE);
   CHECK(ws_clock_now() - began > 1000);
   raw_end(&r);
   party_end(&p);
@@ -492,6 +527,7 @@ int main(void) {
   RUN(paused_with_input_at_hand);
   RUN(a_long_message_is_no_silence);
   RUN(nobody_dies_of_a_loop_that_was_held_up);
+  RUN(a_peer_that_reads_is_not_silent);
   RUN(an_answered_ping_is_no_idleness);
   RUN(without_time_outs_no_pings);
   RUN(a_peer_that_never_answers_the_close);
