@@ -21,7 +21,8 @@ typedef struct ws_connection ws_connection;
 typedef struct ws_connection_config {
   ws_session_config session;
   uint64_t open_timeout;   /* the whole way to OPEN, or to an answer */
-  uint64_t close_timeout;  /* for the peer's Close; 0: 5000 */
+  uint64_t close_timeout;  /* for the peer's Close, behind what it still has
+                            * to read; 0: 5000 */
   uint64_t ping_interval;  /* a ping this often */
   uint64_t ping_timeout;   /* silence after a ping that means a dead peer */
   uint64_t idle_timeout;   /* silence at all; a ping goes out half-way */

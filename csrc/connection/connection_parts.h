@@ -174,9 +174,11 @@ void ws_connection_timeout(void *owner);
 /* Starts the timer for the phase and state it is in now. */
 void ws_connection_schedule(ws_connection *c);
 
-/* Bytes came, or more of ours found room behind those that it took: the peer
- * lives. */
+/* Bytes came: the peer lives. */
 void ws_connection_seen(ws_connection *c);
+
+/* More of ours found room behind those that it took: it lives, and reads. */
+void ws_connection_moved(ws_connection *c);
 
 /* True when this is the answer to an automatic ping. */
 bool ws_connection_pong(ws_connection *c, const uint8_t *data, size_t len);

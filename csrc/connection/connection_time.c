@@ -75,6 +75,8 @@ static void schedule_open(ws_connection *c) {
   start(c, ms_until(c, due));
 }
 
+/* What is sent before the Close has to go first: each time that some of it
+ * does, the wait begins again. */
 static void schedule_closing(ws_connection *c) {
   if (c->client && ws_session_clean(&c->session)) {
     start(c, CLOSE_GRACE);
@@ -168,8 +170,11 @@ static void closing_ran_out(ws_connection *c) {
     ws_connection_end_clean(c);
     return;
   }
-  ws_connection_fail(c, WS_ETIMEDOUT,
-                     "the peer did not answer the Close frame in time");
+  const char *why = c->outbox.bytes > 0
+                        ? "the peer did not read what the Close frame follows "
+                          "in time"
+                        : "the peer did not answer the Close frame in time";
+  ws_connection_fail(c, WS_ETIMEDOUT, why);
 }
 
 static void send_ping(ws_connection *c) {
@@ -222,6 +227,12 @@ void ws_connection_seen(ws_connection *c) {
   if (c->awaiting_pong && c->config->idle_timeout &&
       !c->config->ping_interval)
     c->awaiting_pong = false;
+}
+
+void ws_connection_moved(ws_connection *c) {
+  ws_connection_seen(c);
+  bool closing = c->state == WS_CLOSING && !c->ended;
+  if (closing && c->phase == WS_PHASE_LIVE) schedule_closing(c);
 }
 
 bool ws_connection_pong(ws_connection *c, const uint8_t *data, size_t len) {

@@ -181,7 +181,7 @@ bool ws_connection_write_on(ws_connection *c) {
   size_t waited = c->blocked ? unwritten(c) : 0;
   c->blocked = false;
   if (!ws_connection_flush(c)) return false;
-  if (unwritten(c) < waited) ws_connection_seen(c);
+  if (unwritten(c) < waited) ws_connection_moved(c);
   return true;
 }
 

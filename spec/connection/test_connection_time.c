@@ -372,6 +372,43 @@ TEST(a_peer_that_never_answers_the_close) {
   party_end(&p);
 }
 
+/* A Close behind a long message: as long as that is read nobody is late to
+ * answer it. */
+TEST(a_close_behind_a_long_message) {
+  party p;
+  party_begin(&p);
+  p.server_config->close_timeout = 400;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  send_at_length(s);
+  ws_connection_close(s->connection, 1000, NULL, 0);
+  CHECK_INT(read_slowly(&p, &r, SIZE_MAX), LONG_MESSAGE + 10 + 4);
+  closed_with(s, TERMINATED, false);
+  CHECK(strcmp(s->why, "the peer did not answer the Close frame in time") == 0);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* But who reads nothing of it is not waited for. */
+TEST(a_close_that_never_leaves) {
+  party p;
+  party_begin(&p);
+  p.server_config->close_timeout = 50;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  send_at_length(s);
+  ws_connection_close(s->connection, 1000, NULL, 0);
+  closed_with(s, TERMINATED, false);
+  CHECK_INT(s->status, WS_ETIMEDOUT);
+  CHECK(strstr(s->why, "did not read") != NULL);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* S127: talking on is no answer to a Close. */
 TEST(a_peer_that_talks_on) {
   party p;
@@ -531,6 +568,8 @@ int main(void) {
   RUN(an_answered_ping_is_no_idleness);
   RUN(without_time_outs_no_pings);
   RUN(a_peer_that_never_answers_the_close);
+  RUN(a_close_behind_a_long_message);
+  RUN(a_close_that_never_leaves);
   RUN(a_peer_that_talks_on);
   RUN(closing_while_paused);
   RUN(a_server_that_does_not_end_tcp);
