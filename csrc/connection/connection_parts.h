@@ -39,6 +39,7 @@ struct ws_connection {
   bool finishing;   /* end TCP once everything is written */
   bool blocked;     /* the stream takes no more for now */
   bool hung_up;     /* reported while it may not read */
+  bool read_ended;  /* lingering: the peer has said all, and reads perhaps */
   bool want_drain;
   bool awaiting_pong;
   uint64_t visible;   /* bufferedAmount as last told */

@@ -32,7 +32,7 @@ static bool may_feed(const ws_connection *c) {
 }
 
 static bool may_read(const ws_connection *c) {
-  if (c->phase == WS_PHASE_LINGERING) return true;
+  if (c->phase == WS_PHASE_LINGERING) return !c->read_ended;
   if (c->phase != WS_PHASE_LIVE) return false;
   if (c->waiting) return c->pending.len < WAITING_MOST;
   return may_feed(c) && c->pending.len == 0;
@@ -212,7 +212,8 @@ static void take(ws_connection *c, uint8_t *data, size_t len) {
 /* The peer's bytes have ended, in order or not. */
 static void on_end(ws_connection *c, int status) {
   if (c->phase == WS_PHASE_LINGERING) {
-    ws_connection_kill(c);
+    c->read_ended = true;
+    if (status != WS_EOF || !c->finishing) ws_connection_kill(c);
     return;
   }
   if (ws_session_clean(&c->session)) {

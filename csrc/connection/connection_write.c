@@ -153,7 +153,8 @@ static void finish(ws_connection *c) {
   if (ws_stream_close(c->stream) == WS_EAGAIN) return;
   c->finishing = false;
   ws_connection_settle(c, WS_OK, NULL, c->code, true);
-  if (c->phase == WS_PHASE_LINGERING) ws_connection_schedule(c);
+  if (c->read_ended) ws_connection_kill(c);
+  else if (c->phase == WS_PHASE_LINGERING) ws_connection_schedule(c);
   else ws_connection_linger(c);
 }
 

@@ -505,23 +505,29 @@ static void answer_at_length(void *owner) {
   free(body);
 }
 
-/* Plain HTTP: a long answer arrives whole at a peer that takes its time. */
+/* Plain HTTP: a long answer arrives whole at a peer that takes its time, also at
+ * one that ended its own direction behind the request. */
 TEST(a_slow_download) {
-  ws_connection_events events = side_events;
-  party p;
-  party_begin(&p);
-  events.on_request = never_answer;
-  events.on_body_end = answer_at_length;
-  p.served = &events;
-  party_listen(&p);
-  raw r = raw_connect(party_port(&p));
-  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  uint64_t began = ws_clock_now();
-  CHECK_INT(read_slowly(&p, &r, SIZE_MAX), LONG_MESSAGE);
-  CHECK(ws_clock_now() - began > 1000);
-  raw_end(&r);
-  party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
+  for (int half = 0; half < 2; half++) {
+    ws_connection_events events = side_events;
+    party p;
+    party_begin(&p);
+    events.on_request = never_answer;
+    events.on_body_end = answer_at_length;
+    p.served = &events;
+    party_listen(&p);
+    raw r = raw_connect(party_port(&p));
+    raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    if (half) ws_socket_shutdown(r.fd);
+    uint64_t began = ws_clock_now();
+    CHECK_INT(read_slowly(&p, &r, SIZE_MAX), LONG_MESSAGE);
+    CHECK(ws_clock_now() - began > 1000);
+    PARTY_UNTIL(&p, p.sides[0].gones, 1);
+    if (half) PARTY_UNTIL_THAT(&p, p.hub.first == NULL);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
 }
 
 /* But who takes nothing of it is not waited for longer than any silence is,
