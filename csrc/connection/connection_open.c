@@ -99,8 +99,18 @@ void ws_connection_begin_server(ws_connection *c) {
     ws_connection_attend_later(c);
 }
 
+/* Accepted in this turn, and nobody has heard of it yet: nobody will. */
+static bool take_back(ws_connection *c) {
+  if (!c->has_session || ws_session_state(&c->session) != WS_OPEN)
+    return false;
+  int status = ws_session_close(&c->session, 1001, NULL, 0,
+                                ws_connection_out(c));
+  if (status == WS_OK) ws_connection_linger(c);
+  return status == WS_OK;
+}
+
 void ws_connection_turn_away(ws_connection *c) {
-  if (c->phase == WS_PHASE_LINGERING) return;
+  if (c->phase == WS_PHASE_LINGERING || take_back(c)) return;
   bool unanswered = c->waiting && !c->answering;
   ws_slice nothing = {NULL, 0};
   if (!unanswered || ws_connection_refuse(c, 503, nothing, NULL, 0) != WS_OK)

@@ -28,7 +28,8 @@ int ws_connection_begin_client(ws_connection *connection,
 void ws_connection_begin_server(ws_connection *connection);
 
 /* For a server that closes, of one that is CONNECTING: a request that waits
- * gets 503, an answer that is whole may still arrive, all else is dropped. */
+ * gets 503, one just accepted a Close with 1001 behind its 101, an answer that
+ * is whole may still arrive, all else is dropped. */
 void ws_connection_turn_away(ws_connection *connection);
 
 /* Client: `answered(keeper, head)` is asked about an answer that is no 101;

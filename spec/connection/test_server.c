@@ -103,6 +103,34 @@ TEST(closing_while_a_request_comes) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+static void accept_and_close(void *owner, const ws_http_head *head,
+                             const ws_handshake_verdict *verdict) {
+  side *s = owner;
+  ws_slice none = {NULL, 0};
+  (void)head, (void)verdict;
+  CHECK_INT(ws_connection_accept(s->connection, none, NULL, 0), WS_OK);
+  ws_server_close(s->party->server, 1001);
+}
+
+/* Whoever was accepted in the very turn is told what all others are. */
+TEST(closing_right_behind_an_answer) {
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = accept_and_close;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "\x88\x02\x03\xe9");
+  raw_end(&r);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  CHECK_INT(p.sides[0].gones, 1);
+  CHECK_INT(p.sides[0].opens + p.sides[0].closes, 0);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(released_while_serving) {
   party p;
   party_begin(&p);
@@ -373,6 +401,7 @@ int main(void) {
   RUN(closes_politely);
   RUN(does_not_wait_for_ever);
   RUN(closing_while_a_request_comes);
+  RUN(closing_right_behind_an_answer);
   RUN(released_while_serving);
   RUN(more_than_allowed_get_503);
   RUN(no_descriptors_left);
