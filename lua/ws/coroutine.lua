@@ -90,7 +90,7 @@ end
 local current = waiting.running
 
 -- The wait a coroutine is in. One that raised, because the coroutine could not
--- give way, is over: what it waited for must not end a later one.
+-- give way, is over: what it waited for must not end a later one of these.
 local waits = setmetatable({}, { __mode = "k" })
 
 -- Three ways to wait: start(wake) arranges for wake(...) to be called once,
