@@ -35,7 +35,8 @@
 ---@field maxPayload? integer One message, after inflation (67108864).
 ---@field pingInterval? integer How often a ping goes out, whatever else does (0: never).
 ---@field pingTimeout? integer Silence after a ping that means a dead peer (as pingInterval).
---- Above so much unsent send returns false; as much is held for receive (1048576).
+--- Above so much unsent send returns false; as much is held for receive, where a message counts
+--- for 128 bytes more (1048576).
 ---@field highWaterMark? integer
 ---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
 ---@field followRedirects? integer Never from wss: to ws:, no `headers` to another origin (0).
@@ -78,7 +79,8 @@
 ---@field pingTimeout? integer Silence after it that means a dead peer (as pingInterval).
 ---@field maxBackpressure? integer Unsent bytes of one connection that are too many (16777216).
 ---@field backpressure? "close"|"drop" What becomes of it then: closed, or it misses publishes.
---- Above so much unsent send returns false; as much is held for receive (1048576).
+--- Above so much unsent send returns false; as much is held for receive, where a message counts
+--- for 128 bytes more (1048576).
 ---@field highWaterMark? integer
 ---@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
 ---@field backlog? integer Of listen(2).
