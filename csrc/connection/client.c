@@ -198,6 +198,15 @@ static void again(void *owner) {
   if (status != WS_OK) fail(o, status, NULL);
 }
 
+/* Down from wss, to wss without settings for it, or with a certificate to
+ * another origin than it was meant for: told as the refusal it is. */
+static bool must_not_follow(const opening *o) {
+  if (!o->next.secure) return o->url.secure;
+  if (!o->ready) return true;
+  return ws_tls_has_cert(o->ready) &&
+         !ws_redirect_same_origin(&o->url, &o->next);
+}
+
 static bool on_answer(void *keeper, const ws_http_head *head) {
   opening *o = keeper;
   const char *why;
@@ -205,9 +214,7 @@ static bool on_answer(void *keeper, const ws_http_head *head) {
   ws_url_deinit(&o->next);
   int status =
       ws_redirect_url(head, &o->url, ws_memory_resize, &o->next, &why);
-  if (status != WS_OK) return false; /* told as the refusal it is */
-  bool down = o->url.secure && !o->next.secure;
-  if (down || (o->next.secure && !o->ready)) return false;
+  if (status != WS_OK || must_not_follow(o)) return false;
   ws_loop_post(o->hub->loop, &o->again);
   return true;
 }

@@ -37,8 +37,9 @@ typedef struct ws_client_options {
                           address is being opened. Proxies are not waited
                           for: whose address it is only they know */
   unsigned redirects;  /* how many to follow; never from wss to ws. To another
-                          origin no headers, credentials or servername go. With
-                          `tls` also a ws URL may lead to wss */
+                          origin no headers, credentials or servername go, nor
+                          does one follow to another's wss with a certificate.
+                          With `tls` also a ws URL may lead to wss */
 } ws_client_options;
 
 /* The connection, CONNECTING; it starts with the loop's next turn. Failures

@@ -40,6 +40,9 @@ int ws_tls_new(const ws_tls_options *options, ws_tls **tls, char *why,
 ws_tls *ws_tls_ref(ws_tls *tls);
 void ws_tls_unref(ws_tls *tls); /* NULL is fine */
 
+/* True when it has a certificate to show. */
+bool ws_tls_has_cert(const ws_tls *tls);
+
 /* Server: clients that ask for `name` (SNI; "*.a.test" takes one label) get
  * `other`, a server's context without names of its own. Takes a reference; a
  * name given again is replaced. WS_OK, WS_ENOMEM or WS_EINVAL. */

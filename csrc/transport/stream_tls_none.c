@@ -23,6 +23,11 @@ ws_tls *ws_tls_ref(ws_tls *tls) { return tls; }
 
 void ws_tls_unref(ws_tls *tls) { (void)tls; }
 
+bool ws_tls_has_cert(const ws_tls *tls) {
+  (void)tls;
+  return false;
+}
+
 int ws_tls_add_name(ws_tls *tls, ws_slice name, ws_tls *other) {
   (void)tls;
   (void)name;

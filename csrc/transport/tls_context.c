@@ -280,6 +280,10 @@ void ws_tls_unref(ws_tls *tls) {
   ws_memory_free(tls);
 }
 
+bool ws_tls_has_cert(const ws_tls *tls) {
+  return SSL_CTX_get0_certificate(tls->context) != NULL;
+}
+
 /* The name's place in the table, an empty one when it is new. */
 static ws_tls_entry *place(ws_tls *tls, const char *text, bool wildcard) {
   ws_tls_entry *entry = find_entry(tls, text, wildcard);

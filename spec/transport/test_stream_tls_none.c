@@ -21,6 +21,7 @@ TEST(everything_says_so) {
   }
   CHECK(ws_tls_ref(NULL) == NULL);
   ws_tls_unref(NULL);
+  CHECK(!ws_tls_has_cert(NULL));
   CHECK_INT(ws_tls_add_name(NULL, none, NULL), WS_EUNSUPPORTED);
   CHECK_INT(ws_stream_tls_new(made, NULL, none, none, &made),
             WS_EUNSUPPORTED);

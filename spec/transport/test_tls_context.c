@@ -223,6 +223,17 @@ TEST(the_system_may_demand_more) {
   CONF_modules_finish();
 }
 
+TEST(a_certificate_is_known_of) {
+  ws_tls_options o = {.ca = cert_path("root.pem")};
+  ws_tls *without = tls_make(&o);
+  o.cert = cert_path("client.pem");
+  o.key = cert_path("leaf.key");
+  ws_tls *with = tls_make(&o);
+  CHECK(!ws_tls_has_cert(without) && ws_tls_has_cert(with));
+  ws_tls_unref(without);
+  ws_tls_unref(with);
+}
+
 TEST(references) {
   ws_tls *tls = tls_client("root.pem");
   CHECK(ws_tls_ref(tls) == tls);
@@ -242,6 +253,7 @@ int main(void) {
   RUN(settings_that_cannot_be);
   RUN(the_floor_holds);
   RUN(the_system_may_demand_more);
+  RUN(a_certificate_is_known_of);
   RUN(references);
   certs_end();
   return check_done();

@@ -33,7 +33,7 @@ describe("followRedirects", function()
     options = options or {}
     options.family = 4
     options.timeout = 3000
-    options.tls = { ca = certs .. "root.pem" }
+    options.tls = options.tls or { ca = certs .. "root.pem" }
     return ws.connect(target, nil, options)
   end
 
@@ -103,6 +103,26 @@ describe("followRedirects", function()
     local none, message = connect(url(down, "/", "wss"), { followRedirects = 1 })
     assert.is_nil(none)
     assert.matches("302", message)
+  end)
+
+  it("shows a client's certificate to the origin it was meant for alone", function()
+    local tls = { cert = certs .. "server.pem", key = certs .. "leaf.key",
+                  ca = certs .. "root.pem", requestCert = "optional" }
+    local other = serve({}, tls)
+    local server = serve({ ["/"] = { to = "/end" },
+                           ["/away"] = { to = url(other, "/end", "wss") } }, tls)
+    local plain = serve { ["/"] = { to = url(other, "/end", "wss") } }
+    local mine = { ca = certs .. "root.pem", cert = certs .. "client.pem",
+                   key = certs .. "leaf.key" }
+    local sock = assert(connect(url(server, "/", "wss"), { followRedirects = 1, tls = mine }))
+    sock:close()
+    for _, start in ipairs { url(server, "/away", "wss"), url(plain, "/") } do
+      local none, message, code = connect(start, { followRedirects = 1, tls = mine })
+      assert.is_nil(none)
+      assert.equal("EHANDSHAKE", code)
+      assert.matches("302", message)
+    end
+    assert.equal(4, #seen)
   end)
 
   it("is under the one deadline, and can be given up", function()
