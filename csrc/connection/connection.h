@@ -142,6 +142,11 @@ int ws_connection_ping(ws_connection *connection, unsigned opcode,
 void ws_connection_close(ws_connection *connection, unsigned code,
                          const void *reason, size_t len);
 
+/* Writes what there is, as far as the system takes it at once: otherwise that
+ * is done when the turn ends. False when it has no stream, or failed (it has
+ * been seen to). */
+bool ws_connection_flush(ws_connection *connection);
+
 /* Ends it: error and close events follow in a later task. `message` is
  * copied; NULL: the status's own text. Does nothing when it ended already. */
 void ws_connection_fail(ws_connection *connection, int status,

@@ -154,10 +154,7 @@ static inline ws_buffer *ws_connection_out(ws_connection *c) {
 /* The session wrote to the cork: sees to it that it leaves. */
 void ws_connection_wrote(ws_connection *c);
 
-/* Writes what there is. False when it failed (it has been seen to). */
-bool ws_connection_flush(ws_connection *c);
-
-/* The same once the stream may take more again. */
+/* Flushes once the stream may take more again; returns what that does. */
 bool ws_connection_write_on(ws_connection *c);
 
 /* Brings bufferedAmount up to date: never while a user's code runs. */

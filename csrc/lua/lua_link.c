@@ -77,8 +77,9 @@ static int collect(lua_State *L) {
   ws_connection *connection = link->connection;
   link->connection = NULL;
   if (connection) {
-    /* Alive: this is the end of the state, S185. */
+    /* Alive: this is the end of the state, S185, and of the turn it is in. */
     ws_connection_close(connection, 1001, NULL, 0);
+    ws_connection_flush(connection);
     ws_connection_release(connection);
   }
   let_go(link, L);

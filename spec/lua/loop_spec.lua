@@ -97,6 +97,21 @@ describe("core.loop", function()
     other.finish()
   end)
 
+  it("says 1001 also when the state ends in a handler, where os.exit can end it", function()
+    if newproxy and not jit then return end -- luacheck: ignore 113
+    local party = turning.party()
+    local pipe = io.popen(([[%s -e '
+      local core = require "ws.core"
+      local loop = core.loop()
+      loop:connect { url = "%s", handlers = core.handlers {
+        open = function() os.exit(0, true) end } }
+      while true do loop:turn() end']]):format(turning.interpreter(), party.url))
+    party.wait(function() return party.log.close end)
+    pipe:close()
+    assert.equal(1001, (party.log.last "close"))
+    party.finish()
+  end)
+
   it("ends with the state, whatever lives in it", function()
     local script = [[
       local core = require "ws.core"
