@@ -216,7 +216,9 @@ bool ws_connection_writable(ws_connection *c) {
  * Close says why, should it ever read again. */
 static void give_up(ws_connection *c) {
   uncork(c);
+  size_t had = c->outbox.payload;
   ws_outbox_trim(&c->outbox);
+  c->discarded += had - c->outbox.payload;
   ws_session_close(&c->session, 1013, "too slow", 8, ws_connection_out(c));
   uncork(c);
   ws_connection_fail(c, WS_EBACKPRESSURE, NULL);
