@@ -250,13 +250,23 @@ void ws_connection_wrote(ws_connection *c) {
 
 /* ------------------------------------------------------------ sending */
 
-/* A server's long payload stays where it is, behind its header. */
+static bool may_send(const ws_connection *c) {
+  return c->state == WS_OPEN && !c->ended && c->write_failed == WS_OK;
+}
+
+/* A server's long payload stays where it is, behind its header. To keep it can
+ * run any code of the owner's, which may have ended the connection. */
 static int send_kept(ws_connection *c, unsigned opcode, const void *data,
                      size_t len, const ws_send_how *how) {
   uint8_t head[WS_FRAME_HEAD_MAX];
   size_t head_len = ws_sender_head(opcode, 0, len, head);
   void *keeper = how->keep(how->lender);
   if (!keeper) return WS_ENOMEM;
+  if (!may_send(c)) {
+    how->release(keeper);
+    c->discarded += len;
+    return WS_OK;
+  }
   ws_kept kept = {data, len, how->release, keeper, false};
   int status = ws_outbox_copy_head(&c->outbox, head, head_len);
   if (status == WS_OK) status = ws_outbox_keep(&c->outbox, &kept, len, true);
@@ -301,12 +311,13 @@ int ws_connection_send(ws_connection *c, unsigned opcode, const void *data,
                        size_t len, const ws_send_how *how) {
   static const ws_send_how anyhow = {0};
   if (c->state == WS_CONNECTING) return WS_EINVAL;
-  c->visible += len;
-  if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
+  if (!may_send(c)) {
+    c->visible += len;
     c->discarded += len;
     return WS_OK;
   }
   int status = enqueue(c, opcode, data, len, how ? how : &anyhow);
+  c->visible += len;
   if (status != WS_OK) ws_connection_fail(c, status, NULL);
   else ws_connection_wrote(c);
   return WS_OK;
@@ -331,7 +342,7 @@ static int take_kept(ws_connection *c, const ws_kept *frame, size_t payload) {
 
 int ws_connection_push(ws_connection *c, const ws_kept *frame,
                        size_t payload) {
-  if (c->state != WS_OPEN || c->ended || c->write_failed != WS_OK) {
+  if (!may_send(c)) {
     frame->release(frame->keeper);
     return WS_OK;
   }

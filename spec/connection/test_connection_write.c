@@ -312,6 +312,43 @@ TEST(kept_until_written_or_dropped) {
   }
 }
 
+static void *keep_and_close(void *lender) {
+  ws_connection_close(lender, 1000, NULL, 0);
+  return keep_it(lender);
+}
+
+static void *keep_and_terminate(void *lender) {
+  ws_connection_terminate(lender);
+  return keep_it(lender);
+}
+
+/* To keep what is sent may end the connection: it is not sent then. */
+TEST(ended_while_it_is_kept) {
+  static char block[30000];
+  for (int way = 0; way < 2; way++) {
+    party p;
+    party_begin(&p);
+    party_listen(&p);
+    side *s = party_open(&p), *other = party_other(&p);
+    kept_now = kept_ever = 0;
+    ws_send_how how = {.keep = way ? keep_and_terminate : keep_and_close,
+                       .release = let_go,
+                       .lender = other->connection};
+    CHECK_INT(ws_connection_send(other->connection, WS_BINARY, block,
+                                 sizeof block, &how),
+              WS_OK);
+    CHECK_INT(kept_now, 0);
+    CHECK_INT(kept_ever, 1);
+    CHECK_INT(ws_connection_buffered(other->connection), sizeof block);
+    closed_with(s, way ? TERMINATED : 1000, way == 0);
+    closed_with(other, way ? TERMINATED : 1000, way == 0);
+    CHECK_INT(s->messages, 0);
+    CHECK_INT(ws_connection_buffered(other->connection), sizeof block);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 /* ------------------------------------------------- peers that go away */
 
 /* RST while sending: one error, one close; what could not be sent stays
@@ -405,6 +442,7 @@ int main(void) {
   RUN(pings_of_someone_who_does_not_read);
   RUN(all_in_order);
   RUN(kept_until_written_or_dropped);
+  RUN(ended_while_it_is_kept);
   RUN(reset_while_sending);
   RUN(its_close_counts_though_writing_failed);
   RUN(no_memory_to_send);
