@@ -108,8 +108,8 @@ uint64_t ws_connection_buffered(const ws_connection *connection);
 /* Milliseconds of the last ping's way and back, negative when unknown. */
 double ws_connection_latency(const ws_connection *connection);
 
-/* False when there is no TCP connection (yet, any more: the last known ends
- * are kept). */
+/* False when there is no TCP connection (yet, any more: the peer's end is kept;
+ * a Unix socket's peer has no address). */
 bool ws_connection_local(const ws_connection *connection, ws_address *address);
 bool ws_connection_peer(const ws_connection *connection, ws_address *address);
 ws_stream *ws_connection_stream(const ws_connection *connection);

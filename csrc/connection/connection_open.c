@@ -33,7 +33,7 @@ void ws_connection_on_answer(ws_connection *c,
 /* ------------------------------------------------- stream and session */
 
 static void remember_peer(ws_connection *c, const ws_address *peer) {
-  if (peer->len > sizeof c->peer.bytes) return; /* a Unix socket's */
+  if (ws_address_family(peer) == 0) return; /* a Unix socket's */
   memcpy(c->peer.bytes, peer->sockaddr.bytes, peer->len);
   c->peer.len = (uint8_t)peer->len;
 }

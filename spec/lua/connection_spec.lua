@@ -29,6 +29,22 @@ describe("ws.connection", function()
     assert.equal("WebSocket (OPEN) " .. party.url, tostring(conn))
   end)
 
+  it("has no remote address on a Unix socket, nor has its request, of any path", function()
+    for _, more in ipairs { "", ("x"):rep(40) } do
+      local path = os.tmpname()
+      os.remove(path)
+      path = path .. more
+      local request
+      local handlers = core.handlers { open = function(_, its) request = its end }
+      local other = turning.party { path = path, handlers = handlers }
+      local client = other.client(nil, { url = "ws://localhost/", unixPath = path })
+      other.wait(function() return request end)
+      assert.is_nil(request.remoteAddress)
+      for _, name in ipairs { "remoteAddress", "remotePort" } do assert.is_nil(client[name]) end
+      other.finish()
+    end
+  end)
+
   it("has them still when it is closed, but for what is gone", function()
     conn:rawClose(1000)
     party.wait(function() return log.close end)
