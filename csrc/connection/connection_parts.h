@@ -63,6 +63,7 @@ struct ws_connection {
   uint64_t ping_at;   /* loop time of the last automatic ping */
   uint64_t open_until; /* loop time by which it has to be OPEN */
   double ping_sent;   /* its payload: when it was sent; 0: none */
+  double ping_before; /* the one before, whose pong may be late */
   double latency;     /* -1: unknown */
   const char *stage;
   ws_end peer;

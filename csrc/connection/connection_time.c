@@ -181,6 +181,7 @@ static void send_ping(ws_connection *c) {
   double now = ws_clock_precise();
   c->ping_at = ws_loop_now(c->hub->loop);
   c->awaiting_pong = true;
+  c->ping_before = c->ping_sent;
   c->ping_sent = now;
   ws_connection_ping(c, WS_PING, &now, sizeof now);
 }
@@ -236,10 +237,14 @@ void ws_connection_moved(ws_connection *c) {
 }
 
 bool ws_connection_pong(ws_connection *c, const uint8_t *data, size_t len) {
-  if (len != sizeof c->ping_sent || c->ping_sent == 0 ||
-      memcmp(data, &c->ping_sent, len) != 0)
-    return false;
-  c->latency = ws_clock_precise() - c->ping_sent;
+  double sent;
+  if (len != sizeof sent) return false;
+  memcpy(&sent, data, len);
+  bool latest = sent == c->ping_sent;
+  if (sent == 0 || (!latest && sent != c->ping_before)) return false;
+  c->latency = ws_clock_precise() - sent;
+  c->ping_before = 0;
+  if (!latest) return true;
   c->awaiting_pong = false;
   c->ping_sent = 0;
   if (c->state == WS_OPEN) schedule_open(c);

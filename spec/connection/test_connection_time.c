@@ -249,6 +249,36 @@ static void raw_pong(raw *r) {
   CHECK_INT(ws_socket_write(r->fd, &slice, 1), len);
 }
 
+/* Another sign of life came before it, and another ping went out meanwhile. */
+TEST(a_late_pong_is_no_event) {
+  party p;
+  party_begin(&p);
+  p.server_config->idle_timeout = 300;
+  p.echo = false;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  raw_read(&p, &r, 10);
+  raw late = r;
+  raw_frame(&p, &r, 0x81, "alive");
+  r.len = 0;
+  raw_read(&p, &r, 10);
+  raw_pong(&late);
+  raw_frame(&p, &r, 0x81, "alive");
+  PARTY_UNTIL(&p, s->messages, 2);
+  CHECK_INT(s->pongs, 0);
+  CHECK(ws_connection_latency(s->connection) > 100);
+  raw_pong(&r);
+  raw_pong(&r); /* nobody asked for this one any more */
+  PARTY_UNTIL(&p, s->pongs, 1);
+  raw_frame(&p, &r, 0x81, "alive");
+  PARTY_UNTIL(&p, s->messages, 3);
+  CHECK_INT(s->pongs, 1);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 static raw *answers_meanwhile;
 
 static void hold_up(side *s, const char *event) {
@@ -569,6 +599,7 @@ int main(void) {
   RUN(paused_is_not_dead);
   RUN(paused_with_input_at_hand);
   RUN(a_long_message_is_no_silence);
+  RUN(a_late_pong_is_no_event);
   RUN(nobody_dies_of_a_loop_that_was_held_up);
   RUN(a_peer_that_reads_is_not_silent);
   RUN(an_answered_ping_is_no_idleness);
