@@ -258,8 +258,10 @@ static size_t go_on(ws_receiver *receiver, uint8_t *data, size_t len,
   receiver->left -= take;
   if (receiver->left > 0) return take;
   receiver->in_frame = false;
-  if (control) /* one without a payload is never in pieces */
-    give_control(receiver, receiver->control, (size_t)receiver->done, event);
+  if (control)
+    give_control(receiver,
+                 receiver->control ? receiver->control : receiver->spill,
+                 (size_t)receiver->done, event);
   else if (receiver->frame.fin)
     end_message(receiver, event);
   return take;
@@ -307,9 +309,9 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   bool compressed = first ? frame->rsv != 0 : receiver->compressed;
   /* Before anything is allocated, and so written that nothing wraps. What is
    * compressed is measured as it is expanded. */
-  size_t most = ws_receiver_limit(receiver->limits);
   if (!control && !compressed &&
-      frame->length > most - receiver->message_len) {
+      frame->length >
+          ws_receiver_limit(receiver->limits) - receiver->message_len) {
     fail_message(receiver, WS_ETOOBIG, event);
     return head;
   }
@@ -347,11 +349,6 @@ static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
 
 /* ----------------------------------------------------------- exported */
 
-size_t ws_receiver_limit(const ws_receiver_limits *limits) {
-  uint64_t most = limits->max_payload;
-  return most == 0 || most > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)most;
-}
-
 void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
                       ws_resize *resize) {
   memset(receiver, 0, sizeof *receiver);
@@ -373,7 +370,7 @@ size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
   *event = (ws_event){0};
   if (receiver->deliver)
     drop_message(receiver);
-  if (!receiver->in_frame)
+  if (receiver->control && !receiver->in_frame)
     drop_control(receiver);
   if (receiver->failed != WS_OK) {
     say_failure(receiver, event);

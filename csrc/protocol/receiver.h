@@ -21,7 +21,10 @@ typedef struct ws_receiver_limits {
 } ws_receiver_limits;
 
 /* The most bytes that one message may have. */
-size_t ws_receiver_limit(const ws_receiver_limits *limits);
+static inline size_t ws_receiver_limit(const ws_receiver_limits *limits) {
+  uint64_t most = limits->max_payload;
+  return most == 0 || most > SIZE_MAX / 4 ? SIZE_MAX / 4 : (size_t)most;
+}
 
 /* Fields are private to receiver*.c; session.c looks at deliver and control.
  */

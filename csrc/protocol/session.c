@@ -346,7 +346,8 @@ int ws_session_send_plain(ws_session *session, unsigned opcode,
 }
 
 bool ws_session_compresses(const ws_session *session, size_t len) {
-  return ws_deflate_wants(session->deflate, len);
+  /* Asked for each message: most connections have none. */
+  return session->deflate && ws_deflate_wants(session->deflate, len);
 }
 
 int ws_session_control(ws_session *session, unsigned opcode, const void *data,
