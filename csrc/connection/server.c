@@ -66,13 +66,17 @@ static void bury_if_done(ws_server *server) {
   ws_loop_dispose(server->hub->loop, &server->burial);
 }
 
+static void end_listener(ws_server *server) {
+  ws_socket_close(server->listener);
+  server->listener = WS_FD_NONE;
+  ws_socket_unlink(&server->address);
+}
+
 static void stop_listening(ws_server *server) {
   if (server->listener == WS_FD_NONE) return;
   ws_loop_unwatch(server->hub->loop, &server->watch);
   ws_loop_stop_timer(server->hub->loop, &server->pause);
-  ws_socket_close(server->listener);
-  server->listener = WS_FD_NONE;
-  ws_socket_unlink(&server->address);
+  end_listener(server);
   ws_loop_release(server->hub->loop);
 }
 
@@ -255,8 +259,11 @@ static int listen_at(ws_server *server, const ws_server_options *options,
     snprintf(why, why_size, "cannot listen: the port is not to be had");
     return WS_ENOBUFS;
   }
-  return ws_loop_watch(server->hub->loop, &server->watch, server->listener,
-                       WS_READABLE);
+  status = ws_loop_watch(server->hub->loop, &server->watch, server->listener,
+                         WS_READABLE);
+  if (status != WS_OK)
+    say_refused(server, options->port, status, why, why_size);
+  return status;
 }
 
 static ws_server *make(ws_hub *hub, ws_connection_config *config,
@@ -294,7 +301,7 @@ int ws_server_listen(ws_hub *hub, ws_connection_config *config,
   server->events = events;
   int status = listen_at(server, options, why, why_size);
   if (status != WS_OK) {
-    if (server->listener != WS_FD_NONE) ws_socket_close(server->listener);
+    if (server->listener != WS_FD_NONE) end_listener(server);
     bury(server);
     return status;
   }

@@ -375,6 +375,34 @@ TEST(a_path) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+static int add_nothing(ws_poller *poller, ws_fd fd, unsigned wants,
+                       void *tag) {
+  (void)poller, (void)fd, (void)wants, (void)tag;
+  return WS_ESYSTEM;
+}
+
+/* Nothing is left of one that the poller does not take, and it says why. */
+TEST(a_path_that_cannot_be_watched) {
+  party p;
+  char folder[] = "/tmp/ws-server-XXXXXX", path[64], why[200];
+  ws_poller_kind kind = *ws_pollers[0];
+  kind.add = add_nothing;
+  CHECK(mkdtemp(folder) != NULL);
+  snprintf(path, sizeof path, "%s/s", folder);
+  party_begin_on(&p, &kind);
+  ws_server_options options = {.path = ws_slice_of(path)};
+  CHECK_INT(ws_server_listen(&p.hub, p.server_config, &options, &side_events,
+                             &party_server_events, &p, &p.server, why,
+                             sizeof why),
+            WS_ESYSTEM);
+  CHECK(strstr(why, path) != NULL);
+  CHECK(strstr(why, ws_status_text(WS_ESYSTEM)) != NULL);
+  CHECK(access(path, F_OK) != 0);
+  rmdir(folder);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 static void drop_server(side *s, const char *event) {
   if (strcmp(event, "message") != 0 || s->client || !s->party->server) return;
   ws_server_close(s->party->server, 1001);
@@ -411,6 +439,7 @@ int main(void) {
   RUN(silence_before_the_request);
   RUN(a_request_that_is_none_is_answered);
   RUN(a_path);
+  RUN(a_path_that_cannot_be_watched);
   RUN(released_inside_a_handler);
   return check_done();
 }
