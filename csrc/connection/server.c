@@ -320,6 +320,8 @@ void ws_server_close(ws_server *server, unsigned code) {
     next = ws_connection_links_of(c)->next;
     if (ws_connection_state(c) == WS_CONNECTING) ws_connection_turn_away(c);
     else ws_connection_close(c, code, NULL, 0);
+    /* It may fail as well, and leave the list: begun again, nobody minds. */
+    if (next && ws_server_of(next) != server) next = server->first;
   }
   closed_if_done(server);
 }

@@ -184,6 +184,23 @@ static inline void party_begin_on(party *p, const ws_poller_kind *kind) {
 
 static inline void party_begin(party *p) { party_begin_on(p, NULL); }
 
+/* While it is set, the poller watches nobody for anything else. */
+static bool party_refusing;
+
+static inline int party_set_or_not(ws_poller *poller, ws_fd fd,
+                                   unsigned wants, void *tag) {
+  if (party_refusing) return WS_ENOMEM;
+  return ws_pollers[0]->set(poller, fd, wants, tag);
+}
+
+static inline void party_begin_refusable(party *p) {
+  static ws_poller_kind kind;
+  kind = *ws_pollers[0];
+  kind.set = party_set_or_not;
+  party_refusing = false;
+  party_begin_on(p, &kind);
+}
+
 static inline int party_listen_with(party *p, ws_server_options options) {
   char why[200];
   return ws_server_listen(&p->hub, p->server_config, &options,

@@ -467,34 +467,18 @@ TEST(every_call_fails_once) {
 
 /* ---------------------------------------------- a poller that refuses */
 
-static bool refusing;
-
-static int set_or_not(ws_poller *poller, ws_fd fd, unsigned wants,
-                      void *tag) {
-  if (refusing) return WS_ENOMEM;
-  return ws_pollers[0]->set(poller, fd, wants, tag);
-}
-
-static void begin_refusable(party *p, ws_poller_kind *kind) {
-  *kind = *ws_pollers[0];
-  kind->set = set_or_not;
-  refusing = false;
-  party_begin_on(p, kind);
-}
-
 static void pause_and_close(side *s, const char *event) {
   if (strcmp(event, "message") != 0) return;
   ws_connection_pause(s->connection, WS_PAUSE_USER, true);
-  refusing = true;
+  party_refusing = true;
   ws_connection_close(s->connection, 1000, NULL, 0);
-  refusing = false;
+  party_refusing = false;
 }
 
 /* Whoever cannot be watched any more is dead at once: it has no stream then. */
 TEST(closing_where_it_cannot_be_watched) {
   party p;
-  ws_poller_kind kind;
-  begin_refusable(&p, &kind);
+  party_begin_refusable(&p);
   p.echo = false;
   party_listen(&p);
   side *s = party_open(&p), *other = party_other(&p);
@@ -508,15 +492,14 @@ TEST(closing_where_it_cannot_be_watched) {
 
 TEST(resuming_where_it_cannot_be_watched) {
   party p;
-  ws_poller_kind kind;
-  begin_refusable(&p, &kind);
+  party_begin_refusable(&p);
   party_listen(&p);
   raw r = raw_open(&p);
   side *s = party_other(&p);
   ws_connection_pause(s->connection, WS_PAUSE_USER, true);
-  refusing = true;
+  party_refusing = true;
   ws_connection_pause(s->connection, WS_PAUSE_USER, false);
-  refusing = false;
+  party_refusing = false;
   ended(s, WS_ENOMEM, TERMINATED, false);
   raw_end(&r);
   party_end(&p);
@@ -526,11 +509,10 @@ TEST(resuming_where_it_cannot_be_watched) {
 TEST(beginning_where_it_cannot_be_watched) {
   party p;
   raw r;
-  ws_poller_kind kind;
-  begin_refusable(&p, &kind);
-  refusing = true;
+  party_begin_refusable(&p);
+  party_refusing = true;
   side *s = on_faulty(&p, &r, &(ws_fault_plan){0});
-  refusing = false;
+  party_refusing = false;
   PARTY_UNTIL(&p, s->gones, 1);
   CHECK_INT(s->errors + s->closes, 0);
   raw_end(&r);

@@ -131,6 +131,41 @@ TEST(closing_right_behind_an_answer) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* What another has corked cannot be kept: that one fails, and is dead, for it
+ * cannot be watched either. It is the next of the server's list. */
+static side *fails_meanwhile;
+
+static void close_without_memory(side *s, const char *event) {
+  if (strcmp(event, "message") != 0) return;
+  ws_connection_pause(fails_meanwhile->connection, WS_PAUSE_USER, true);
+  party_send(fails_meanwhile, "corked");
+  party_refusing = true;
+  ws_memory_fail(1, false);
+  ws_server_close(s->party->server, 1001);
+  ws_memory_fail(0, false);
+  party_refusing = false;
+}
+
+TEST(closing_goes_on_behind_one_that_fails) {
+  party p;
+  party_begin_refusable(&p);
+  p.echo = false;
+  party_listen(&p);
+  side *first = party_open(&p);
+  party_open(&p);
+  fails_meanwhile = party_other(&p);
+  side *last = party_open(&p);
+  party_other(&p)->react = close_without_memory;
+  party_send(last, "close");
+  closed_with(fails_meanwhile, TERMINATED, false);
+  CHECK_INT(fails_meanwhile->status, WS_ENOMEM);
+  closed_with(last, 1001, true);
+  closed_with(first, 1001, true);
+  PARTY_UNTIL(&p, p.server_closed, 1);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(released_while_serving) {
   party p;
   party_begin(&p);
@@ -430,6 +465,7 @@ int main(void) {
   RUN(does_not_wait_for_ever);
   RUN(closing_while_a_request_comes);
   RUN(closing_right_behind_an_answer);
+  RUN(closing_goes_on_behind_one_that_fails);
   RUN(released_while_serving);
   RUN(more_than_allowed_get_503);
   RUN(no_descriptors_left);
