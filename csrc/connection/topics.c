@@ -248,16 +248,19 @@ ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
   ws_publication publication;
   ptrdiff_t sent = 0;
   ws_publication_begin(&publication, &topics->newest, opcode, data, len);
-  /* Backwards: one that fails now leaves, and the last takes its place. */
-  for (size_t i = topic ? topic->count : 0; i-- > 0;) {
+  /* Backwards: one that fails now leaves, and the last takes its place. Another
+   * may leave with it, and the topic with both. */
+  for (size_t i = topic ? topic->count : 0; topic && i-- > 0;) {
     ws_connection *connection = topic->subscribers[i]->connection;
     if (connection == except || ws_connection_state(connection) != WS_OPEN)
       continue;
-    bool last = topic->count == 1;
+    size_t before = topics->subscriptions;
     int status = ws_publication_send(&publication, connection);
     if (status == WS_OK) sent++;
     if (status == WS_ENOMEM && !publication.plain.run) sent = WS_ENOMEM;
-    if (last || sent < 0) break; /* it may have taken the topic with it */
+    if (sent < 0) break;
+    if (topics->subscriptions != before) topic = find(topics, name);
+    if (topic && i > topic->count) i = topic->count;
   }
   ws_publication_end(&publication);
   return sent;

@@ -476,6 +476,51 @@ TEST(publishing_without_memory) {
   CHECK(failures >= 5);
 }
 
+#define MUCH ((size_t)16 * 1024 * 1024)
+
+static side *has_corked;
+static ptrdiff_t went_to;
+
+static void publish_to_the_dying(side *s, const char *event) {
+  if (strcmp(event, "message") != 0) return;
+  char *much = calloc(1, MUCH);
+  ws_connection_pause(has_corked->connection, WS_PAUSE_USER, true);
+  party_send(has_corked, "corked");
+  party_refusing = true;
+  ws_memory_fail(3, false); /* after the frame, and its place in a queue */
+  went_to = ws_topics_publish(topics(s->party), ws_slice_of("t"), WS_BINARY,
+                              much, MUCH, NULL);
+  ws_memory_fail(0, false);
+  party_refusing = false;
+  free(much);
+}
+
+/* One that cannot be sent all of it cannot be watched either and is dead, and
+ * takes with it the other one, whose corked bytes there is no memory for. */
+TEST(two_leave_at_once) {
+  party p;
+  party_begin_refusable(&p);
+  p.echo = false;
+  party_listen(&p);
+  raw r = raw_open(&p), q = raw_open(&p);
+  has_corked = &p.sides[0];
+  side *dying = &p.sides[1];
+  subscribe(&p, has_corked, "t");
+  subscribe(&p, dying, "t");
+  dying->react = publish_to_the_dying;
+  raw_frame(&p, &q, 0x81, "publish");
+  PARTY_UNTIL(&p, dying->closes, 1);
+  PARTY_UNTIL(&p, has_corked->closes, 1);
+  CHECK_INT(dying->status, WS_ENOMEM);
+  CHECK_INT(has_corked->status, WS_ENOMEM);
+  CHECK_INT(went_to, 1);
+  CHECK_INT(publish(&p, "t", "x", NULL), 0);
+  raw_end(&r);
+  raw_end(&q);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 int main(void) {
   RUN(everyone_who_subscribed);
   RUN(names_of_any_bytes);
@@ -493,5 +538,6 @@ int main(void) {
   RUN(leaving_in_the_middle);
   RUN(leaving_inside_a_handler);
   RUN(publishing_without_memory);
+  RUN(two_leave_at_once);
   return check_done();
 }
