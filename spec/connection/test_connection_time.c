@@ -2,6 +2,7 @@
 /* Every wait of a connection has its end, and only then: opening, keeping
  * alive, closing, lingering. Nothing spins while it waits. */
 #include "connection/raw.h"
+#include "transport/socket_system.h"
 
 /* How often the loop turns by itself in that time. */
 static unsigned turns_in(party *p, uint64_t ms) {
@@ -317,10 +318,21 @@ TEST(nobody_dies_of_a_loop_that_was_held_up) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-#define LONG_MESSAGE ((size_t)24 * 1024 * 1024)
+#define LONG_MESSAGE ((size_t)4 * 1024 * 1024)
+
+/* So that little of it is the system's, and what is read shows soon. */
+static void small_buffer(ws_fd fd, int which) {
+  int size = 65536;
+  CHECK_INT(setsockopt(fd, SOL_SOCKET, which, (void *)&size, sizeof size), 0);
+}
+
+static ws_fd fd_of(const side *s) {
+  return ws_stream_fd(ws_connection_stream(s->connection));
+}
 
 static void send_at_length(side *s) {
   char *data = calloc(1, LONG_MESSAGE);
+  small_buffer(fd_of(s), SO_SNDBUF);
   ws_connection_send(s->connection, WS_BINARY, data, LONG_MESSAGE, NULL);
   free(data);
 }
@@ -330,6 +342,7 @@ static void send_at_length(side *s) {
 static size_t read_slowly(party *p, raw *r, size_t least) {
   size_t total = 0;
   uint64_t began = ws_clock_now(), end = began + 10000;
+  small_buffer(r->fd, SO_RCVBUF);
   while (total < least && !r->ended && ws_clock_now() < end) {
     if (total / (LONG_MESSAGE / 1300) <= ws_clock_now() - began) {
       r->len = 0;
@@ -530,6 +543,7 @@ TEST(a_server_that_does_not_end_tcp) {
 static void answer_at_length(void *owner) {
   side *s = owner;
   char *body = calloc(1, LONG_MESSAGE);
+  small_buffer(fd_of(s), SO_SNDBUF);
   ws_connection_write(s->connection, body, LONG_MESSAGE);
   ws_connection_finish(s->connection);
   free(body);
