@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection's life: how it begins, how it closes, fails and ends, and when
- * its owner is told. Reading, writing and time-outs are its three siblings'
- * business (connection_parts.h). */
+ * its owner is told. Opening, reading, writing and time-outs are its four
+ * siblings' business (connection_parts.h). */
 #include "connection/connection.h"
 
 #include "bytes/memory.h"

@@ -14,10 +14,10 @@ void ws_connection_set_keeper(ws_connection *connection, void *keeper,
 void *ws_connection_keeper_if(const ws_connection *connection,
                               ws_connection_died *died);
 
-/* Gives it the stream (taken) and, for a server, begins to read; a client's
- * session begins when the stream is open: `opened(keeper)` is then called and
- * has to call ws_connection_begin_client. attach_from is the server's form: it
- * knows the peer and reads at once. On failure the stream stays the caller's.
+/* Gives it the stream (taken) and watches it; a server's begins to wait for a
+ * request. A client's session begins when the stream is open: `opened(keeper)`
+ * is then called and has to call ws_connection_begin_client. attach_from is the
+ * server's form: it knows the peer. On failure the stream stays the caller's.
  */
 int ws_connection_attach(ws_connection *connection, ws_stream *stream,
                          void (*opened)(void *keeper));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the files of a connection share among themselves: connection.c (life
- * and end), connection_read.c, connection_write.c, connection_time.c. For
- * nobody else. */
+ * and end), connection_open.c, connection_read.c, connection_write.c,
+ * connection_time.c. For nobody else. */
 #pragma once
 #include "connection/connection.h"
 #include "connection/connection_open.h"

@@ -73,5 +73,6 @@ size_t ws_outbox_gather(const ws_outbox *outbox, ws_slice *slices,
 /* The first `len` bytes have been written. */
 void ws_outbox_advance(ws_outbox *outbox, size_t len);
 
-/* Drops all frames of which nothing has been written yet. */
+/* Drops all chunks of which nothing has been written yet, but those in which a
+ * frame goes on that began in a chunk that stays. */
 void ws_outbox_trim(ws_outbox *outbox);
