@@ -200,13 +200,6 @@ static int g_extensions(lua_State *L) {
   return 1;
 }
 
-static void push_address(lua_State *L, bool known, const ws_address *address) {
-  char text[WS_ADDRESS_TEXT];
-  if (known) ws_address_text(address, text);
-  if (known && text[0]) lua_pushstring(L, text);
-  else lua_pushnil(L);
-}
-
 static void push_port(lua_State *L, bool known, const ws_address *address) {
   if (known && ws_address_family(address) != 0)
     lua_pushinteger(L, ws_address_port(address));
@@ -217,7 +210,7 @@ static void push_port(lua_State *L, bool known, const ws_address *address) {
 static int g_remote_address(lua_State *L) {
   ws_address address;
   bool known = ws_connection_peer(ws_link_check(L, 1)->connection, &address);
-  push_address(L, known, &address);
+  ws_lua_push_address(L, known ? &address : NULL);
   return 1;
 }
 
@@ -231,7 +224,7 @@ static int g_remote_port(lua_State *L) {
 static int g_local_address(lua_State *L) {
   ws_address address;
   bool known = ws_connection_local(ws_link_check(L, 1)->connection, &address);
-  push_address(L, known, &address);
+  ws_lua_push_address(L, known ? &address : NULL);
   return 1;
 }
 

@@ -99,10 +99,8 @@ void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade) {
 
 static void set_remote(lua_State *L, const ws_link *link) {
   ws_address address;
-  char text[WS_ADDRESS_TEXT];
-  if (!ws_connection_peer(link->connection, &address)) return;
-  ws_address_text(&address, text);
-  lua_pushstring(L, text);
+  bool known = ws_connection_peer(link->connection, &address);
+  ws_lua_push_address(L, known ? &address : NULL);
   lua_setfield(L, -2, "remoteAddress");
 }
 

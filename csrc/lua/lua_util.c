@@ -186,6 +186,13 @@ void ws_lua_push_slice(lua_State *L, ws_slice slice) {
   lua_pushlstring(L, slice.data ? slice.data : "", slice.len);
 }
 
+void ws_lua_push_address(lua_State *L, const ws_address *address) {
+  char text[WS_ADDRESS_TEXT] = "";
+  if (address) ws_address_text(address, text);
+  if (text[0]) lua_pushstring(L, text);
+  else lua_pushnil(L);
+}
+
 void ws_lua_set_slice(lua_State *L, const char *name, ws_slice slice) {
   ws_lua_push_slice(L, slice);
   lua_setfield(L, -2, name);

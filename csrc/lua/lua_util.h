@@ -7,6 +7,7 @@
 #include "lua/lua_compat.h"
 #include "protocol/frame.h"
 #include "protocol/handshake.h"
+#include "transport/address.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -70,7 +71,10 @@ unsigned ws_lua_code(lua_State *L, int index, unsigned otherwise);
 
 void ws_lua_push_slice(lua_State *L, ws_slice slice);
 
-/* Sets a field of the table on the top to it. */
+/* The address as text; nil for NULL and for one without a name. */
+void ws_lua_push_address(lua_State *L, const ws_address *address);
+
+/* Sets a field of the table on the top to the slice. */
 void ws_lua_set_slice(lua_State *L, const char *name, ws_slice slice);
 
 /* luaL_ref of the value at `index`, LUA_NOREF for nil; raises TypeError unless
