@@ -44,7 +44,7 @@ void ws_memory_free(void *block) {
 
 /* What glibc learns from: mallopt(3), M_MMAP_THRESHOLD. */
 void ws_memory_calm(void) {
-  void *volatile block = malloc((size_t)1024 * 1024); /* not optimized away */
+  void *volatile block = malloc(WS_MEMORY_LONG); /* not optimized away */
   free(block);
 }
 

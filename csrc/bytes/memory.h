@@ -15,9 +15,12 @@ void *ws_memory_resize(void *block, size_t size);
 /* NULL is fine. */
 void ws_memory_free(void *block);
 
-/* glibc returns the top of its heap when 128 KiB of it are free, and has it
- * faulted in again: with long messages, whose strings Lua frees together, at
- * each collection. After this call it keeps up to 2 MiB. */
+/* glibc maps each block of 128 KiB or more anew, and returns the top of its
+ * heap when 128 KiB of it are free; either way its pages are faulted in again,
+ * for every long message and at every collection of Lua's. After this call
+ * blocks of up to WS_MEMORY_LONG bytes come from the heap, and twice as much of
+ * it is kept when it is free. */
+#define WS_MEMORY_LONG ((size_t)4 * 1024 * 1024)
 void ws_memory_calm(void);
 
 /* Blocks alive now: the specs' proof that nothing leaked. */
