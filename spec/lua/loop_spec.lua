@@ -384,7 +384,8 @@ describe("the end of the state", function()
       judge = function(conn, request) if request.path == "/" then conn:accept() end end }
     local url = "ws://127.0.0.1:" .. server:port()
     local function client(functions, path)
-      return loop:connect { url = url .. (path or ""), handlers = core.handlers(functions) }
+      return loop:connect { url = url .. (path or ""), parallel = true,
+                            handlers = core.handlers(functions) }
     end
     local function turn(n) for _ = 1, n do loop:turn(5) end end
   ]]
