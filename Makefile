@@ -384,7 +384,7 @@ uninstall:  ## remove what `make install` has put there, and nothing else
 	@rmdir $(installed_core) 2>/dev/null || :
 
 install-check: all  ## install into a temporary DESTDIR, use it there, uninstall
-	@$(tally) lua5.4 spec/tools/installed.lua $(LUA)
+	@$(tally) lua5.4 spec/tools/installed.lua $(LUA) $(tls)
 
 makefile-check:  ## this Makefile: nothing is built too late, and help tells of all
 	@$(tally) lua5.4 spec/tools/makefile.lua

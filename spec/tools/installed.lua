@@ -1,14 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- `make install` and `make uninstall` as a packager uses them: into a DESTDIR
 -- whose name holds a space, used from there, removed again, and nobody else's
--- files with it. installed.lua LUA; ends with "N passed, N failed".
+-- files with it. installed.lua LUA TLS, as make has them; ends with "N passed, N
+-- failed".
 
 package.path = "spec/tools/?.lua;" .. package.path
 local release = require "release"
 local steps = require "steps"
 local check, quote, run = steps.check, steps.quote, steps.run
 
-local lua = arg[1] or "lua5.4"
+local lua, tls = arg[1] or "lua5.4", arg[2] or "openssl"
 local here = run("pwd", "pwd"):gsub("\n$", "")
 local root = here .. "/build/a destdir"
 local version = run("the Lua's version", lua .. " -e 'io.write((_VERSION:gsub(\"Lua \", \"\")))'")
@@ -55,9 +56,9 @@ local strict = steps.lines(("cd %s && find . -name '*.lua' ! -perm 644"):format(
 check("anybody may read the modules", #strict == 0, table.concat(strict, "\n"))
 make "install" -- over itself
 
-local printed = run("it works from there", ("cd / && LUA_PATH=%s LUA_CPATH=%s %s %s %s"):format(
+local printed = run("it works from there", ("cd / && LUA_PATH=%s LUA_CPATH=%s %s %s %s %s"):format(
   quote(("%s/?.lua;%s/?/init.lua"):format(root .. share, root .. share)),
-  quote(root .. lib .. "/?.so"), lua, quote(here .. "/spec/tools/rock.lua"), release.version))
+  quote(root .. lib .. "/?.so"), lua, quote(here .. "/spec/tools/rock.lua"), release.version, tls))
 check("it says so", printed:find("the rock works", 1, true), printed)
 
 make "uninstall"
