@@ -22,7 +22,6 @@ static const entry entries[] = {
     [-WS_EUTF8] = {"EUTF8", "the peer sent text that is not UTF-8", 1007},
     [-WS_ETOOBIG] = {"ETOOBIG", "the message is larger than maxPayload",
                      1009},
-    [-WS_EPOLICY] = {"EPOLICY", "refused by policy", 1008},
     [-WS_EURL] = {"EURL", "not a WebSocket URL", 0},
     [-WS_EHANDSHAKE] = {"EHANDSHAKE", "the opening handshake failed", 0},
     [-WS_EHTTP] = {"EHTTP", "the peer does not speak HTTP/1.1", 0},

@@ -127,9 +127,8 @@ static void free_proxy(ws_stream *stream) {
 }
 
 static const ws_stream_kind proxy_kind = {
-    "proxy",     open_proxy,  read_proxy, write_proxy, flush_proxy,
-    close_proxy, wants_proxy, fd_proxy,   why_proxy,   free_proxy,
-    NULL,
+    open_proxy,  read_proxy, write_proxy, flush_proxy, close_proxy,
+    wants_proxy, fd_proxy,   why_proxy,   free_proxy,  NULL,
 };
 
 int ws_stream_proxy_new(ws_stream *below, const ws_tunnel_target *target,

@@ -12,7 +12,6 @@
 typedef struct ws_stream ws_stream;
 
 typedef struct ws_stream_kind {
-  const char *name;
   /* Gets the stream ready for bytes: WS_OK, WS_EAGAIN (call again when what
    * `wants` says holds), or a failure. Called until WS_OK, then no more. */
   int (*open)(ws_stream *stream);

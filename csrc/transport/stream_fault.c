@@ -70,9 +70,8 @@ static void fault_free(ws_stream *stream) {
 }
 
 static const ws_stream_kind fault_kind = {
-    "fault",     fault_open,  fault_read, fault_write, fault_flush,
-    fault_close, fault_wants, fault_fd,   fault_why,   fault_free,
-    NULL,
+    fault_open,  fault_read, fault_write, fault_flush, fault_close,
+    fault_wants, fault_fd,   fault_why,   fault_free,  NULL,
 };
 
 ws_stream *ws_stream_fault_new(ws_stream *below, const ws_fault_plan *plan) {

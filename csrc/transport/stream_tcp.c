@@ -53,9 +53,8 @@ static void tcp_free(ws_stream *stream) {
 }
 
 static const ws_stream_kind tcp_kind = {
-    "tcp",     tcp_open,  tcp_read, tcp_write, tcp_flush,
-    tcp_close, tcp_wants, tcp_fd,   tcp_why,   tcp_free,
-    NULL,
+    tcp_open,  tcp_read, tcp_write, tcp_flush, tcp_close,
+    tcp_wants, tcp_fd,   tcp_why,   tcp_free,  NULL,
 };
 
 ws_stream *ws_stream_tcp_new(ws_fd fd) {

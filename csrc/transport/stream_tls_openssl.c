@@ -290,9 +290,8 @@ static void free_tls(ws_stream *stream) {
 }
 
 static const ws_stream_kind kind = {
-    "tls",     open_tls, read_tls, write_tls, flush_tls,
-    close_tls, wants_tls, fd_tls,  why_tls,   free_tls,
-    drained_tls,
+    open_tls,  read_tls, write_tls, flush_tls, close_tls,
+    wants_tls, fd_tls,   why_tls,   free_tls,  drained_tls,
 };
 
 static int set_up(tls_stream *s) {

@@ -167,7 +167,7 @@ static void act(side *s, const char *event) {
       s->connection = NULL;
       break;
     case 3: ws_connection_send(s->connection, WS_TEXT, "more", 4, NULL); break;
-    case 4: ws_connection_fail(s->connection, WS_EPOLICY, "test"); break;
+    case 4: ws_connection_fail(s->connection, WS_EPROTOCOL, "test"); break;
     case 5: ws_connection_pause(s->connection, WS_PAUSE_USER, true); break;
     default: ws_server_close(s->party->server, 1001); break;
   }

@@ -298,7 +298,7 @@ TEST(kept_until_written_or_dropped) {
     CHECK(kept_now > 0 && kept_now <= kept_ever);
     switch (way) {
       case 0: ws_connection_terminate(s->connection); break;
-      case 1: ws_connection_fail(s->connection, WS_EPOLICY, NULL); break;
+      case 1: ws_connection_fail(s->connection, WS_EPROTOCOL, NULL); break;
       case 2: ws_connection_release(s->connection), s->connection = NULL; break;
       case 3: ws_socket_reset_on_close(r.fd), raw_end(&r); break;
       default: break; /* over its limit by itself */

@@ -305,7 +305,7 @@ static void *meddle(void *owner, ws_connection *connection) {
   switch (on_arrival) {
     case 0: ws_connection_terminate(connection); break;
     case 1: ws_connection_close(connection, 1000, NULL, 0); break;
-    case 2: ws_connection_fail(connection, WS_EPOLICY, "no"); break;
+    case 2: ws_connection_fail(connection, WS_EPROTOCOL, "no"); break;
     case 3: ws_connection_release(connection), s->connection = NULL; break;
     case 4: ws_server_close(p->server, 1001); break;
     case 5:

@@ -208,9 +208,8 @@ static const char *noted_why(ws_stream *s) {
 static void noted_free(ws_stream *s) { ((noted *)s)->frees++; }
 
 static const ws_stream_kind noted_kind = {
-    "noted",     noted_open,  noted_read, noted_write, noted_flush,
-    noted_close, noted_wants, noted_fd,   noted_why,   noted_free,
-    NULL,
+    noted_open,  noted_read, noted_write, noted_flush, noted_close,
+    noted_wants, noted_fd,   noted_why,   noted_free,  NULL,
 };
 
 TEST(passes_everything_on) {

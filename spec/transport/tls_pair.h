@@ -180,9 +180,8 @@ static inline void memory_free(ws_stream *stream) {
 }
 
 static const ws_stream_kind memory_kind = {
-    "memory",     memory_ok,    memory_read, memory_write, memory_ok,
-    memory_close, memory_wants, memory_fd,   memory_why,   memory_free,
-    NULL,
+    memory_ok,    memory_read, memory_write, memory_ok,   memory_close,
+    memory_wants, memory_fd,   memory_why,   memory_free, NULL,
 };
 
 static inline ws_stream *memory_end_new(memory_pipe *in, memory_pipe *out) {
