@@ -117,7 +117,6 @@ void ws_connection_opened(ws_connection *c);
  * stack of who feeds. */
 typedef struct ws_feeding {
   ws_connection *connection;
-  struct ws_feeding *outer; /* the one that goes on after it */
   uint8_t *data;
   size_t len, used;
   size_t told; /* bytes of messages */

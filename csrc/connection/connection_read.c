@@ -7,6 +7,7 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -180,14 +181,14 @@ bool ws_connection_next_message(ws_connection *c, ws_event *message) {
  * ran out. */
 static size_t feed(ws_connection *c, uint8_t *data, size_t len, bool *more) {
   ws_hub *hub = c->hub;
-  ws_feeding f = {.connection = c, .outer = hub->feeding, .data = data,
-                  .len = len};
+  ws_feeding f = {.connection = c, .data = data, .len = len};
+  assert(!hub->feeding); /* only a turn feeds, and turns do not nest */
   hub->feeding = &f;
   while (step(&f)) {
     dispatch(c, &f.event);
     open_if_accepted(c);
   }
-  hub->feeding = f.outer;
+  hub->feeding = NULL;
   if (c->phase == WS_PHASE_LIVE && !c->ended &&
       ws_session_refused(&c->session) && !redirected(c))
     ws_connection_schedule(c);

@@ -2,6 +2,7 @@
 /* The protected way from the core into Lua. */
 #include "lua/lua_gate.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 typedef struct passage {
@@ -138,16 +139,12 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L) {
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   lua_State *L = gate->L;
   passage p = {entry, argument};
-  ws_view *outer_lent = gate->lent;
-  const void *outer_event = gate->event;
-  gate->lent = NULL;
+  assert(lua_gettop(L) == 0); /* only a turn tells, and turns do not nest */
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->traceback);
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
   lua_pushlightuserdata(L, &p);
   bool good = lua_pcall(L, 1, 0, -3) == LUA_OK;
   ws_gate_end_telling(gate); /* nothing of Lua's has run since */
-  gate->lent = outer_lent;
-  gate->event = outer_event;
   if (!good) on_failure(gate);
   lua_pop(L, 1);
   return good;

@@ -33,7 +33,8 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L);
 
 /* Runs entry(L, argument) protected, on the gate's thread with an empty stack
  * of its own. An error goes to the user's handler with a traceback, or to
- * stderr. True when there was none. */
+ * stderr. True when there was none. Never from inside an entry: events are told
+ * by the loop's turn alone. */
 typedef void ws_gate_entry(lua_State *L, void *argument);
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument);
 
