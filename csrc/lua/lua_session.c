@@ -24,11 +24,20 @@ typedef struct ws_lua_session {
   bool begun;
   bool ended;    /* endInput was called */
   bool end_told;
+  bool telling;  /* what is being pushed lies in `in` and in the session */
 } ws_lua_session;
 
 static ws_lua_session *check(lua_State *L) {
   ws_lua_session *self = ws_lua_check(L, 1, TYPE);
   if (!self->begun) luaL_error(L, "the session is gone");
+  return self;
+}
+
+/* For what moves the bytes an event lies in: a finalizer may run while it is
+ * pushed. Without memory it stays half told: then nothing may follow it. */
+static ws_lua_session *check_told(lua_State *L) {
+  ws_lua_session *self = check(L);
+  if (self->telling) luaL_error(L, "the session has not told its last event");
   return self;
 }
 
@@ -165,7 +174,7 @@ static int push_event(lua_State *L, const ws_lua_session *self,
 
 /* The next event, or nil when more bytes are needed. */
 static int l_next(lua_State *L) {
-  ws_lua_session *self = check(L);
+  ws_lua_session *self = check_told(L);
   ws_event event;
   memset(&event, 0, sizeof event);
   size_t used = ws_session_feed(&self->session, self->in.data, self->in.len,
@@ -175,11 +184,14 @@ static int l_next(lua_State *L) {
     self->end_told = true;
     ws_session_end(&self->session, &event);
   }
-  return push_event(L, self, &event);
+  self->telling = true;
+  int count = push_event(L, self, &event);
+  self->telling = false;
+  return count;
 }
 
 static int l_feed(lua_State *L) {
-  ws_lua_session *self = check(L);
+  ws_lua_session *self = check_told(L);
   ws_slice bytes = ws_lua_slice(L, 2);
   if (ws_buffer_append(&self->in, bytes.data, bytes.len) != WS_OK)
     return luaL_error(L, "not enough memory");
@@ -242,7 +254,7 @@ static int l_close(lua_State *L) {
 /* ----------------------------------------------------------- answering */
 
 static int l_accept(lua_State *L) {
-  ws_lua_session *self = check(L);
+  ws_lua_session *self = check_told(L);
   ws_slice protocol = {NULL, 0};
   if (!lua_isnoneornil(L, 2)) protocol = ws_lua_slice(L, 2);
   size_t count;

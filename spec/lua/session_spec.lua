@@ -308,6 +308,57 @@ describe("a session's memory", function()
     assert.is_true(failures > 5)
   end)
 
+  it("stays where it is while an event is told, whatever a finalizer does", function()
+    local code, output = turning.child [[
+      local core = require "ws.core"
+      local head = { "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        .. "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" }
+      local value = ("v"):rep(150)
+      for i = 1, 60 do head[i + 1] = "X-" .. i .. ": " .. value .. "\r\n" end
+      local request = table.concat(head) .. "\r\n"
+      local frame = "\129\254\15\160\0\0\0\0" .. ("m"):rep(4000) -- text, masked by zeros
+      pcall(collectgarbage, "incremental", 4, 1000, 8) -- a step at every 256 bytes
+
+      -- The nth finalizer knocks while the session tells its next event.
+      local function tell(session, knock, nth)
+        local n, told = 0, false
+        local function litter()
+          finally(function()
+            n = n + 1
+            if n == nth and not told then pcall(knock, session) end
+            if n < nth and not told then litter() end
+          end)
+        end
+        litter()
+        local kind, first = session:next()
+        told = true
+        return kind, first
+      end
+
+      local knocks = {
+        function(session) session:accept() end,
+        function(session) session:feed(request:rep(50)) end,
+        function(session) for _ = 1, 3 do session:next() end end,
+        function(session) session:accept() session:feed(frame:rep(9)) session:next() end,
+      }
+      for _, knock in ipairs(knocks) do
+        for nth = 1, 40 do
+          local session = core.session { role = "server" }
+          session:feed(request)
+          local _, seen = tell(session, knock, nth)
+          for i = 1, 60 do assert(seen.headers["x-" .. i] == value) end
+          assert(session:accept())
+          session:output()
+          session:feed(frame)
+          local kind, data = tell(session, knock, nth)
+          assert(kind == "message" and data == ("m"):rep(4000))
+        end
+      end
+      print "looked"]]
+    assert.equal(0, code, output)
+    assert.equal("looked\n", output)
+  end)
+
   it("is not needed by a finalizer that comes after the session's own", function()
     local code, output = turning.child [[
       local core = require "ws.core"
