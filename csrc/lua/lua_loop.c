@@ -114,6 +114,12 @@ static int l_turning(lua_State *L) {
   return 1;
 }
 
+/* The coroutine in which handlers run. */
+static int l_thread(lua_State *L) {
+  lua_rawgeti(L, LUA_REGISTRYINDEX, ws_lua_check_loop(L, 1)->gate.thread);
+  return 1;
+}
+
 static int l_alive(lua_State *L) {
   lua_pushboolean(L, ws_loop_alive(ws_lua_check_loop(L, 1)->loop));
   return 1;
@@ -181,9 +187,10 @@ int ws_lua_new_loop(lua_State *L) {
 void ws_lua_open_loop(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"turn", l_turn},         {"turning", l_turning},
-      {"alive", l_alive},       {"timeout", l_timeout},
-      {"fd", l_fd},             {"poller", l_poller},
-      {"onError", l_on_error},  {"close", l_close},
+      {"thread", l_thread},     {"alive", l_alive},
+      {"timeout", l_timeout},   {"fd", l_fd},
+      {"poller", l_poller},     {"onError", l_on_error},
+      {"close", l_close},
       {"timer", ws_lua_new_timer}, {"post", ws_lua_post},
       {"connect", ws_lua_connect}, {"listen", ws_lua_listen},
       {NULL, NULL}};

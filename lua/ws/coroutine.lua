@@ -182,7 +182,9 @@ local function way_to_wait(name, level)
     return in_task, thread
   end
   if loop.turning() then
-    error(name .. ": cannot wait inside a handler: use ws.spawn(function() ... end)", level)
+    local where = thread == loop.thread() and "a handler" or "a coroutine of your own"
+    error(("%s: cannot wait inside %s: use ws.spawn(function() ... end)"):format(name, where),
+      level)
   end
   local token = host and host.running()
   if not token then return outside end

@@ -44,6 +44,11 @@ function loop.turning()
   return current ~= nil and current:turning()
 end
 
+--- The coroutine in which handlers run.
+function loop.thread()
+  return loop.get():thread()
+end
+
 --- What was raised as text for people, for debug.traceback to begin with: old
 --- Luas make none after nil, and nobody would know what it is about.
 function loop.describe(raised)

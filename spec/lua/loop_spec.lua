@@ -142,8 +142,8 @@ end)
 describe("a loop's arguments", function()
   it("survive odd values in every method", function()
     local loop = turning.loop()
-    for _, method in ipairs { "turning", "alive", "timeout", "fd", "poller", "onError", "timer",
-                              "post", "connect", "listen" } do
+    for _, method in ipairs { "turning", "thread", "alive", "timeout", "fd", "poller", "onError",
+                              "timer", "post", "connect", "listen" } do
       assert.is_true(turning.survives(loop[method], loop, 3), method)
     end
     for _, ms in ipairs { "x", {}, true, print } do
@@ -161,8 +161,8 @@ describe("a loop's arguments", function()
   it("raise on a closed loop, all but close", function()
     local loop = turning.loop()
     loop:close()
-    for _, method in ipairs { "turn", "turning", "alive", "timeout", "fd", "poller", "onError",
-                              "timer", "post", "connect", "listen" } do
+    for _, method in ipairs { "turn", "turning", "thread", "alive", "timeout", "fd", "poller",
+                              "onError", "timer", "post", "connect", "listen" } do
       assert.error_matches(function() loop[method](loop) end, "the loop is closed")
     end
     loop:close()
@@ -187,6 +187,7 @@ describe("a loop and coroutines", function()
     local ok, conn = coroutine.resume(co)
     assert.is_true(ok, conn)
     assert.not_equal(co, main)
+    assert.equal(party.loop:thread(), main)
     assert.is_true((coroutine.resume(co)))
     assert.equal("dead", coroutine.status(co))
     co = nil -- luacheck: ignore 311

@@ -12,8 +12,8 @@ local function all_objects(loop)
   local server, url = turning.server(loop)
   local conn = loop:connect { url = url, handlers = handlers }
   local list = {
-    loop = { loop, { "turn", "turning", "alive", "timeout", "fd", "poller", "onError",
-                     "close", "timer", "post", "connect", "listen" } },
+    loop = { loop, { "turn", "turning", "thread", "alive", "timeout", "fd", "poller",
+                     "onError", "close", "timer", "post", "connect", "listen" } },
     timer = { loop:timer(1e6, false, print), { "stop" } },
     server = { server, { "port", "host", "connections", "clients", "publish", "close",
                          "setTLS" } },

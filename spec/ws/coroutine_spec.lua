@@ -327,6 +327,23 @@ describe("waiting", function()
     for i = 1, 4 do assert.matches("^[^ ]*coroutine_spec.lua:%d+: ", messages[i]) end
   end)
 
+  it("inside a coroutine of one's own nothing may wait either, and the error says so", function()
+    local messages = {}
+    local function try(nth)
+      coroutine.wrap(function() messages[nth] = raised(function() ws.sleep(1) end) end)()
+    end
+    ws.setTimeout(function() try(1) end, 0)
+    ws.spawn(function()
+      ws.sleep(0)
+      try(2)
+    end)
+    wait_until(function() return messages[1] and messages[2] end)
+    for nth = 1, 2 do
+      assert.matches("ws.sleep: cannot wait inside a coroutine of your own: use ws.spawn",
+        messages[nth])
+    end
+  end)
+
   it("what refused to wait left nothing behind", function()
     local sock, tried = connect(), false
     ws.setTimeout(function() pcall(sock.receive, sock) tried = true end, 0)
