@@ -409,13 +409,21 @@ describe("a server's handshake", function()
   end)
 
   it("a client that goes while upgrade waits hurts nobody", function()
-    local done = 0
-    serve { upgrade = function() ws.sleep(30) done = done + 1 end }
+    local done, data = 0, setmetatable({}, { __mode = "k" })
+    local function closed() opened[#opened + 1] = "close" end
+    serve { close = closed, upgrade = function()
+      local user = {}
+      data[user] = true
+      ws.sleep(30)
+      done = done + 1
+      return { data = user }
+    end }
     helper.raw_client(server.port, handshake()):close(true)
     helper.raw_client(server.port, handshake()):close()
     wait_until(function() return done == 2 end)
     wait_until(function() return server.connections == 0 end)
-    assert.same({}, reports)
+    wait_until(function() collectgarbage() return next(data) == nil end)
+    assert.same({ {}, {} }, { reports, opened })
     accepted(handshake())
   end)
 

@@ -55,7 +55,8 @@
 ---@field port? integer 0, the default, for a free one, which server.port then tells.
 ---@field path? string A Unix socket to listen on.
 ---@field tls? ws.ServerTLS Makes it wss.
---- Takes a handshake, or returns false, a status (403), a body and headers. May wait.
+--- Takes a handshake, or returns false, a status (403), a body and headers. May wait; whatever it
+--- returns for a client that has gone meanwhile is dropped: neither `open` nor `close` is called.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
 --- Plain HTTP on the same port, one request a connection; a body above maxPayload gets 413. Without
 --- it 426 is the answer. May wait.
