@@ -85,6 +85,15 @@ static inline void ws_traceback(lua_State *L, lua_State *of, const char *text) {
 #define ws_traceback(L, of, text) luaL_traceback(L, of, text, 1)
 #endif
 
+/* Where numbers are doubles, lua_Integer may have 32 bits. */
+static inline void ws_push_count(lua_State *L, unsigned long long count) {
+#if LUA_VERSION_NUM < 503
+  lua_pushnumber(L, (lua_Number)count);
+#else
+  lua_pushinteger(L, (lua_Integer)count);
+#endif
+}
+
 /* True for 3 and 3.0, false for 3.5 and for what is no number. */
 static inline int ws_is_integral(lua_State *L, int index, double least,
                                  double most) {

@@ -31,7 +31,7 @@ static void field_deflate(lua_State *L, int t, ws_deflate_options *options) {
         (uint8_t)ws_lua_field_size(L, d, "clientMaxWindowBits", 0);
     options->level = (int)ws_lua_field_size(L, d, "level", DEFLATE_LEVEL);
     options->threshold =
-        (size_t)ws_lua_field_size(L, d, "threshold", DEFLATE_THRESHOLD);
+        ws_lua_field_count(L, d, "threshold", DEFLATE_THRESHOLD);
   }
   lua_pop(L, 1);
 }
@@ -57,10 +57,8 @@ static void fill_common(lua_State *L, int t, ws_connection_config *c) {
   c->close_timeout = ws_lua_field_size(L, t, "closeTimeout", 5000);
   c->ping_interval = ws_lua_field_size(L, t, "pingInterval", 0);
   c->ping_timeout = ws_lua_field_size(L, t, "pingTimeout", 0);
-  c->high_water =
-      (size_t)ws_lua_field_size(L, t, "highWaterMark", HIGH_WATER);
-  c->low_water =
-      (size_t)ws_lua_field_size(L, t, "lowWaterMark", c->high_water / 2);
+  c->high_water = ws_lua_field_count(L, t, "highWaterMark", HIGH_WATER);
+  c->low_water = ws_lua_field_count(L, t, "lowWaterMark", c->high_water / 2);
   c->no_delay = ws_lua_field_bool(L, t, "noDelay", true);
 }
 
@@ -86,8 +84,8 @@ ws_connection_config ws_lua_server_config(lua_State *L, int t, ws_hub *hub) {
   fill_common(L, t, &c);
   c.open_timeout = ws_lua_field_size(L, t, "handshakeTimeout", 10000);
   c.idle_timeout = ws_lua_field_size(L, t, "idleTimeout", 120000);
-  c.max_backpressure = (size_t)ws_lua_field_size(L, t, "maxBackpressure",
-                                                 MAX_BACKPRESSURE);
+  c.max_backpressure =
+      ws_lua_field_count(L, t, "maxBackpressure", MAX_BACKPRESSURE);
   c.drop_publishes = ws_lua_field_bool(L, t, "dropPublishes", false);
   return c;
 }

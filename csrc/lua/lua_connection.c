@@ -179,8 +179,7 @@ static int g_ready_state(lua_State *L) {
 }
 
 static int g_buffered(lua_State *L) {
-  uint64_t bytes = ws_connection_buffered(ws_link_check(L, 1)->connection);
-  lua_pushinteger(L, (lua_Integer)bytes);
+  ws_push_count(L, ws_connection_buffered(ws_link_check(L, 1)->connection));
   return 1;
 }
 

@@ -8,6 +8,8 @@
 #include "lua/lua_tls.h"
 #include "lua/lua_util.h"
 
+#include <limits.h>
+
 #define TYPE "ws.server"
 
 static ws_lua_server *check(lua_State *L) {
@@ -96,9 +98,9 @@ static void fill_options(lua_State *L, ws_server_options *options) {
   options->port = (uint16_t)port;
   options->path = ws_lua_field_slice(L, 2, "path");
   options->tls = ws_lua_field_tls(L, 2, true);
-  options->max_connections =
-      (size_t)ws_lua_field_size(L, 2, "maxConnections", 0);
-  options->backlog = (int)ws_lua_field_size(L, 2, "backlog", 0);
+  options->max_connections = ws_lua_field_count(L, 2, "maxConnections", 0);
+  uint64_t backlog = ws_lua_field_size(L, 2, "backlog", 0);
+  options->backlog = backlog < INT_MAX ? (int)backlog : INT_MAX;
   options->reuse_port = ws_lua_field_bool(L, 2, "reusePort", false);
 }
 

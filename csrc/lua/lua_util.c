@@ -123,6 +123,12 @@ bool ws_lua_field_bool(lua_State *L, int table, const char *name,
   return otherwise;
 }
 
+size_t ws_lua_field_count(lua_State *L, int table, const char *name,
+                          uint64_t otherwise) {
+  uint64_t count = ws_lua_field_size(L, table, name, otherwise);
+  return count > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)count;
+}
+
 static ws_slice list_item(lua_State *L, int list, size_t n) {
   ws_slice slice;
   lua_rawgeti(L, list, (int)n);
@@ -137,7 +143,7 @@ static ws_slice list_item(lua_State *L, int list, size_t n) {
 const ws_slice *ws_lua_field_list(lua_State *L, int table, const char *name,
                                   size_t *count) {
   ws_lua_field(L, table, name);
-  *count = lua_istable(L, -1) ? lua_rawlen(L, -1) : 0;
+  *count = lua_istable(L, -1) ? (size_t)lua_rawlen(L, -1) : 0;
   if (!lua_istable(L, -1) && !lua_isnil(L, -1))
     wrong_field(L, name, "a list of strings");
   int list = lua_gettop(L);
@@ -152,7 +158,7 @@ const ws_header *ws_lua_headers(lua_State *L, int index, size_t *count) {
   if (!lua_istable(L, index))
     ws_lua_raise(L, "TypeError", "a list of headers expected, got %s",
                  luaL_typename(L, index));
-  *count = lua_rawlen(L, index) / 2;
+  *count = (size_t)lua_rawlen(L, index) / 2;
   ws_header *headers =
       lua_newuserdatauv(L, (*count + 1) * sizeof *headers, 0);
   for (size_t i = 0; i < *count; i++) {

@@ -51,6 +51,11 @@ uint64_t ws_lua_field_size(lua_State *L, int table, const char *name,
 bool ws_lua_field_bool(lua_State *L, int table, const char *name,
                        bool otherwise);
 
+/* The same for what memory has room for: anything above counts as much as half
+ * of the addresses there are. */
+size_t ws_lua_field_count(lua_State *L, int table, const char *name,
+                          uint64_t otherwise);
+
 /* The list of strings in a field: pushes a userdata that holds the slices (the
  * strings stay anchored in the list, which is pushed below it). */
 const ws_slice *ws_lua_field_list(lua_State *L, int table, const char *name,

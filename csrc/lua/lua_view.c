@@ -31,8 +31,9 @@ static const ws_view *check(lua_State *L) {
 }
 
 /* Where 1 is the first byte and -1 the last, as string.sub has it: an offset,
- * not before the first. */
+ * not before the first, at most len. */
 static size_t offset_of(lua_Integer position, size_t len) {
+  if ((lua_Number)position > (lua_Number)len) return len;
   if (position > 0) return (size_t)position - 1;
   if (position == 0 || -(lua_Number)position > (lua_Number)len) return 0;
   return len - (size_t)-position;

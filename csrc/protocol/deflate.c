@@ -186,7 +186,7 @@ static int status_of(int result) {
 /* One step; more is to be had while input is left or the output was full. */
 static int step(ws_inflater *inflater, ws_buffer *out, size_t most) {
   z_stream *z = &inflater->z;
-  size_t likely = (size_t)z->avail_in * 4 + 256;
+  size_t likely = z->avail_in < STEP ? (size_t)z->avail_in * 4 + 256 : STEP;
   size_t room = most - out->len < STEP ? most - out->len + 1 : STEP;
   if (room > likely) room = likely;
   int status = make_room(z, out, room);

@@ -65,6 +65,7 @@ describe("a view", function()
     local far = 2 ^ 52
     assert.equal(data, lend(data, "text", function(view) return view:sub(-far, far) end))
     assert.equal("", lend(data, "text", function(view) return view:sub(far, -far) end))
+    assert.equal("", lend(data, "text", function(view) return view:sub(2 ^ 32 + 1) end))
     assert.error_matches(function()
       lend(("x"):rep(70000), "text", function(view) return view:byte(1, -1) end)
     end, "too many results")
