@@ -30,8 +30,10 @@ end
 local function resume(thread, ...)
   if coroutine.status(thread) ~= "suspended" then return false end
   local ok, raised = coroutine.resume(thread, ...)
+  if coroutine.status(thread) ~= "dead" then return true end
+  local on_error = tasks[thread]
+  tasks[thread] = nil -- on_error may know the thread: Lua 5.1 and LuaJIT would keep both
   if not ok then
-    local on_error = tasks[thread]
     raised = explained(raised)
     loop.report(raised, debug.traceback(thread, loop.describe(raised)))
     if type(on_error) == "function" then on_error(raised) end

@@ -427,6 +427,21 @@ describe("a server's handshake", function()
     accepted(handshake())
   end)
 
+  it("a connection that knows the coroutine of its upgrade is collected all the same", function()
+    local socks, closed = setmetatable({}, { __mode = "v" }), false
+    serve {
+      upgrade = function()
+        ws.sleep(1)
+        return { data = coroutine.running() }
+      end,
+      open = function(sock) socks[1] = sock end,
+      close = function() closed = true end,
+    }
+    select(3, accepted(handshake())):close(true)
+    wait_until(function() return closed end)
+    wait_until(function() collectgarbage() return socks[1] == nil end)
+  end)
+
   it("R18 an error in upgrade, before or after a wait, is reported and 500", function()
     local waits = false
     serve { upgrade = function()
