@@ -26,10 +26,12 @@ local protocol = {}
 ---@field url string|nil a client's
 local methods = {}
 
-local inner_of = setmetatable({}, { __mode = "k" })
+-- The key of what is ours in the object. A weak table would keep objects that
+-- their `upgrade` knows, on Lua 5.1 and LuaJIT for ever.
+local INNER = {}
 
 local function check(self, name)
-  local inner = inner_of[self]
+  local inner = type(self) == "table" and rawget(self, INNER)
   if not inner then raise("TypeError", name .. ": a protocol expected, got " .. type(self), 3) end
   return inner
 end
@@ -223,9 +225,7 @@ end
 -- ------------------------------------------------------------------ making
 
 local function make(inner)
-  local self = setmetatable({ protocol = "", extensions = "" }, meta)
-  inner_of[self] = inner
-  return self
+  return setmetatable({ [INNER] = inner, protocol = "", extensions = "" }, meta)
 end
 
 local client_schema = {

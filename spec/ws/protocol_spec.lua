@@ -168,6 +168,17 @@ describe("ws.protocol", function()
     assert.matches("^HTTP/1.1 500", server:output())
   end)
 
+  it("is collected, though its upgrade knows it", function()
+    local known = setmetatable({}, { __mode = "v" })
+    local function make()
+      local server
+      server = ws.protocol.server { upgrade = function() return server ~= nil end }
+      known[1] = server
+    end
+    make()
+    wait_until(function() collectgarbage() return known[1] == nil end)
+  end)
+
   it("S49 S50 S55 an answer that is none fails the client", function()
     for _, answer in ipairs {
       "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "FOO BAR BAZ\r\n\r\n",

@@ -14,7 +14,7 @@ local function names_of(...)
   local names = {}
   for _, tbl in ipairs { ... } do
     for name in pairs(tbl) do
-      if not tostring(name):find "^__" then names[name] = true end
+      if type(name) == "string" and not name:find "^__" then names[name] = true end
     end
   end
   return names
