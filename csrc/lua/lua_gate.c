@@ -150,8 +150,21 @@ bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   return good;
 }
 
+static void do_nothing(lua_State *L, void *argument) {
+  (void)L;
+  (void)argument;
+}
+
+void ws_gate_prepare_raise(ws_gate *gate, lua_State *L) {
+  passage p = {do_nothing, NULL};
+  lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
+  lua_pushlightuserdata(L, &p);
+  lua_call(L, 1, 0);
+}
+
 void ws_gate_rethrow(ws_gate *gate, lua_State *L) {
   if (!gate->failed) return;
+  ws_gate_prepare_raise(gate, L); /* may raise for memory: it is kept then */
   gate->failed = false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
   lua_rawgeti(L, -1, 1);

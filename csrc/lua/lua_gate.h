@@ -46,5 +46,9 @@ static inline void ws_gate_end_telling(ws_gate *gate) {
   gate->event = NULL;
 }
 
+/* Where something was entered, before L raises: LuaJIT goes on as the thread
+ * that ran last, which otherwise is the gate's. */
+void ws_gate_prepare_raise(ws_gate *gate, lua_State *L);
+
 /* Raises what the error handler raised since the last call, if it did. */
 void ws_gate_rethrow(ws_gate *gate, lua_State *L);

@@ -104,7 +104,10 @@ static int l_turn(lua_State *L) {
   if (served == WS_EINVAL)
     return luaL_error(L, "the loop is already running");
   ws_gate_rethrow(&self->gate, L);
-  if (served < 0) return luaL_error(L, "%s", ws_status_text(served));
+  if (served < 0) {
+    ws_gate_prepare_raise(&self->gate, L);
+    return luaL_error(L, "%s", ws_status_text(served));
+  }
   lua_pushinteger(L, served);
   return 1;
 }

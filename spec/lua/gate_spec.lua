@@ -131,6 +131,21 @@ describe("onError", function()
     assert.equal(0, loop:turn(0))
   end)
 
+  -- LuaJIT went on as the gate's thread, and left compiled code in it.
+  it("that raises leaves the caller as it was, compiled or not", function()
+    local code, output = turning.child [[
+      local loop = require "ws.core".loop()
+      loop:onError(function() error(nil, 0) end)
+      local sum = 0
+      for i = 1, 500 do
+        loop:post(function() error("one") end)
+        assert(not pcall(loop.turn, loop, 0))
+        for k = 1, i do if k % (i % 7 + 1) == 0 then sum = sum + k else sum = sum - 1 end end
+      end
+      os.exit(sum == 7691640 and 0 or 1)]]
+    assert.equal(0, code, output)
+  end)
+
   it("takes functions and nil only", function()
     for _, value in ipairs { 5, "text", true, {}, io.stdout } do
       assert.error_matches(function() loop:onError(value) end,
