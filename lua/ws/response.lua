@@ -74,14 +74,15 @@ local function write_head(self, status, headers, level)
     raise("InvalidStateError", "writeHead: the head was written before", level)
   end
   local flat = options.flat_headers(headers, level, ours)
+  local length
   for i = 1, #flat, 2 do
     if flat[i]:lower() == "content-length" then
-      if self.length then raise("TypeError", "header 'Content-Length': given twice", level) end
-      self.length = length_of(flat[i + 1], level)
-      flat[i + 1] = ("%.0f"):format(self.length) -- not "5.0", as 5.3 writes a float
+      if length then raise("TypeError", "header 'Content-Length': given twice", level) end
+      length = length_of(flat[i + 1], level)
+      flat[i + 1] = ("%.0f"):format(length) -- not "5.0", as 5.3 writes a float
     end
   end
-  self.status, self.headers = status, flat
+  self.status, self.headers, self.length = status, flat, length
 end
 
 -- -------------------------------------------------------------- the object
@@ -154,7 +155,8 @@ end
 ---@param chunk? string
 function Response:finish(chunk)
   check_self(self, "finish")
-  chunk = check_chunk(self, "finish", chunk or "", 2)
+  if chunk == nil then chunk = "" end
+  chunk = check_chunk(self, "finish", chunk, 2)
   if not self.status then write_head(self, 200, nil, 2) end
   self.finished = true
   if self.gone then return end
