@@ -3,7 +3,6 @@
  * only it needs and goes as soon as the connection is open or gone. */
 #include "connection/client.h"
 
-#include "bytes/base64.h"
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "connection/connection_open.h"
@@ -240,24 +239,12 @@ static ws_slice keep(opening *o, ws_slice slice) {
   return kept;
 }
 
-/* "Basic ..." from the URL's user and password (S48), appended to
- * the text. */
 static int authorize(opening *o, const ws_url *url) {
-  if (url->username.len + url->password.len == 0) return WS_OK;
-  ws_buffer plain;
-  ws_buffer_init(&plain, ws_memory_resize, 0);
-  int status = ws_url_decode(url->username, &plain);
-  if (status == WS_OK) status = ws_buffer_append(&plain, ":", 1);
-  if (status == WS_OK) status = ws_url_decode(url->password, &plain);
-  if (status == WS_OK) {
-    ws_slice *value = &o->request.authorization;
-    *value = keep(o, ws_slice_of("Basic "));
-    ws_base64_encode(plain.data, plain.len,
-                     (char *)o->text.data + o->text.len);
-    o->text.len += WS_BASE64_LENGTH(plain.len);
-    value->len += WS_BASE64_LENGTH(plain.len);
-  }
-  ws_buffer_deinit(&plain);
+  ws_slice *value = &o->request.authorization;
+  size_t before = o->text.len;
+  int status = ws_handshake_authorization(url, ws_memory_resize, &o->text);
+  *value = (ws_slice){(const char *)o->text.data + before,
+                      o->text.len - before};
   return status;
 }
 

@@ -50,6 +50,21 @@ static int succeed(lua_State *L, int status) {
 
 /* -------------------------------------------------------------- making */
 
+static int begin_with(ws_lua_session *self, ws_handshake_request *request,
+                      const ws_url *url) {
+  ws_buffer login;
+  ws_buffer_init(&login, ws_memory_resize, 0);
+  int status = ws_handshake_authorization(url, ws_memory_resize, &login);
+  request->target = url->target;
+  request->host = url->authority;
+  request->authorization = (ws_slice){(const char *)login.data, login.len};
+  if (status == WS_OK)
+    status = ws_session_init_client(&self->session, &self->config, request,
+                                    &self->out);
+  ws_buffer_deinit(&login);
+  return status;
+}
+
 static int begin_client(lua_State *L, ws_lua_session *self) {
   ws_handshake_request request;
   memset(&request, 0, sizeof request);
@@ -65,10 +80,7 @@ static int begin_client(lua_State *L, ws_lua_session *self) {
   if (status == WS_EURL)
     return ws_lua_raise(L, "SyntaxError", "%s", why);
   if (status == WS_OK) {
-    request.target = url.target;
-    request.host = url.authority;
-    status = ws_session_init_client(&self->session, &self->config, &request,
-                                    &self->out);
+    status = begin_with(self, &request, &url);
     ws_url_deinit(&url);
   }
   if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");

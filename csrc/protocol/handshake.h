@@ -5,6 +5,7 @@
 #include "bytes/buffer.h"
 #include "bytes/slice.h"
 #include "protocol/http.h"
+#include "protocol/url.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -57,6 +58,11 @@ typedef struct ws_handshake_request {
   const ws_header *headers;
   size_t header_count;
 } ws_handshake_request;
+
+/* Appends "Basic ..." made of the URL's user and password, decoded (S48);
+ * nothing when it has neither. WS_OK or WS_ENOMEM. */
+int ws_handshake_authorization(const ws_url *url, ws_resize *resize,
+                               ws_buffer *into);
 
 /* Appends the request with a Sec-WebSocket-Key made of 16 random bytes. The
  * expected accept value is written to `accept`. An Origin or Authorization

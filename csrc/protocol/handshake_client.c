@@ -126,6 +126,25 @@ static const char *judge_extensions(const ws_http_head *head, bool offered,
   return offered ? NULL : "the server chose an extension, none was offered";
 }
 
+int ws_handshake_authorization(const ws_url *url, ws_resize *resize,
+                               ws_buffer *into) {
+  if (url->username.len + url->password.len == 0) return WS_OK;
+  ws_buffer plain;
+  ws_buffer_init(&plain, resize, 0);
+  int status = ws_url_decode(url->username, &plain);
+  if (status == WS_OK) status = ws_buffer_append(&plain, ":", 1);
+  if (status == WS_OK) status = ws_url_decode(url->password, &plain);
+  size_t len = WS_BASE64_LENGTH(plain.len);
+  if (status == WS_OK) status = ws_buffer_reserve(into, 6 + len);
+  if (status == WS_OK) {
+    ws_buffer_append(into, "Basic ", 6);
+    ws_base64_encode(plain.data, plain.len, (char *)into->data + into->len);
+    into->len += len;
+  }
+  ws_buffer_deinit(&plain);
+  return status;
+}
+
 int ws_handshake_write_request(ws_buffer *into,
                                const ws_handshake_request *request,
                                const uint8_t random[16],

@@ -863,6 +863,44 @@ TEST(r10_same_origin) {
   CHECK(!ws_handshake_same_origin(&head));
 }
 
+static int authorize(const char *text, ws_buffer *into) {
+  ws_url url;
+  const char *why;
+  CHECK_INT(ws_url_parse(&url, ws_slice_of(text), ws_memory_resize, &why),
+            WS_OK);
+  ws_buffer_init(into, ws_memory_resize, 0);
+  int status = ws_handshake_authorization(&url, ws_memory_resize, into);
+  ws_url_deinit(&url);
+  return status;
+}
+
+TEST(s48_user_and_password) {
+  static const struct {
+    const char *url, *value;
+  } rows[] = {
+      {"ws://h/", ""},
+      {"ws://:@h/", ""},
+      {"ws://u@h/", "Basic dTo="},
+      {"ws://:p@h/", "Basic OnA="},
+      {"ws://%75:%40%00@h/", "Basic dTpAAA=="},
+  };
+  ws_buffer into;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    CHECK_INT(authorize(rows[i].url, &into), WS_OK);
+    CHECK(same((ws_slice){(char *)into.data, into.len}, rows[i].value));
+    ws_buffer_deinit(&into);
+  }
+  /* One and two are the URL's. */
+  for (uint64_t n = 3; n < 5; n++) {
+    ws_memory_fail(n, 0);
+    CHECK_INT(authorize("ws://user:password@h/", &into), WS_ENOMEM);
+    ws_memory_fail(0, 0);
+    CHECK_INT(into.len, 0);
+    ws_buffer_deinit(&into);
+  }
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 int main(void) {
   RUN(r23_accept);
   RUN(s26_protocol_lists);
@@ -871,6 +909,7 @@ int main(void) {
   RUN(s46_the_whole_request);
   RUN(a_users_origin_and_authorization_replace_ours);
   RUN(s47_what_may_not_stand_there);
+  RUN(s48_user_and_password);
   RUN(a_request_is_written_whole_or_not_at_all);
   RUN(s52_version_and_reason);
   RUN(s53_upgrade_connection_accept);

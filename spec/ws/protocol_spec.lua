@@ -2,6 +2,7 @@
 -- ws.protocol: both sides in memory, joined by hand, at every cut of their
 -- bytes; then with LuaSocket as transport against ws.serve and ws.new.
 
+local core = require "ws.core"
 local ws = require "ws"
 local helper = require "spec.helper"
 
@@ -61,6 +62,20 @@ end
 
 describe("ws.protocol", function()
   -- ------------------------------------------------------------- handshakes
+
+  it("S48 user and password of the URL become Authorization, unless it is given", function()
+    local function authorization(url, headers)
+      local request = ws.protocol.client { url = url, headers = headers }:output()
+      local _, count = request:gsub("Authorization", "")
+      return request:match "\r\nAuthorization: ([^\r]*)", count
+    end
+    assert.equal("Basic " .. core.base64 "user:p@", (authorization "ws://us%65r:p%40@h/"))
+    assert.equal("Basic " .. core.base64 "u:", (authorization "ws://u@h/"))
+    assert.equal("Basic " .. core.base64 ":p", (authorization "ws://:p@h/"))
+    assert.is_nil((authorization "ws://:@h/"))
+    local given, count = authorization("ws://u:p@h/", { Authorization = "Bearer x" })
+    assert.same({ "Bearer x", 1 }, { given, count })
+  end)
 
   it("S22 S41 S42 S46 the client's request is there at once", function()
     local client = ws.protocol.client { url = "http://u:p@h:81/a?b", protocols = { "x", "y" },
