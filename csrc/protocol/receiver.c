@@ -190,7 +190,8 @@ static int end_compressed(ws_receiver *receiver) {
 static int take_data(ws_receiver *receiver, uint8_t *data, size_t len) {
   const ws_frame *frame = &receiver->frame;
   if (len == 0) return WS_OK;
-  if (receiver->compressed) return take_compressed(receiver, data, len);
+  if (receiver->compressed)
+    return receiver->muted ? WS_OK : take_compressed(receiver, data, len);
   bool placed = in_place(receiver, data);
   if (!placed && grow_for(receiver, len) != WS_OK) return WS_ENOMEM;
   uint8_t *into = receiver->message + receiver->message_len;
@@ -224,7 +225,8 @@ static void trim(ws_receiver *receiver) {
 
 static void end_message(ws_receiver *receiver, ws_event *event) {
   unsigned opcode = receiver->opcode;
-  int status = receiver->compressed ? end_compressed(receiver) : WS_OK;
+  bool expands = receiver->compressed && !receiver->muted;
+  int status = expands ? end_compressed(receiver) : WS_OK;
   if (status == WS_OK && opcode == WS_TEXT &&
       !ws_utf8_complete(&receiver->utf8))
     status = WS_EUTF8;

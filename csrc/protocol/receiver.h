@@ -46,6 +46,7 @@ typedef struct ws_receiver {
   bool compressed;      /* the message is */
   bool in_frame;
   bool deliver;         /* message was handed out: empty it on the next call */
+  bool muted;
   int failed;           /* the status it failed with: it stays failed */
   const char *why;      /* static */
 } ws_receiver;
@@ -60,6 +61,14 @@ void ws_receiver_deinit(ws_receiver *receiver);
 /* From now on data frames with RSV1 begin messages that `deflate` expands (RFC
  * 7692 section 6); it must live as long as the receiver. */
 void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate);
+
+/* From now on nobody is told of messages. What is compressed is not expanded
+ * any more, which can cost a thousand times what sending it does: of such a
+ * message MESSAGE gives nothing, or what was expanded before. */
+static inline void ws_receiver_mute(ws_receiver *receiver) {
+  receiver->muted = true;
+  if (receiver->compressed) receiver->utf8 = (ws_utf8){0};
+}
 
 /* Takes bytes from data[0..len), unmasking in place, and returns how many it
  * used. `event` is one of NONE (all used), MESSAGE, PING, PONG, CLOSE, FAIL.

@@ -376,6 +376,7 @@ int ws_session_close(ws_session *session, unsigned code, const void *reason,
     return status;
   session->close_sent = true;
   session->state = WS_CLOSING;
+  ws_receiver_mute(&session->receiver);
   return WS_OK;
 }
 

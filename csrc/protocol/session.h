@@ -81,12 +81,12 @@ static inline ws_state ws_session_state(const ws_session *session) {
  *
  * The events in order: a server's REQUEST, for a plain one BODY and BODY_END
  * (BODY_NONE too has its BODY_END); a client's OPEN. Then messages, pings and
- * pongs; after our own Close no more messages. CLOSE once: what comes after it
- * is swallowed. FAIL is the last: the state is CLOSED, the Close that goes
- * with it or the refusal has been written, and nothing is taken any more. A
- * server's request that is malformed (WS_EHTTP), too large (WS_EHEADTOOBIG,
- * WS_ETOOBIG) or no good handshake (WS_EHANDSHAKE) is answered and gives FAIL,
- * not REQUEST. */
+ * pongs; after our own Close no more messages, and none is expanded. CLOSE
+ * once: what comes after it is swallowed. FAIL is the last: the state is
+ * CLOSED, the Close that goes with it or the refusal has been written, and
+ * nothing is taken any more. A server's request that is malformed (WS_EHTTP),
+ * too large (WS_EHEADTOOBIG, WS_ETOOBIG) or no good handshake (WS_EHANDSHAKE)
+ * is answered and gives FAIL, not REQUEST. */
 size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
                        ws_buffer *out, ws_event *event);
 

@@ -400,6 +400,23 @@ TEST(after_our_own_close) {
   stop();
 }
 
+/* A bomb that nobody will be told of is not expanded, nor what is left of a
+ * message that was under way: here the first half of a letter. */
+TEST(nothing_is_expanded_after_our_own_close) { /* A52 */
+  server_config.limits.max_payload = 5;
+  start(&on, &on);
+  PEER_SAYS(&server, 0x41, "\0\1\0\xfe\xff\xc3");
+  CHECK_INT(ws_session_close(&server.session, 1000, "", 0, &server.out),
+            WS_OK);
+  PEER_SAYS(&server, 0x80, "\0\1\0\xfe\xff\xa9\0");
+  PEER_SAYS(&server, 0xc2, "\0\6\0\xf9\xff" "123456\0");
+  PEER_SAYS(&server, 0xc2, "\x06");
+  PEER_SAYS(&server, 0x88, "\x03\xe8");
+  EVENTS(&server, "close1000() ");
+  CHECK(ws_session_clean(&server.session));
+  stop();
+}
+
 /* What could not be written the peer has not seen: later messages do not
  * refer to it. */
 TEST(messages_that_were_not_sent) {
@@ -522,6 +539,7 @@ int main(void) {
   RUN(failures);
   RUN(limits);
   RUN(after_our_own_close);
+  RUN(nothing_is_expanded_after_our_own_close);
   RUN(messages_that_were_not_sent);
   RUN(at_rest);
   RUN(freed_inside_a_message);
