@@ -67,7 +67,7 @@ static int write_request(ws_buffer *into, const ws_handshake_request *request,
 static const char *judge_upgrade(const ws_http_head *head,
                                  const char accept[WS_ACCEPT_LENGTH]) {
   /* S52: HTTP/1.0 knows no upgrade. */
-  if (head->major != 1 || head->minor < 1)
+  if (head->minor == 0)
     return "the server answered in an HTTP older than 1.1";
   if (head->status != 101) return "the server did not switch protocols";
   /* S53: the only one, and not one of several. */

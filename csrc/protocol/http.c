@@ -270,7 +270,7 @@ int ws_http_body(const ws_http_head *head, bool response,
     *kind = WS_BODY_CHUNKED;
     return WS_OK;
   }
-  if (found && common > 0) *kind = WS_BODY_LENGTH;
+  if (common > 0) *kind = WS_BODY_LENGTH;
   if (!found && response) *kind = WS_BODY_UNTIL_END;
   *length = common;
   return WS_OK;

@@ -237,7 +237,7 @@ static void begin_body(ws_opening *opening, ws_buffer *out, ws_event *event) {
   opening->body = verdict->body;
   opening->left = verdict->body_length;
   opening->body_whole = opening->body == WS_BODY_NONE;
-  if (opening->body == WS_BODY_LENGTH && opening->left > opening->max_body) {
+  if (opening->left > opening->max_body) {
     refuse(opening, out, 413, WS_ETOOBIG, BODY_TOO_BIG, event);
     return;
   }

@@ -317,7 +317,8 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
     fail_message(receiver, WS_ETOOBIG, event);
     return head;
   }
-  bool alone = control || (frame->fin && first && !compressed);
+  /* 5.5: every control frame is. */
+  bool alone = frame->fin && first && !compressed;
   if (alone && frame->length <= len - head) {
     give_whole(receiver, data + head, (size_t)frame->length, event);
     return head + (size_t)frame->length;
@@ -336,8 +337,7 @@ static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
   size_t length = data[1] ^ (masked ? 0x80u : 0u);
   size_t head = masked ? 6 : 2;
   if ((opcode != WS_TEXT && opcode != WS_BINARY) || length > 125 ||
-      length > len - 2 || head + length > len ||
-      length > ws_receiver_limit(receiver->limits))
+      head + length > len || length > ws_receiver_limit(receiver->limits))
     return 0;
   uint8_t *payload = data + head;
   if (masked)
