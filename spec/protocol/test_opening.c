@@ -136,6 +136,9 @@ TEST(test_answers_that_are_no_switch) {
        "fail EHANDSHAKE ", "the server answered 500 Oh: broken", NULL},
       {"22: cut short", "HTTP/1.1 500 Oh\r\nContent-Length: 99\r\n\r\nbro",
        "fail EHANDSHAKE ", "the server answered 500 Oh: bro", NULL},
+      {"22: what follows is not of it",
+       "HTTP/1.1 500 Oh\r\nContent-Length: 3\r\n\r\nbroken",
+       "fail EHANDSHAKE ", "the server answered 500 Oh: bro", NULL},
       {"22: two lengths",
        "HTTP/1.1 500 Oh\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
        "fail EHANDSHAKE ", "the server answered 500 Oh", NULL},
@@ -197,6 +200,8 @@ TEST(test_interim_answers_are_counted) {
     write_answer(&bytes, &client, GOOD);
     feed_in_way(&client, &bytes, 0);
     EVENTS(&client, count == 10 ? "open " : "fail EHANDSHAKE ");
+    CHECK(!client.failed ||
+          strcmp(client.why, "the server sent too many interim answers") == 0);
     side_free(&client);
     wire_free(&bytes);
   }
@@ -226,19 +231,37 @@ TEST(test_size_of_the_answer) {
 TEST(test_endless_refusal) {
   side client;
   start_asking(&client, NULL);
+  CHECK(!ws_session_answer(&client.session));
   side_feed(&client, "HTTP/1.1 500 x\r\n\r\n", 18);
   CHECK(ws_session_refused(&client.session));
+  CHECK_INT(ws_session_answer(&client.session)->status, 500);
   for (size_t sent = 0; sent < 512; sent++) {
     CHECK(!client.failed);
     side_feed(&client, "y", 1);
   }
   CHECK(client.failed);
   CHECK(!ws_session_refused(&client.session));
+  CHECK_INT(ws_session_answer(&client.session)->status, 500);
   /* 78 */
   CHECK_INT(strlen(client.why), strlen("the server answered 500 x: ") + 128);
   CHECK(strcmp(client.why + strlen(client.why) - 4, "y...") == 0);
   CHECK_INT(side_feed(&client, "y", 1), 0);
   side_free(&client);
+}
+
+/* 22: nor is what comes after the end of one looked at. */
+TEST(test_refusal_without_a_body) {
+  side client;
+  wire bytes = {0};
+  start_asking(&client, NULL);
+  wire_say(&bytes, "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+  size_t whole = bytes.len;
+  while (bytes.len < whole + 600)
+    wire_say(&bytes, "y");
+  CHECK_INT(side_feed(&client, bytes.data, bytes.len), whole);
+  CHECK(strcmp(client.why, "the server answered 404 No") == 0);
+  side_free(&client);
+  wire_free(&bytes);
 }
 
 /* 22: told as soon as the body is whole, or is none; blanks at its end are
@@ -570,6 +593,9 @@ TEST(test_plain_requests) {
       {"", "POST /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
            "3\r\nabc\r\n1;x=y\r\nd\r\n0\r\nT: x\r\n\r\n", "",
        "request body(abcd) end "},
+      {"RFC 9112 6.3",
+       "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /",
+       "", "request body(abc) end "},
       {"cut short", "POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n"
                     "abc", "",
        "request body(abc) "},
@@ -743,6 +769,8 @@ static int open_without_memory(size_t nth) {
            ws_session_state(&server.session) == WS_CONNECTING));
     side_move(&server, &client, 50);
   }
+  if (client.failed)
+    EVENTS(&client, "fail ENOMEM ");
   if (server.failed || client.failed)
     status = WS_ENOMEM;
   wire_memory.fail_at = 0;
@@ -767,6 +795,7 @@ int main(void) {
   RUN(test_interim_answers_are_counted);
   RUN(test_size_of_the_answer);
   RUN(test_endless_refusal);
+  RUN(test_refusal_without_a_body);
   RUN(test_refusal_is_told_at_once);
   RUN(test_longest_message);
   RUN(test_agreed_protocol);

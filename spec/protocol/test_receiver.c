@@ -238,9 +238,9 @@ TEST(test_headers_that_fail) {
   RUN_STREAMS(list);
 }
 
-/* S150, S155: the largest control frame is taken at every cut. */
-/* 5.2: a length may break either rule, or as a control frame's 5.5. */
-TEST(test_lengths_say_what_is_wrong) {
+/* Also where more than one rule is broken, and however it is cut. 5.2: a
+ * length may break either rule, or as a control frame's 5.5. */
+TEST(test_a_broken_frame_says_what_is_wrong) {
   static const struct {
     const char *head;
     size_t len;
@@ -255,6 +255,18 @@ TEST(test_lengths_say_what_is_wrong) {
        "a frame length with its top bit set"},
       {"\x82\x7f\xff", 3, "a frame length with its top bit set"},
       {"\x89\x7f\x80", 3, "a control frame above 125 bytes"},
+      {"\x83", 1, "a frame with a reserved opcode"},
+      {"\x8b", 1, "a frame with a reserved opcode"},
+      {"\x0b", 1, "a frame with a reserved opcode"},
+      {"\x49", 1, "a fragmented control frame"},
+      {"\xc1", 1, "a frame with a reserved bit set"},
+      {"\x90", 1, "a frame with a reserved bit set"},
+      {"\x80", 1, "a continuation frame with no message to continue"},
+      {"\1\1x\x81", 4, "a new message inside an unfinished one"},
+      {"\x82\x80", 2, "a masked frame from a server"},
+      {"\x88\1\3", 3, "a Close frame with half a code"},
+      {"\x88\2\3\xec", 4, "a Close frame with a reserved code"},
+      {"\x88\3\3\xe8\xff", 5, "a Close reason that is not UTF-8"},
   };
   const ws_receiver_limits limits = {.masked = false};
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
@@ -274,6 +286,7 @@ TEST(test_lengths_say_what_is_wrong) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
+/* S150, S155: the largest control frame is taken at every cut. */
 TEST(test_control_frame_of_125_bytes) {
   wire expected = {0};
   ws_event ping = {.type = WS_EVENT_PING,
@@ -824,7 +837,7 @@ int main(void) {
   RUN(test_messages);
   RUN(test_sizes);
   RUN(test_headers_that_fail);
-  RUN(test_lengths_say_what_is_wrong);
+  RUN(test_a_broken_frame_says_what_is_wrong);
   RUN(test_control_frame_of_125_bytes);
   RUN(test_wrong_masking);
   RUN(test_close_bodies);

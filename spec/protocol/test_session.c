@@ -611,6 +611,31 @@ TEST(test_at_rest) {
   side_free(&server);
 }
 
+static bool dry_after(side *it, const void *data, size_t len,
+                      ws_event_type told) {
+  ws_event event;
+  CHECK_INT(ws_session_feed(&it->session, wire_piece(data, len), len,
+                            &it->out, &event),
+            len);
+  CHECK_INT(event.type, told);
+  return ws_session_dry(&it->session);
+}
+
+/* What was kept of pieces is given back by one more call. */
+TEST(test_dry) {
+  side it;
+  open_one(&it, false);
+  CHECK(dry_after(&it, "\x82\1a", 3, WS_EVENT_MESSAGE));
+  CHECK(dry_after(&it, "\2\1a", 3, WS_EVENT_NONE));
+  CHECK(!dry_after(&it, "\x80\1b", 3, WS_EVENT_MESSAGE));
+  CHECK(dry_after(&it, "", 0, WS_EVENT_NONE));
+  dry_after(&it, "\x8a\2a", 3, WS_EVENT_NONE);
+  CHECK(!dry_after(&it, "b", 1, WS_EVENT_PONG));
+  CHECK(dry_after(&it, "", 0, WS_EVENT_NONE));
+  side_free(&it);
+  CHECK_INT(wire_memory.blocks, 0);
+}
+
 int main(void) {
   RUN(test_conversation);
   RUN(test_space);
@@ -635,5 +660,6 @@ int main(void) {
   RUN(test_answers_without_room);
   RUN(test_without_memory);
   RUN(test_at_rest);
+  RUN(test_dry);
   return check_done();
 }

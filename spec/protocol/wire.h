@@ -32,6 +32,8 @@ static inline void *wire_resize(void *block, size_t size) {
   size_t *fresh = realloc(old, size + 2 * sizeof(size_t));
   if (!fresh)
     return NULL;
+  if (size > had) /* as memory of others would be */
+    memset((uint8_t *)(fresh + 2) + had, 0xdb, size - had);
   *fresh = size;
   wire_memory.blocks += old == NULL;
   wire_memory.held += size - had;
