@@ -129,6 +129,7 @@ TEST(trimming_keeps_what_has_begun) {
   char all[64];
   ws_kept kept = {"BODY", 4, release, NULL, false};
   released = 0;
+  ws_outbox_trim(&outbox); /* of nothing */
   ws_outbox_copy(&outbox, "h:", 2, 0);
   ws_outbox_keep(&outbox, &kept, 4, true);
   ws_outbox_keep(&outbox, &kept, 4, false);
@@ -220,6 +221,22 @@ TEST(settling_copies_what_was_lent) {
   }
 }
 
+TEST(what_was_lent_alone_is_followed) {
+  ws_outbox outbox = {0};
+  char all[64];
+  ws_kept kept = {"KEPT", 4, release, NULL, true};
+  ws_outbox_keep(&outbox, &kept, 9, false);
+  ws_outbox_settle(&outbox);
+  CHECK_INT(outbox.payload, 9);
+  ws_outbox_copy(&outbox, "ab", 2, 2);
+  CHECK_BYTES(all, collect(&outbox, all, sizeof all), "KEPTab");
+  ws_outbox_advance(&outbox, 4);
+  CHECK_INT(outbox.payload, 2);
+  ws_outbox_clear(&outbox);
+  CHECK_INT(outbox.payload, 0);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(without_memory_nothing_changes) {
   ws_outbox outbox = {0};
   ws_buffer room;
@@ -245,6 +262,7 @@ int main(void) {
   RUN(trimming_keeps_the_rest_of_a_frame);
   RUN(what_follows_extends);
   RUN(settling_copies_what_was_lent);
+  RUN(what_was_lent_alone_is_followed);
   RUN(without_memory_nothing_changes);
   return check_done();
 }
