@@ -239,6 +239,7 @@ static ws_slice keep(opening *o, ws_slice slice) {
   return kept;
 }
 
+/* S48. Its room in the text has been reserved, too. */
 static int authorize(opening *o, const ws_url *url) {
   ws_slice *value = &o->request.authorization;
   size_t before = o->text.len;
