@@ -146,29 +146,33 @@ static int l_is_server(lua_State *L) {
 }
 
 void ws_lua_fill_methods(lua_State *L) {
-  static const luaL_Reg methods[] = {
-      {"rawClose", l_raw_close},
-      {"terminate", l_terminate},
-      {"pause", l_pause},
-      {"resume", l_resume},
-      {"hold", l_hold},
-      {"subscribe", l_subscribe},
-      {"unsubscribe", l_unsubscribe},
-      {"topics", l_topics},
-      {"publish", l_publish},
-      {"setHandlers", l_set_handlers},
-      {"tag", l_tag},
-      {"state", l_state},
-      {"setState", l_set_state},
-      {"ended", l_ended},
-      {"isServer", l_is_server},
-      {"accept", ws_lua_accept},
-      {"refuse", ws_lua_refuse},
-      {"writeRaw", ws_lua_write_raw},
-      {"finishRaw", ws_lua_finish_raw},
-      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"terminate", l_terminate},
+                                     {"pause", l_pause},
+                                     {"resume", l_resume},
+                                     {"subscribe", l_subscribe},
+                                     {"unsubscribe", l_unsubscribe},
+                                     {"topics", l_topics},
+                                     {"publish", l_publish},
+                                     {NULL, NULL}};
   ws_setfuncs(L, methods);
   ws_lua_fill_senders(L);
+}
+
+void ws_lua_fill_internals(lua_State *L) {
+  static const luaL_Reg internals[] = {{"rawClose", l_raw_close},
+                                       {"hold", l_hold},
+                                       {"setHandlers", l_set_handlers},
+                                       {"tag", l_tag},
+                                       {"state", l_state},
+                                       {"setState", l_set_state},
+                                       {"ended", l_ended},
+                                       {"isServer", l_is_server},
+                                       {"accept", ws_lua_accept},
+                                       {"refuse", ws_lua_refuse},
+                                       {"writeRaw", ws_lua_write_raw},
+                                       {"finishRaw", ws_lua_finish_raw},
+                                       {NULL, NULL}};
+  ws_setfuncs(L, internals);
 }
 
 /* ------------------------------------------------------------ getters */

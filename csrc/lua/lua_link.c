@@ -272,6 +272,9 @@ void ws_lua_open_connection(lua_State *L) {
   lua_setfield(L, -2, "getters");
   lua_newtable(L);
   lua_setfield(L, -2, "setters");
+  lua_newtable(L);
+  ws_lua_fill_internals(L);
+  lua_setfield(L, -2, "internals");
   static const luaL_Reg none[] = {{NULL, NULL}};
   ws_lua_type(L, TYPE, none, collect);
   lua_getfield(L, -2, "methods");

@@ -57,8 +57,13 @@ bool ws_link_push_handler(lua_State *L, const ws_link *link,
 void ws_lua_fill_methods(lua_State *L);
 void ws_lua_fill_getters(lua_State *L);
 
+/* The same for functions that only lua/ws calls, with the object as their first
+ * argument: users do not see them in it. */
+void ws_lua_fill_internals(lua_State *L);
+
 /* lua_send.c: the same for the methods that send. */
 void ws_lua_fill_senders(lua_State *L);
 
-/* Makes the type, and pushes {methods=, getters=, setters=}. */
+/* Makes the type, and pushes {methods=, getters=, setters=,
+ * internals=}. */
 void ws_lua_open_connection(lua_State *L);

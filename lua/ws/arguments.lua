@@ -6,7 +6,7 @@ local core = require "ws.core"
 local options = require "ws.options"
 
 local raise = options.raise
-local is_server = core.connection.methods.isServer
+local is_server = core.connection.internals.isServer
 local arguments = {}
 
 local function text_of(value, what, level)

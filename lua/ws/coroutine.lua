@@ -14,6 +14,7 @@ local core = require "ws.core"
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 ---@class ws.WebSocket
 local methods = core.connection.methods
+local internals = core.connection.internals
 
 local waiting = {}
 
@@ -237,7 +238,7 @@ local function next_message(sock, ms, name, level)
   local box = telling.use_inbox_only(sock)
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end
-  if sock.readyState == 3 then return nil, "closed", sock:ended() end
+  if sock.readyState == 3 then return nil, "closed", internals.ended(sock) end
   local first, second, code, reason = wait(function(wake)
     local timer
     local function waiter(...)

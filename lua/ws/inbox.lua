@@ -3,6 +3,8 @@
 -- highWaterMark bytes, then the socket stops reading from the network until
 -- some are taken.
 
+local internals = require "ws.core".connection.internals
+
 local inbox = {}
 
 local LIMIT = 1048576
@@ -17,7 +19,7 @@ function inbox.new(sock, limit)
 end
 
 local function box_of(sock)
-  local state = sock:state()
+  local state = internals.state(sock)
   return state and state.inbox
 end
 
@@ -35,7 +37,7 @@ end
 local function hold(box, held)
   if box.held == held then return end
   box.held = held
-  box.sock:hold(held)
+  internals.hold(box.sock, held)
 end
 
 --- While kept messages are told to a listener nothing may overtake them.

@@ -100,24 +100,24 @@ local function terms_of(policy, request)
 end
 
 --- Accepts or refuses `request` on `side`, a connection or a session of
---- ws.core. `prepare(data)` is called before it opens, with upgrade's `data`.
---- Returns true, or nil and the status of the refusal (nothing when the client
---- has gone). Raises what the user's functions raise; the request then still
---- waits.
-function judge.answer(policy, request, side, prepare)
+--- ws.core, by the functions `accept` and `refuse` of its `kind`. `prepare(data)`
+--- is called before it opens, with upgrade's `data`. Returns true, or nil and the
+--- status of the refusal (nothing when the client has gone). Raises what the
+--- user's functions raise; the request then still waits.
+function judge.answer(policy, request, side, kind, prepare)
   if not origin_allowed(policy.origins, request) then
-    side:refuse(403, not_allowed)
+    kind.refuse(side, 403, not_allowed)
     return nil, 403
   end
   local terms, refused = terms_of(policy, request)
   if not terms then
-    side:refuse(refused.status, refused.body, refused.headers)
+    kind.refuse(side, refused.status, refused.body, refused.headers)
     return nil, refused.status
   end
   local protocol = terms.protocol or choose_protocol(policy.protocols, request)
   check_offered(protocol, request, policy, terms.protocol and "upgrade" or "protocols")
   if prepare and terms.data ~= nil then prepare(terms.data) end
-  local accepted, why, code = side:accept(protocol, terms.headers or {})
+  local accepted, why, code = kind.accept(side, protocol, terms.headers or {})
   if accepted then return true end
   if code == "EINVAL" then error(why, 0) end
 end

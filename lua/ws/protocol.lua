@@ -84,7 +84,8 @@ local function answer_request(self, inner, request)
     return failing(self, inner, "the request is no WebSocket handshake", "EHANDSHAKE")
   end
   local function answer()
-    return judge.answer(inner.policy, request, inner.session, function(data) self.data = data end)
+    return judge.answer(inner.policy, request, inner.session, inner.session,
+      function(data) self.data = data end)
   end
   local ok, accepted, status = pcall(answer)
   if not ok then

@@ -8,6 +8,7 @@ local loop = require "ws.loop"
 local options = require "ws.options"
 
 local raise = options.raise
+local internals = core.connection.internals
 
 --- The answer to a plain HTTP request: what the option `request` is called with.
 ---@class ws.Response
@@ -148,7 +149,7 @@ function Response:write(chunk)
   local head = begin(self)
   local bytes = head .. encoded(self, chunk)
   self.untold = false
-  return bytes == "" or self.conn:writeRaw(bytes) == true
+  return bytes == "" or internals.writeRaw(self.conn, bytes) == true
 end
 
 --- Ends the response, with a last piece of the body or none.
@@ -166,8 +167,8 @@ function Response:finish(chunk)
     self.conn:terminate() -- the client must not take it for whole
     raise("InvalidStateError", "finish: less than Content-Length says", 2)
   end
-  if bytes ~= "" then self.conn:writeRaw(bytes) end
-  self.conn:finishRaw()
+  if bytes ~= "" then internals.writeRaw(self.conn, bytes) end
+  internals.finishRaw(self.conn)
 end
 
 local function add(list, name, fn)

@@ -15,6 +15,7 @@ local waiting = require "ws.coroutine"
 local websocket = require "ws.websocket"
 
 local raise = options.raise
+local internals = core.connection.internals
 local server = {}
 
 local schema = {
@@ -46,28 +47,30 @@ local plain_names = {
 
 local function judge_upgrade(checked, conn, request)
   local function answer()
-    judge.answer(checked, request, conn, function(data) websocket.set_data(conn, data) end)
+    judge.answer(checked, request, conn, internals,
+      function(data) websocket.set_data(conn, data) end)
   end
-  waiting.task(answer, function() conn:refuse(500, "The server failed to answer.\n") end)
+  local function fail() internals.refuse(conn, 500, "The server failed to answer.\n") end
+  waiting.task(answer, fail)
 end
 
 -- While a connection carries plain HTTP its state is the response.
 local http_handlers = core.handlers {
   drain = function(conn)
-    local response = conn:state()
+    local response = internals.state(conn)
     if response then response:drained() end
   end,
 }
 
 local function answer_plain(checked, conn, request)
   local response = Response.new(conn, request)
-  conn:setHandlers(http_handlers)
-  conn:setState(response)
+  internals.setHandlers(conn, http_handlers)
+  internals.setState(conn, response)
   waiting.task(checked.request, function() response:fail() end, request, response)
 end
 
 local function http_closed(conn)
-  local response = conn:state()
+  local response = internals.state(conn)
   if getmetatable(response) == Response then response:ended() end
 end
 

@@ -9,6 +9,7 @@ local events = require "ws.events"
 local inbox = require "ws.inbox"
 local loop = require "ws.loop"
 
+local internals = core.connection.internals
 local telling = {}
 
 --- The names of raw handlers, as users give them among the options.
@@ -35,28 +36,28 @@ function telling.new_state()
 end
 
 function telling.state_of(sock)
-  local state = sock:state()
+  local state = internals.state(sock)
   if not state then
     state = telling.new_state()
-    sock:setState(state)
+    internals.setState(sock, state)
   end
   return state
 end
 
 local function call_raw(sock, name, ...)
-  local raw = sock:tag().raw[name]
+  local raw = internals.tag(sock).raw[name]
   if raw then return raw(sock, ...) end
 end
 
 -- Something listens: its error must not keep the raw handler's from being
 -- seen, nor the other way round.
 local function guarded_raw(sock, name, a, b, c)
-  if not sock:tag().raw[name] then return end
+  if not internals.tag(sock).raw[name] then return end
   event_target.call(function() call_raw(sock, name, a, b, c) end)
 end
 
 local function dispatch(sock, class, fields)
-  local state = sock:state()
+  local state = internals.state(sock)
   if not state or not state.listeners[fields.type] then return end
   event_target.dispatch(state.listeners, sock, events.make(class, fields))
 end
@@ -70,7 +71,7 @@ end
 -- No event is made when nobody listens: pings can be many.
 local function tell_control(sock, type_, data)
   guarded_raw(sock, type_, data)
-  local state = sock:state()
+  local state = internals.state(sock)
   if state and state.listeners[type_] then
     dispatch(sock, "Event", { type = type_, data = data })
   end
@@ -84,7 +85,7 @@ local listening = {
     dispatch(sock, "Event", { type = "open" })
   end,
   message = function(sock, data, opcode)
-    local state = sock:state()
+    local state = internals.state(sock)
     if not state then return end
     if inbox.takes(state.inbox, state.listeners.message) then
       return inbox.push(sock, data, opcode)
@@ -115,7 +116,7 @@ local listening = {
 local function message_after(raw)
   return function(sock, data, opcode)
     event_target.call(function() raw(sock, data, opcode) end)
-    local state = sock:state()
+    local state = internals.state(sock)
     local wanted = state and (state.listeners.message or state.inbox and state.inbox.used)
     if wanted and sock.readyState == 1 then listening.message(sock, tostring(data), opcode) end
   end
@@ -153,9 +154,9 @@ function telling.listen(sock)
   local state = telling.state_of(sock)
   if state.listens then return state end
   state.listens = true
-  local tag = sock:tag()
+  local tag = internals.tag(sock)
   if not tag.listening then tag.listening = listening_handlers(tag) end
-  sock:setHandlers(tag.listening)
+  internals.setHandlers(sock, tag.listening)
   return state
 end
 
@@ -164,7 +165,7 @@ end
 function telling.use_inbox(sock)
   local state = telling.listen(sock)
   if not state.inbox then
-    state.inbox = inbox.new(sock, state.high_water or sock:tag().high_water)
+    state.inbox = inbox.new(sock, state.high_water or internals.tag(sock).high_water)
   end
   return state.inbox
 end
@@ -173,9 +174,9 @@ end
 function telling.use_inbox_only(sock)
   local box = telling.use_inbox(sock)
   if box.used then return box end
-  local tag = sock:tag()
+  local tag = internals.tag(sock)
   if not tag.keeping then tag.keeping = listening_handlers(tag, true) end
-  sock:setHandlers(tag.keeping)
+  internals.setHandlers(sock, tag.keeping)
   box.used = true
   return box
 end
@@ -197,7 +198,7 @@ end
 --- A socket of ws.connect has kept messages for receive(), and now gets a
 --- listener instead: it is told of them before anything else is read.
 function telling.tell_kept(sock)
-  local state = sock:state()
+  local state = internals.state(sock)
   local box = state.inbox
   if not box or box.telling or not may_tell(sock, state, box) then return end
   inbox.set_telling(box, true)
@@ -206,7 +207,7 @@ end
 
 --- pause() and resume() hold up those messages, too.
 function telling.set_paused(sock, paused)
-  local state = sock:state()
+  local state = internals.state(sock)
   if not state then return end
   state.paused = paused
   telling.tell_kept(sock)

@@ -18,6 +18,7 @@ local websocket = {}
 local methods = core.connection.methods
 local getters = core.connection.getters
 local setters = core.connection.setters
+local internals = core.connection.internals
 
 for name, value in pairs { CONNECTING = 0, OPEN = 1, CLOSING = 2, CLOSED = 3 } do
   websocket[name] = value
@@ -33,7 +34,7 @@ end
 
 for _, type_ in ipairs { "open", "message", "error", "close", "ping", "pong", "drain" } do
   getters["on" .. type_] = function(sock)
-    local state = sock:state()
+    local state = internals.state(sock)
     return state and event_target.get_on(state.listeners, type_)
   end
   setters["on" .. type_] = function(sock, value)
@@ -43,7 +44,7 @@ for _, type_ in ipairs { "open", "message", "error", "close", "ping", "pong", "d
 end
 
 function getters.binaryType(sock)
-  local state = sock:state()
+  local state = internals.state(sock)
   return state and state.binaryType or "blob"
 end
 
@@ -52,7 +53,7 @@ function setters.binaryType(sock, value)
 end
 
 function getters.data(sock)
-  local state = sock:state()
+  local state = internals.state(sock)
   return state and state.data
 end
 
@@ -117,7 +118,7 @@ function methods:close(code, reason)
   if reason ~= nil then reason = arguments.reason(reason, 2) end
   if self.readyState >= 2 then return end
   if code == nil and reason and reason ~= "" then code = 1000 end
-  if code then self:rawClose(code, reason) else self:rawClose() end
+  if code then internals.rawClose(self, code, reason) else internals.rawClose(self) end
 end
 
 -- ------------------------------------------------------------- constructor
@@ -135,7 +136,7 @@ function websocket.construct(level, url, protocols, given)
   local state = not raw and telling.new_state() or nil
   if state then state.listens, state.high_water = true, config.highWaterMark end
   local sock = options.blame(level, loop.get().connect, loop.get(), config)
-  if state then sock:setState(state) end
+  if state then internals.setState(sock, state) end
   return sock
 end
 

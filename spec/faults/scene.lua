@@ -9,6 +9,9 @@ local raw_peer = require "spec.faults.raw_peer"
 
 local faults = faults -- luacheck: ignore 113
 
+-- Raw connections have as methods what only lua/ws calls.
+for name, fn in pairs(core.connection.internals) do core.connection.methods[name] = fn end
+
 local Scene = {}
 Scene.__index = Scene
 

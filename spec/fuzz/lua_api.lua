@@ -127,9 +127,8 @@ end
 
 -- ----------------------------------------------------------- operations
 
--- Of the layer below `ws`, or such as wait.
-local unfit = { setState = true, setHandlers = true, state = true, tag = true, hold = true,
-                receive = true, messages = true }
+-- Such as wait.
+local unfit = { receive = true, messages = true }
 local function names_of(methods)
   local names = {}
   for name, value in pairs(methods) do

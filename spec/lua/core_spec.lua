@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The module ws.core as a whole (csrc/lua/lua_core.c): what is in it, loading
--- it, and the three tables through which the Lua floor adds to connections.
+-- it, and the four tables through which the Lua floor adds to connections.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -90,10 +90,11 @@ describe("core.connection", function()
     party.finish()
   end)
 
-  it("is three tables", function()
+  it("is four tables", function()
     assert.is_table(connection.methods)
     assert.is_table(connection.getters)
     assert.is_table(connection.setters)
+    assert.is_function(connection.internals.state)
     assert.is_function(connection.methods.send)
     assert.is_function(connection.getters.readyState)
   end)

@@ -100,7 +100,7 @@ describe("a request's table", function()
         local server = loop:listen { port = 0, handlers = core.handlers {},
           judge = function(conn, request)
             seen = request
-            conn:refuse(404)
+            core.connection.internals.refuse(conn, 404)
           end }
         local function litter()
           finally(function()

@@ -7,6 +7,9 @@ local core = require "ws.core"
 
 local turning = {}
 
+-- Raw connections have as methods what only lua/ws calls.
+for name, fn in pairs(core.connection.internals) do core.connection.methods[name] = fn end
+
 turning.unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
 --- Turns the loop until condition() gives something, which is returned; fails

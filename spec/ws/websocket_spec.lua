@@ -4,6 +4,7 @@
 -- in websocket_wire_spec.lua.
 
 local helper = require "spec.helper"
+local core = require "ws.core"
 local ws = require "ws"
 
 local raised = helper.raised
@@ -95,6 +96,12 @@ describe("a socket", function()
         assert.matches("call it as sock:" .. name, message)
       end
     end
+    sock:terminate()
+  end)
+
+  it("shows nothing of what only its own modules call", function()
+    local sock = open()
+    for name in pairs(core.connection.internals) do assert.is_nil(sock[name], name) end
     sock:terminate()
   end)
 

@@ -56,18 +56,6 @@ function ws.now() end
 ---@field tls ws.TLSInfo|nil Once it is encrypted.
 ---@field latency number|nil Milliseconds from the last automatic ping to its pong.
 ---@field data any One slot for the user's own state.
----@field private accept function
----@field private finishRaw function
----@field private hold function
----@field private isServer function
----@field private rawClose function
----@field private refuse function
----@field private setHandlers function
----@field private setState function
----@field private ended function
----@field private state function
----@field private tag function
----@field private writeRaw function
 local WebSocket = {}
 
 --- Sends a message. Raises InvalidStateError while CONNECTING, TypeError for
