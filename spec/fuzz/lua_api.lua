@@ -127,6 +127,12 @@ end
 
 -- ----------------------------------------------------------- operations
 
+-- What only lua/ws calls, and is called with the object all the same.
+for _, name in ipairs { "rawClose", "ended", "isServer", "accept", "refuse", "writeRaw",
+                        "finishRaw" } do
+  core.connection.methods[name] = core.connection.internals[name]
+end
+
 -- Such as wait.
 local unfit = { receive = true, messages = true }
 local function names_of(methods)

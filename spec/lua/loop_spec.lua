@@ -378,11 +378,12 @@ describe("the end of the state", function()
   end
 
   local scene = [[
+    local raw = core.connection.internals
     local loop = core.loop()
     local handlers
     local server = loop:listen { host = "127.0.0.1", port = 0, handlers = core.handlers {
       message = function(conn, data) conn:send(data) end },
-      judge = function(conn, request) if request.path == "/" then conn:accept() end end }
+      judge = function(conn, request) if request.path == "/" then raw.accept(conn) end end }
     local url = "ws://127.0.0.1:" .. server:port()
     local function client(functions, path)
       return loop:connect { url = url .. (path or ""), parallel = true,
@@ -397,13 +398,13 @@ describe("the end of the state", function()
         expect(0, scene .. ([[
           client({}, "/waits") client({ open = function(c) c:send(("x"):rep(1e6)) end })
           client { open = function(conn) conn:send "x" end,
-                   message = function(conn) conn:rawClose(1000) end, %s }
+                   message = function(conn) raw.rawClose(conn, 1000) end, %s }
           local function last() %s end
           client { open = function(conn) if "%s" == "open" then last() end conn:send "x" end,
                    message = function(conn)
                      if "%s" == "message" then last() end
                      if "%s" == "error" then server:close() client { error = last } end
-                     conn:rawClose(1000)
+                     raw.rawClose(conn, 1000)
                    end,
                    close = function() if "%s" == "close" then last() end end }
           while true do loop:turn() end]]):format("", leave, event, event, event, event))

@@ -291,8 +291,8 @@ describe("a server at the end", function()
                                   "remoteAddress", "localPort", "latency" } do
             pcall(function() return conn[name] end)
           end
-          for name, method in pairs(core.connection.methods) do
-            pcall(method, conn, "x", "text")
+          for _, set in ipairs { core.connection.methods, core.connection.internals } do
+            for _, method in pairs(set) do pcall(method, conn, "x", "text") end
           end
         end
         for _, name in ipairs { "turn", "alive", "close", "timeout", "fd", "poller" } do
