@@ -225,6 +225,7 @@ static int l_output(lua_State *L) {
 
 /* ------------------------------------------------------------- sending */
 
+/* send(data [, opcode [, discard]]): discarded, it is only checked. */
 static int l_send(lua_State *L) {
   ws_lua_session *self = check(L);
   ws_slice data = ws_lua_slice_of(L, 2, "send");
@@ -232,10 +233,12 @@ static int l_send(lua_State *L) {
   if (opcode == WS_TEXT &&
       !ws_utf8_valid((const uint8_t *)data.data, data.len))
     return ws_lua_raise(L, "TypeError", "send: text is not UTF-8");
+  if (lua_toboolean(L, 4)) return succeed(L, WS_OK);
   return succeed(L, ws_session_send(&self->session, opcode, data.data,
                                     data.len, &self->out));
 }
 
+/* control("ping" or "pong" [, data [, discard]]) */
 static int l_control(lua_State *L) {
   ws_lua_session *self = check(L);
   const char *name = luaL_checkstring(L, 2);
@@ -247,6 +250,7 @@ static int l_control(lua_State *L) {
   if (data.len > WS_CONTROL_MAX)
     return ws_lua_raise(L, "TypeError", "%s: at most 125 bytes, got %d", name,
                         (int)data.len);
+  if (lua_toboolean(L, 4)) return succeed(L, WS_OK);
   unsigned opcode = pong ? WS_PONG : WS_PING;
   return succeed(L, ws_session_control(&self->session, opcode, data.data,
                                        data.len, &self->out));

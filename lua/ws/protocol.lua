@@ -170,11 +170,11 @@ end
 
 -- ----------------------------------------------------------------- sending
 
-local function check_open(self, name)
+-- Behind the check of the arguments, which counts in every state: S97, S98.
+local function check_opened(self, name)
   if self.state == 0 then
     raise("InvalidStateError", name .. ": the connection is not open yet", 3)
   end
-  return self.state == 1
 end
 
 --- Sends a message; once closing has begun it is discarded.
@@ -183,9 +183,8 @@ end
 ---@return boolean ok true
 function methods:send(data, opcode)
   local session = check(self, "send").session
-  if check_open(self, "send") then
-    options.blame(2, session.send, session, data, opcode)
-  end
+  options.blame(2, session.send, session, data, opcode, self.state ~= 1)
+  check_opened(self, "send")
   return true
 end
 
@@ -194,7 +193,8 @@ end
 ---@return boolean ok true
 function methods:ping(data)
   local session = check(self, "ping").session
-  if check_open(self, "ping") then options.blame(2, session.control, session, "ping", data) end
+  options.blame(2, session.control, session, "ping", data, self.state ~= 1)
+  check_opened(self, "ping")
   return true
 end
 
@@ -203,7 +203,8 @@ end
 ---@return boolean ok true
 function methods:pong(data)
   local session = check(self, "pong").session
-  if check_open(self, "pong") then options.blame(2, session.control, session, "pong", data) end
+  options.blame(2, session.control, session, "pong", data, self.state ~= 1)
+  check_opened(self, "pong")
   return true
 end
 

@@ -318,6 +318,22 @@ describe("ws.protocol", function()
     assert.equal(131 + 8, #client:output())
   end)
 
+  it("S97 send checks its argument in every state", function()
+    local early, closing, closed = ws.protocol.client { url = "ws://h/" }, pair(), pair()
+    closing:close()
+    closed:finish()
+    assert.equal(2, #take(closed))
+    for _, p in ipairs { early, closing, closed } do
+      p:output()
+      for name, bad in pairs { send = "\255", ping = ("x"):rep(126), pong = {} } do
+        assert.matches("protocol_spec.lua:%d+: TypeError: " .. name,
+          raised(function() p[name](p, bad) end))
+        if p ~= early then assert.is_true(p[name](p, "good")) end
+      end
+      assert.equal("", p:output())
+    end
+  end)
+
   it("S112 S113 S116 S117 S123 close checks, sends once, and then nothing is sent", function()
     local client, server = pair()
     assert.matches("protocol_spec.lua:%d+: InvalidAccessError",
