@@ -91,7 +91,9 @@ void ws_connection_kill(ws_connection *c) {
 
 void ws_connection_linger(ws_connection *c) {
   if (c->phase >= WS_PHASE_LINGERING) return;
-  if (!c->stream || c->phase == WS_PHASE_SECURING) {
+  /* Who is not there yet, or not any more, gets nothing. */
+  bool early = !c->stream || c->phase == WS_PHASE_SECURING;
+  if (early || c->write_failed != WS_OK) {
     ws_connection_kill(c);
     return;
   }

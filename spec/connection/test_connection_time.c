@@ -574,6 +574,33 @@ TEST(a_slow_download) {
   }
 }
 
+static raw *downloader;
+
+static void answer_who_resets(void *owner) {
+  ws_socket_reset_on_close(downloader->fd);
+  raw_end(downloader);
+  answer_at_length(owner);
+}
+
+/* Its first write fails already: nobody is waited for, with no time-out either.
+ */
+TEST(a_download_that_is_given_up) {
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = never_answer;
+  events.on_body_end = answer_who_resets;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  downloader = &r;
+  CHECK(raw_write(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27));
+  PARTY_UNTIL_THAT(&p, p.count == 1 && p.sides[0].gones == 1);
+  CHECK(p.hub.first == NULL);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* But who takes nothing of it is not waited for longer than any silence is,
  * nor who has broken the protocol and does not hang up: that is told at once,
  * and soon dropped. */
@@ -625,6 +652,7 @@ int main(void) {
   RUN(closing_while_paused);
   RUN(a_server_that_does_not_end_tcp);
   RUN(a_slow_download);
+  RUN(a_download_that_is_given_up);
   RUN(lingering_has_an_end);
   return check_done();
 }
