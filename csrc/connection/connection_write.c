@@ -88,7 +88,7 @@ static void advance(ws_connection *c, size_t len) {
 }
 
 /* What arrived before the peer was gone is still read: its Close may be among
- * it. */
+ * it. Behind a plain request nothing is. */
 static bool write_failed(ws_connection *c, int status) {
   if (c->phase == WS_PHASE_LINGERING) {
     ws_connection_kill(c);
@@ -96,7 +96,7 @@ static bool write_failed(ws_connection *c, int status) {
   }
   if (c->write_failed == WS_OK) c->write_failed = status;
   bool gone = status == WS_EPIPE || status == WS_ECONNRESET;
-  if (!gone || c->phase != WS_PHASE_LIVE) {
+  if (!gone || c->phase != WS_PHASE_LIVE || c->answering) {
     ws_connection_fail(c, status, ws_stream_why(c->stream));
     return false;
   }

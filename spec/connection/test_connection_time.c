@@ -601,6 +601,32 @@ TEST(a_download_that_is_given_up) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* Nor does it help to send more behind the request than is kept: nothing is
+ * read then, and only writing tells. */
+TEST(a_stream_to_who_has_gone) {
+  static char noise[20000];
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  events.on_request = never_answer;
+  events.on_body_end = begin_answer;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(raw_write(&p, &r, noise, sizeof noise));
+  raw_read(&p, &r, 1);
+  for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+  ws_socket_reset_on_close(r.fd);
+  raw_end(&r);
+  for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+  ws_connection_write(p.sides[0].connection, "b", 1);
+  PARTY_UNTIL(&p, p.sides[0].gones, 1);
+  CHECK(p.hub.first == NULL);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* But who takes nothing of it is not waited for longer than any silence is,
  * nor who has broken the protocol and does not hang up: that is told at once,
  * and soon dropped. */
@@ -653,6 +679,7 @@ int main(void) {
   RUN(a_server_that_does_not_end_tcp);
   RUN(a_slow_download);
   RUN(a_download_that_is_given_up);
+  RUN(a_stream_to_who_has_gone);
   RUN(lingering_has_an_end);
   return check_done();
 }
