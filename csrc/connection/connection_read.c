@@ -243,7 +243,6 @@ static void on_end(ws_connection *c, int status) {
 
 /* Where to read to, and how much. */
 static uint8_t *input(ws_connection *c, size_t *room) {
-  *room = 0;
   uint8_t *into = NULL;
   if (c->phase == WS_PHASE_LIVE && c->state == WS_OPEN)
     into = ws_session_space(&c->session, DIRECT_LEAST, room);
