@@ -72,7 +72,10 @@ TEST(an_answer_that_is_no_http) {
 }
 
 TEST(no_answer_at_all) {
-  answered_with("", WS_EHANDSHAKE, "");
+  answered_with("", WS_EHANDSHAKE,
+                "http: the server ended the connection without an answer");
+  answered_with("HTTP/1.1 101 Swi", WS_EHANDSHAKE,
+                "http: the server ended the connection inside its answer");
 }
 
 TEST(a_wrong_accept_value) {

@@ -197,6 +197,30 @@ TEST(a_reset) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+static int turns_in_100_ms(party *p) {
+  int turns = 0;
+  uint64_t end = ws_clock_now() + 100;
+  for (; ws_clock_now() < end; turns++) ws_loop_turn(p->loop, 20);
+  return turns;
+}
+
+/* One that has got its Close frame is let go of, not read again and again. */
+TEST(gone_while_it_lingers) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  CHECK(raw_write(&p, &r, "\xff\xff", 2));
+  ended(s, WS_EPROTOCOL, 1006, false);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "\x88\x02\x03\xea");
+  raw_end(&r);
+  CHECK(turns_in_100_ms(&p) < 50);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* While nobody may read, a peer that is gone makes no noise; then it is
  * noticed. */
 TEST(gone_while_paused) {
@@ -208,10 +232,7 @@ TEST(gone_while_paused) {
   ws_connection_pause(s->connection, WS_PAUSE_USER, true);
   ws_socket_reset_on_close(r.fd);
   raw_end(&r);
-  int turns = 0;
-  uint64_t end = ws_clock_now() + 100;
-  for (; ws_clock_now() < end; turns++) ws_loop_turn(p.loop, 20);
-  CHECK(turns < 50);
+  CHECK(turns_in_100_ms(&p) < 50);
   CHECK_INT(s->errors + s->closes, 0);
   ws_connection_pause(s->connection, WS_PAUSE_USER, false);
   ended(s, WS_ECONNRESET, 1006, false);
@@ -529,6 +550,7 @@ int main(void) {
   RUN(half_closed_behind_its_close);
   RUN(noise_behind_a_close);
   RUN(a_reset);
+  RUN(gone_while_it_lingers);
   RUN(gone_while_paused);
   RUN(pausing_holds_the_peer_back);
   RUN(pausing_in_the_middle_of_a_read);
