@@ -107,6 +107,10 @@ TEST(names_come_in_one_form) {
   CHECK(name.ip_len == 16);
   CHECK_INT(init("1.2.3.4.example", &name), WS_OK);
   CHECK_INT(name.ip_len, 0);
+  CHECK_INT(init("1.2.3.a", &name), WS_OK);
+  CHECK_INT(name.ip_len, 0);
+  CHECK_INT(init("::", &name), WS_OK);
+  CHECK_INT(name.ip_len, 16);
   CHECK_INT(init("0xcafe.cafe", &name), WS_OK);
 }
 
@@ -117,6 +121,7 @@ TEST(names_that_cannot_be) {
       "a.1",     "a.0x1f",    "a b",     "a/b",       "a\xc3\xa9", "*.a",
       "[::1]",   ":",         ":::",     "1:2",       "::g",     "::1 ",
       "a:b",     "%",         "a%b",     "0x7f000001", "0x",     "a\tb",
+      "1..2.3",  "1.2.3..4",
   };
   ws_tls_name name;
   for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)
