@@ -9,6 +9,8 @@ static ws_tls_wire wire;
 static BIO_METHOD *method;
 static BIO *bio;
 
+static char much[65536];
+
 static void begin(size_t room) {
   pipe_begin(&in, room, PIPE_ROOM);
   pipe_begin(&out, room, PIPE_ROOM);
@@ -41,11 +43,11 @@ TEST(writing_passes_through) {
 TEST(writing_holds_the_rest_in_order) {
   begin(3);
   CHECK_INT(BIO_write(bio, "hello", 5), 5);
-  CHECK_INT(BIO_write(bio, " you", 4), 4);
   CHECK(ws_tls_wire_is_held(&wire));
   CHECK_INT(ws_tls_wire_push(&wire), WS_EAGAIN);
-  CHECK_BYTES(pipe_data(&out), out.len, "hel");
   out.room = 100;
+  CHECK_INT(BIO_write(bio, " you", 4), 4);
+  CHECK_BYTES(pipe_data(&out), out.len, "hel");
   CHECK_INT(ws_tls_wire_push(&wire), WS_OK);
   CHECK_BYTES(pipe_data(&out), out.len, "hello you");
   CHECK(!ws_tls_wire_is_held(&wire));
@@ -68,10 +70,15 @@ TEST(writing_fails_for_good) {
   CHECK_INT(BIO_read(bio, got, 4), 2); /* reading goes on */
   end();
   begin(0);
-  ws_memory_fail(1, 0);
   CHECK_INT(BIO_write(bio, "x", 1), 1);
-  CHECK_INT(ws_tls_wire_push(&wire), WS_ENOMEM);
+  ws_memory_fail(1, 0);
+  CHECK_INT(BIO_write(bio, much, sizeof much), sizeof much);
   ws_memory_fail(0, 0);
+  CHECK(!ws_tls_wire_is_held(&wire));
+  CHECK_INT(ws_tls_wire_push(&wire), WS_ENOMEM);
+  out.room = 100;
+  CHECK_INT(BIO_write(bio, "y", 1), 1);
+  CHECK_INT(out.len, 0); /* nothing goes out behind what was lost */
   end();
 }
 
@@ -115,8 +122,6 @@ TEST(content_pays_for_more_reading) {
   CHECK_INT(BIO_read(bio, got, 8), 1);
   end();
 }
-
-static char much[65536];
 
 /* A peer that takes nothing is not listened to for ever. */
 TEST(reading_ends_when_too_much_is_held) {
