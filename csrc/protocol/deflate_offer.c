@@ -59,7 +59,7 @@ static bool take_flag(const ws_extension_param *param, bool *flag) {
 
 /* 7.1.2: 8 to 15, decimal, no leading zeros. */
 static bool take_bits(const ws_extension_param *param, uint8_t *bits) {
-  int number = param->has_value ? ws_extension_number(param) : -1;
+  int number = ws_extension_number(param); /* -1 when there is none */
   if (number < 8 || number > 15) return false;
   *bits = (uint8_t)number;
   return true;
