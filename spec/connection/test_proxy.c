@@ -87,6 +87,22 @@ TEST(what_came_early_is_read_first) {
   end(e);
 }
 
+TEST(wants_to_write_until_all_is_said) {
+  ends e = make(WS_TUNNEL_SOCKS5,
+                (ws_fault_plan){.write_most = 1, .again_every = 2});
+  uint8_t data[8];
+  size_t len = 0;
+  for (int i = 0; i < 20 && len < 3; i++) {
+    CHECK_INT(ws_stream_open(e.stream), WS_EAGAIN);
+    ptrdiff_t got = ws_socket_read(e.proxy, data + len, sizeof data - len);
+    if (got > 0) len += (size_t)got;
+    CHECK_INT(ws_stream_wants(e.stream),
+              len < 3 ? WS_READABLE | WS_WRITABLE : WS_READABLE);
+  }
+  CHECK_INT(len, 3);
+  end(e);
+}
+
 /* One byte at a time both ways, with "again" in between. */
 TEST(in_pieces) {
   ends e = make(WS_TUNNEL_SOCKS5, (ws_fault_plan){.read_most = 1,
@@ -194,6 +210,7 @@ TEST(without_memory) {
 int main(void) {
   RUN(opens_and_stands_aside);
   RUN(what_came_early_is_read_first);
+  RUN(wants_to_write_until_all_is_said);
   RUN(in_pieces);
   RUN(a_refusal_stays_one);
   RUN(the_proxy_goes_away);
