@@ -79,6 +79,7 @@ TEST(one_that_leaves_the_line_is_never_called) {
   party_begin(&p);
   for (int i = 0; i < 4; i++) arrive(&p, &g[i], "127.0.0.1", 80);
   go(&g[1]); /* while it waits */
+  CHECK(!ws_permit_is_granted(g[2].permit));
   go(&g[0]);
   go(&g[2]); /* granted, but not called yet */
   PARTY_UNTIL(&p, g[3].called, 1);
@@ -89,6 +90,19 @@ TEST(one_that_leaves_the_line_is_never_called) {
 }
 
 /* More addresses than there are lines: some share one. */
+TEST(the_last_of_a_line_may_leave) {
+  party p;
+  guest g[3];
+  party_begin(&p);
+  for (int i = 0; i < 2; i++) arrive(&p, &g[i], "127.0.0.1", 80);
+  go(&g[1]);
+  arrive(&p, &g[2], "127.0.0.1", 80);
+  go(&g[0]);
+  PARTY_UNTIL(&p, g[2].called, 1);
+  go(&g[2]);
+  party_end(&p);
+}
+
 TEST(addresses_of_a_line_do_not_mix) {
   party p;
   static guest first[MANY], second[MANY];
@@ -130,6 +144,7 @@ int main(void) {
   RUN(the_others_come_in_order_each_once);
   RUN(other_addresses_and_ports_do_not_wait);
   RUN(one_that_leaves_the_line_is_never_called);
+  RUN(the_last_of_a_line_may_leave);
   RUN(addresses_of_a_line_do_not_mix);
   RUN(without_memory_there_is_none);
   return check_done();

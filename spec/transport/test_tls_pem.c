@@ -162,6 +162,19 @@ static void write_root(const char *folder, char *path, size_t size) {
   free(text);
 }
 
+/* Not quite the name of a revocation list, which would be missed then. */
+static const char *const no_lists[] = {"0123abcd.r", "0123abcd.r0~",
+                                       "0123abcd.rx"};
+
+static void write_no_lists(const char *folder, bool remove_them) {
+  for (size_t i = 0; i < sizeof no_lists / sizeof *no_lists; i++) {
+    char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, no_lists[i]);
+    FILE *out = remove_them ? NULL : fopen(path, "w");
+    CHECK_INT(out ? fclose(out) : remove(path), 0);
+  }
+}
+
 TEST(roots_in_a_folder) {
   static const cert_row known = {"1", "server.pem", NULL, "ws.test", NULL};
   static const cert_row unknown = {"9", "unknown.pem", NULL, "ws.test",
@@ -169,12 +182,14 @@ TEST(roots_in_a_folder) {
   char folder[] = "/tmp/ws-roots-XXXXXX", path[64];
   if (!CHECK(mkdtemp(folder) != NULL)) return;
   write_root(folder, path, sizeof path);
+  write_no_lists(folder, false);
   ws_tls_options o = {.ca = ws_slice_of(folder)};
   ws_tls *client = tls_make(&o);
   CHECK(row_try(&known, client, true));
   CHECK(row_try(&unknown, client, true));
   ws_tls_unref(client);
   CHECK_INT(remove(path), 0);
+  write_no_lists(folder, true);
   CHECK_INT(rmdir(folder), 0);
 }
 
