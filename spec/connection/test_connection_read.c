@@ -287,6 +287,57 @@ TEST(pausing_in_the_middle_of_a_read) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+static struct {
+  uint8_t data[1000];
+  size_t at, len;
+} held;
+
+/* As TLS may: takes all there is, and gives one frame of it a read. */
+static ptrdiff_t read_held(ws_stream *stream, uint8_t *data, size_t len) {
+  if (held.at == held.len) {
+    ptrdiff_t got = ws_stream_read(stream->below, held.data, sizeof held.data);
+    if (got < 0) return got;
+    held.at = 0;
+    held.len = (size_t)got;
+  }
+  size_t most = held.len - held.at < len ? held.len - held.at : len;
+  size_t take = most < 7 ? most : 7;
+  memcpy(data, held.data + held.at, take);
+  held.at += take;
+  return (ptrdiff_t)take;
+}
+
+/* No descriptor tells of it. */
+TEST(resuming_reads_what_a_filter_holds) {
+  party p;
+  party_begin(&p);
+  p.react = pause_at_third;
+  ws_fd ends[2];
+  side *s = party_side(&p, false);
+  CHECK_INT(ws_socket_pair(ends), WS_OK);
+  raw r = {.fd = ends[0]};
+  s->connection = ws_connection_new(&p.hub, p.server_config, &side_events, s);
+  ws_fault_plan none = {0};
+  ws_stream *stream = ws_stream_fault_new(ws_stream_tcp_new(ends[1]), &none);
+  ws_stream_kind holding = *stream->kind;
+  holding.read = read_held;
+  stream->kind = &holding;
+  CHECK_INT(ws_connection_attach(s->connection, stream, NULL), WS_OK);
+  raw_say(&p, &r, RAW_REQUEST);
+  PARTY_UNTIL(&p, s->opens, 1);
+  uint8_t bytes[200];
+  size_t len = 0;
+  for (int i = 0; i < 9; i++) len += raw_put(bytes + len, 0x81, "m", 1);
+  CHECK(raw_write(&p, &r, bytes, len));
+  for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(s->messages, 3);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, false);
+  PARTY_UNTIL(&p, s->messages, 9);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* ----------------------------------------------- requests that wait */
 
 static side *asked;
@@ -554,6 +605,7 @@ int main(void) {
   RUN(gone_while_paused);
   RUN(pausing_holds_the_peer_back);
   RUN(pausing_in_the_middle_of_a_read);
+  RUN(resuming_reads_what_a_filter_holds);
   RUN(frames_before_the_answer);
   RUN(much_before_the_answer);
   RUN(gone_before_the_answer);
