@@ -25,6 +25,27 @@ TEST(what_is_buffered) {
   party_end(&p);
 }
 
+/* S98: also what is gathered before it is written. */
+TEST(small_messages_are_buffered) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = party_open(&p);
+  ws_connection_pause(party_other(&p)->connection, WS_PAUSE_USER, true);
+  static const char text[1000] = {0};
+  uint64_t waiting = 0;
+  for (int i = 0; i < 200 && waiting == 0; i++) {
+    for (int j = 0; j < 100; j++)
+      CHECK_INT(ws_connection_send(s->connection, WS_BINARY, text, sizeof text,
+                                   NULL),
+                WS_OK);
+    ws_loop_turn(p.loop, 0);
+    waiting = ws_connection_buffered(s->connection);
+  }
+  CHECK(waiting > 0 && waiting <= 200 * 100 * sizeof text);
+  party_end(&p);
+}
+
 TEST(drain_comes_when_it_was_asked_for) {
   party p;
   party_begin(&p);
@@ -433,6 +454,7 @@ TEST(no_memory_to_send) {
 
 int main(void) {
   RUN(what_is_buffered);
+  RUN(small_messages_are_buffered);
   RUN(drain_comes_when_it_was_asked_for);
   RUN(too_slow_a_reader);
   RUN(the_limit_is_for_what_is_not_taken);
