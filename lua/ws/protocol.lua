@@ -128,7 +128,7 @@ local function next_event(self, inner)
     if made then return made end
   end
   if not inner.ended then return nil end
-  return failing(self, inner, "the connection ended without a Close", "ECONNRESET")
+  return failing(self, inner, "the connection ended without a Close frame", "ECONNRESET")
 end
 
 --- Iterates over what has happened since the last call, as the events of the

@@ -419,6 +419,13 @@ describe("ws.protocol", function()
     assert.same({ "error ECONNRESET", "close 1006 \"\" false" }, take(server))
   end)
 
+  it("finish() without Closes is told in the words of a connection's end", function()
+    local opened = pair()
+    opened:finish()
+    local event = opened:events()()
+    assert.equal("the connection ended without a Close frame", event.message)
+  end)
+
   it("finish() after both Closes changes nothing", function()
     local client, server = pair()
     client:close(1000)
