@@ -70,7 +70,7 @@
 ---@field maxPayload? integer One message, after inflation (1048576).
 ---@field maxConnections? integer Further ones are refused (0: no limit).
 --- From the connection to the open WebSocket, what `upgrade` waits for included; to the first
---- write of an answer to plain HTTP (10000).
+--- write of an answer to plain HTTP (10000). Past it the connection ends, with no answer.
 ---@field handshakeTimeout? integer
 --- Silence that ends a connection; a ping goes out half-way. For an answer to plain HTTP: so long
 --- nothing of it has left (120000).
