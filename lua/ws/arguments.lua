@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the constructor and close() take, checked and converted as the standard
+-- Checks and converts the arguments of the constructor and close() as the standard
 -- says. `level` counts as in error(), seen from whoever calls these functions.
 
 local core = require "ws.core"
@@ -21,8 +21,8 @@ local function text_of(value, what, level)
   return value
 end
 
---- What a method of sockets was called on: true for a server's socket; raises
---- for what is none.
+--- Checks that a method was called on a socket, else raises. Returns true for a
+--- server's socket.
 function arguments.socket(sock, method, level)
   local is_socket, of_server = pcall(is_server, sock)
   if not is_socket then
@@ -32,7 +32,7 @@ function arguments.socket(sock, method, level)
   return of_server
 end
 
---- The URL, parsed by ws.core: S1 to S20.
+--- Parses the URL with ws.core: S1 to S20.
 function arguments.url(url, level)
   if url == nil then raise("TypeError", "the URL is missing", level + 1) end
   local text = text_of(url, "url", level + 1)
@@ -91,7 +91,7 @@ function arguments.protocols_and_options(protocols, given, level)
   return protocols, given
 end
 
--- RFC 6455 section 7.4: what a server's application may send besides.
+-- RFC 6455 section 7.4: the other codes that an application may send on a server.
 local server_codes = {
   [1001] = true, [1003] = true, [1007] = true, [1008] = true, [1009] = true,
   [1011] = true, [1012] = true, [1013] = true, [1014] = true,

@@ -23,9 +23,9 @@ local schema = {
   threshold = "size",
 }
 
---- What ws.core takes: nil for off, else a table.
+--- The value of ws.core's `deflate`: nil for off, else a table.
 ---@param given nil|boolean|ws.Compression
----@param default boolean when it is nil
+---@param default boolean used when `given` is nil
 return function(given, default, level)
   if given == nil then given = default end
   if given == false then return nil end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Waiting instead of handlers: in a coroutine of the loop, or of a scheduler
--- that drives it (ws.adapter.*), the waiting functions yield; elsewhere they
--- run the loop until done.
+-- Waiting instead of handlers. In a coroutine of the loop, or of a scheduler that
+-- drives it (ws.adapter.*), the waiting functions yield; elsewhere they run the
+-- loop until they are done.
 
 local arguments = require "ws.arguments"
 local inbox = require "ws.inbox"
@@ -21,7 +21,7 @@ local waiting = {}
 -- Coroutines of the loop, each with what to do with its error.
 local tasks = setmetatable({}, { __mode = "k" })
 
--- What a Lua without coroutine.isyieldable raises is hard to make sense of.
+-- Explains the error of a Lua that has no coroutine.isyieldable to ask first.
 local function explained(raised)
   if type(raised) ~= "string" or not raised:find "^attempt to yield across" then return raised end
   return raised .. ": nothing can wait inside table.sort, string.gsub and their like; on plain "
@@ -60,9 +60,9 @@ function waiting.task(fn, on_error, ...)
   return thread
 end
 
---- Starts fn(...) in a coroutine of the loop, in which ws.connect, receive,
---- messages and ws.sleep wait without holding up anything else.
----@param fn function called with the other arguments
+--- Starts fn(...) in a coroutine of the loop. In it ws.connect, receive, messages
+--- and ws.sleep wait without holding up anything else.
+---@param fn function is called with the other arguments
 ---@param ... any
 ---@return thread
 function waiting.spawn(fn, ...)
@@ -75,16 +75,17 @@ end
 local host -- see waiting.use
 
 --- Lets coroutines of another scheduler wait too (nil: no longer).
---- scheduler.running() is a token for the coroutine that runs, nil when it is
---- none of the scheduler's. scheduler.suspend(token) gives way, at least until
---- scheduler.wake(token) was called; that happens inside a turn, must not
---- resume the coroutine there, and says whether it still waits.
+--- scheduler.running() returns a token for the running coroutine, or nil when it
+--- is not the scheduler's. scheduler.suspend(token) suspends that coroutine at
+--- least until scheduler.wake(token) was called. scheduler.wake is called inside a
+--- turn: it must not resume the coroutine there, and returns whether that still
+--- waits.
 function waiting.use(scheduler)
   host = scheduler
 end
 
---- The coroutine that runs; nil outside any. Inside coxpcall's pcall, with
---- which Lua 5.1 can wait, the one that called it.
+--- The running coroutine; nil outside any. Inside coxpcall's pcall, which lets
+--- Lua 5.1 wait, it is the one that called pcall.
 function waiting.running()
   local coxpcall = package.loaded.coxpcall
   local thread, main = (coxpcall and coxpcall.running or coroutine.running)()
@@ -92,13 +93,13 @@ function waiting.running()
 end
 local current = waiting.running
 
--- The wait a coroutine is in. One that raised, because the coroutine could not
--- give way, is over: what it waited for must not end a later one of these.
+-- The current wait of each coroutine. A wait that raised, because the coroutine
+-- could not yield, is over: what it waited for must not end a later wait.
 local waits = setmetatable({}, { __mode = "k" })
 
--- Three ways to wait: start(wake) arranges for wake(...) to be called once,
--- later, and what it is called with is returned. wake says whether somebody
--- still waited.
+-- Three ways to wait, in_task, in_host and outside. Each calls start(wake), which
+-- arranges for wake(...) to be called once, later, and returns what wake was
+-- called with. wake returns whether anybody still waited.
 
 -- Somebody else may have resumed it: its wait is over all the same.
 local function back_in_task(thread, this, ...)
@@ -117,7 +118,7 @@ local function in_task(start, thread)
   return back_in_task(thread, this, coroutine.yield())
 end
 
--- Up to four results, with places of their own: keeping them cannot fail.
+-- Up to four results, in preallocated places: keeping them cannot fail.
 local function new_outcome()
   return { nil, nil, nil, nil, done = false }
 end
@@ -144,9 +145,9 @@ local function in_host(start, token)
   return kept(outcome)
 end
 
--- Runs the loop until it is done, or over() says that nothing will come:
--- without memory an event may not be told. What ws.onerror raises ends the
--- wait, but what has come in the same turn goes before.
+-- Runs the loop until the wait is done, or over() says that nothing will come:
+-- when memory runs out, an event may be lost. What ws.onerror raises ends the
+-- wait, unless its result came in the same turn: then it is raised later.
 local function outside(start, _, over)
   local running, outcome = loop.get(), new_outcome()
   start(function(...)
@@ -175,8 +176,8 @@ local function check_yieldable(name, level)
     .. "string.gsub ...)", level + 1)
 end
 
--- How to wait here, and in which coroutine; raises where nothing can. `name` is
--- the waiting function's, for the error at `level`.
+-- Which of the three to use here, and its token; raises where nothing can wait.
+-- `name` is that of the waiting function, for the error at `level`.
 local function way_to_wait(name, level)
   level = level + 1
   local thread = current()
@@ -201,7 +202,7 @@ local function wait(start, name, level, over)
   return way(start, token, over)
 end
 
---- Waits.
+--- Waits for some milliseconds.
 ---@param ms number milliseconds
 function waiting.sleep(ms)
   if type(ms) ~= "number" then
@@ -215,7 +216,7 @@ end
 ---@param protocols? string|string[]|ws.ClientOptions subprotocols in order of
 --- preference, or the options
 ---@param given? ws.ClientOptions
----@return ws.WebSocket|nil sock raises as ws.new for bad arguments
+---@return ws.WebSocket|nil sock bad arguments raise, as in ws.new
 ---@return string|nil message why it failed
 ---@return string|nil code "ECONNREFUSED", "ENOTFOUND", "ETLS", "EHANDSHAKE" ...
 function waiting.connect(url, protocols, given)
@@ -233,7 +234,7 @@ function waiting.connect(url, protocols, given)
   return nil, message, code
 end
 
--- receive and messages, whose `name` and caller's `level` errors tell.
+-- For receive and messages: `name` and `level` are for their errors.
 local function next_message(sock, ms, name, level)
   local box = telling.use_inbox_only(sock)
   local data, opcode = inbox.pop(box)
@@ -257,12 +258,13 @@ local function next_message(sock, ms, name, level)
   return first, second, code, reason -- no tail call: levels count
 end
 
---- The next message: data, "text" or "binary". nil, "closed", code, reason
---- when there will be none; nil, "timeout" after `ms` milliseconds.
+--- Waits for the next message and returns data, then "text" or "binary". When there
+--- will be no more, returns nil, "closed", code, reason; after `ms` milliseconds
+--- nil, "timeout".
 ---@param ms? number the longest wait in milliseconds
 ---@return string|nil data
----@return string|nil opcode or why there is none: "closed" or "timeout"
----@return integer|nil code of the Close
+---@return string|nil opcode or, without data, "closed" or "timeout"
+---@return integer|nil code the close code
 ---@return string|nil reason
 function methods:receive(ms)
   arguments.socket(self, "receive", 2)

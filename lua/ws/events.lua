@@ -16,13 +16,13 @@ function methods:stopPropagation()
   self.propagationStopped = true
 end
 
---- Keeps every further listener from being called.
+--- Keeps all further listeners from being called.
 function methods:stopImmediatePropagation()
   self.propagationStopped = true
   self.immediatelyStopped = true
 end
 
---- Makes dispatchEvent return false, if the event is cancelable and the listener
+--- Makes dispatchEvent return false, if the event is cancelable and the listener is
 --- not passive.
 function methods:preventDefault()
   if self.cancelable and not self.inPassiveListener then self.defaultPrevented = true end
@@ -71,7 +71,7 @@ local function message_field(event, key)
   return message_fields[key]
 end
 
---- What the core's handlers take as `event`.
+--- The class that the core's handlers take as `event`.
 events.message_class = {
   __index = message_field, __name = "MessageEvent",
   __tostring = classes.MessageEvent.__tostring,
@@ -102,12 +102,12 @@ function events.make(class_name, event)
   return setmetatable(event, classes[class_name])
 end
 
---- A message's event, for more listeners than one.
+--- The event of a message, when there is more than one listener.
 function events.message(data, opcode, target)
   return setmetatable({ data = data, opcode = opcode, target = target }, events.message_class)
 end
 
---- True for what the constructors make.
+--- True for events made by the constructors.
 function events.is_event(value)
   return type(value) == "table" and known[getmetatable(value)] == true
 end

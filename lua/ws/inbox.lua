@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Messages that wait for receive(): a queue with waiters. It holds up to
--- highWaterMark bytes, then the socket stops reading from the network until
--- some are taken.
+-- Messages that wait for receive(): a queue, and those who wait for messages. It
+-- holds up to highWaterMark bytes; then the socket stops reading from the network
+-- until some are taken.
 
 local internals = require "ws.core".connection.internals
 
@@ -23,8 +23,8 @@ local function box_of(sock)
   return state and state.inbox
 end
 
---- True when messages are kept for receive(): once it was called, and before
---- as long as nobody listens.
+--- True when messages are kept for receive(): always once it has been called,
+--- before that only while nobody listens.
 function inbox.takes(box, listeners)
   return box ~= nil and (box.used or not listeners)
 end
@@ -40,7 +40,7 @@ local function hold(box, held)
   internals.hold(box.sock, held)
 end
 
---- While kept messages are told to a listener nothing may overtake them.
+--- While kept messages are passed to a listener, nothing may overtake them.
 function inbox.set_telling(box, telling)
   box.telling = telling
   hold(box, telling or box.bytes > box.limit / 2)
@@ -55,7 +55,7 @@ local function wake(box, ...)
   return false
 end
 
---- A message came: for the first waiter, or kept.
+--- A message came: it goes to the first waiter, or is kept.
 function inbox.push(sock, data, opcode)
   local box = box_of(sock)
   if wake(box, data, opcode) then return end
@@ -76,8 +76,8 @@ function inbox.pop(box)
   return message[1], message[2]
 end
 
---- Adds a waiter: wake(data, opcode) or wake(nil, "closed", code, reason),
---- which says whether it still waited.
+--- Adds a waiter: a function called with data, opcode or with nil, "closed", code,
+--- reason. It returns whether anybody still waited.
 function inbox.wait(box, waiter)
   box.waiters[#box.waiters + 1] = waiter
 end
@@ -100,7 +100,7 @@ end
 
 function inbox.opened(sock)
   local box = box_of(sock)
-  -- The coroutine that waited in ws.connect is gone: so is the socket.
+  -- If the coroutine that waited in ws.connect is gone, nobody has the socket.
   if box and not settle_opening(box, true) then sock:terminate() end
 end
 

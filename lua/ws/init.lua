@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The front door: what `require "ws"` gives.
+-- What `require "ws"` returns.
 
 local core = require "ws.core"
 local events = require "ws.events"
@@ -38,13 +38,13 @@ local ws = {
   protocol = protocol,
 }
 
---- Opens a WebSocket as a browser does: returns at once, CONNECTING; what
---- happens comes as events once the loop runs (WebSockets Standard, section 3.1).
+--- Opens a WebSocket as a browser does: returns at once, CONNECTING; events tell
+--- what happens once the loop runs (WebSockets Standard, section 3.1).
 ---@param url string ws:, wss:, http: or https:
 ---@param protocols? string|string[]|ws.ClientOptions subprotocols in order of
 --- preference, or the options
 ---@param options? ws.ClientOptions
----@return ws.WebSocket sock raises SyntaxError or TypeError for bad arguments
+---@return ws.WebSocket sock bad arguments raise SyntaxError or TypeError
 function ws.new(url, protocols, options)
   local sock = websocket.construct(2, url, protocols, options)
   return sock -- no tail call: errors name the caller's line

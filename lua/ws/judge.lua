@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Whether a server takes an upgrade, and on which terms: Origin, the user's
--- `upgrade` function, the subprotocol (RFC 6455 section 4.2.2).
+-- Decides whether a server accepts a handshake, and on which terms: Origin, the
+-- user's `upgrade` function, the subprotocol (RFC 6455 section 4.2.2).
 
 local options = require "ws.options"
 
@@ -48,7 +48,7 @@ local function choose_protocol(protocols, request)
   end
 end
 
--- Checks what a refusal is made of; status 403 by default.
+-- Checks the parts of a refusal; the status is 403 by default.
 local function refusal(status, body, headers)
   status = status or 403
   if type(status) ~= "number" or status % 1 ~= 0 or status < 300 or status > 599 then
@@ -70,8 +70,8 @@ local function read_answer(answer, status, body, headers)
   return terms
 end
 
--- The option's function has returned: an error can name no line of it, but where
--- it stands.
+-- The function of this option has returned, so that an error cannot name a line in
+-- it, but only the line on which it is defined.
 local function blame(policy, option, raised)
   local fn = policy[option]
   local place = type(fn) == "function" and debug.getinfo(fn, "S")
@@ -80,7 +80,7 @@ local function blame(policy, option, raised)
   error(("%sTypeError: %s returned what it may not: %s"):format(place or "", option, text), 0)
 end
 
--- RFC 6455 section 4.2.2: one of those that the client offered, or none.
+-- RFC 6455 section 4.2.2: it has to be one that the client offered, or none.
 local function check_offered(protocol, request, policy, option)
   if protocol == nil or protocol == "" then return end
   for _, offered in ipairs(request.protocols) do
@@ -101,9 +101,9 @@ end
 
 --- Accepts or refuses `request` on `side`, a connection or a session of
 --- ws.core, by the functions `accept` and `refuse` of its `kind`. `prepare(data)`
---- is called before it opens, with upgrade's `data`. Returns true, or nil and the
---- status of the refusal (nothing when the client has gone). Raises what the
---- user's functions raise; the request then still waits.
+--- is called before it opens, with the `data` that `upgrade` returned. Returns true,
+--- or nil and the status of the refusal (only nil when the client has gone). Raises
+--- what the user's functions raise, and the request is then still unanswered.
 function judge.answer(policy, request, side, kind, prepare)
   if not origin_allowed(policy.origins, request) then
     kind.refuse(side, 403, not_allowed)

@@ -21,8 +21,8 @@ local function tell_core()
   current:onError(handler and function(message, traceback) handler(message, traceback) end)
 end
 
---- Calls fn() before anything is asked of the loop (nil: no longer). For what
---- drives it in our place: it may have been idle until now.
+--- Has fn() called before each use of the loop (nil: no longer). It is for an
+--- adapter that drives the loop and may have been idle until now.
 function loop.on_use(fn)
   on_use = fn
 end
@@ -49,8 +49,8 @@ function loop.thread()
   return loop.get():thread()
 end
 
---- What was raised as text for people, for debug.traceback to begin with: old
---- Luas make none after nil, and nobody would know what it is about.
+--- What was raised, as text for debug.traceback to begin with: for other values it
+--- makes no traceback, or one that does not say what was raised.
 function loop.describe(raised)
   local kind = type(raised)
   if kind == "string" or kind == "number" then return tostring(raised) end
@@ -62,7 +62,7 @@ function loop.describe(raised)
   return "error object of type " .. kind
 end
 
---- Has `raised` come out of ws.run or ws.poll, when they are called next.
+--- Makes ws.run or ws.poll raise `raised` when next called.
 function loop.raise_later(raised)
   if not failure then
     failure = { raised }
@@ -78,8 +78,8 @@ local function raise_failure()
   error(raised, 0)
 end
 
---- Hands an error of a handler to ws.onerror(message, traceback), or prints
---- it. Never raises: what ws.onerror raises comes out of ws.run or ws.poll.
+--- Passes an error of a handler to ws.onerror(message, traceback), or prints
+--- it. Never raises: ws.run or ws.poll raises what ws.onerror raised.
 function loop.report(message, traceback)
   if not error_handler then
     io.stderr:write(traceback or loop.describe(message), "\n")
@@ -134,10 +134,10 @@ local function is_count(value)
   return type(value) == "number" and value >= 1 and value % 1 == 0 and value < math.huge
 end
 
---- One turn of the loop, for a game's frame or somebody else's loop.
+--- One turn of the loop, for a game's frame or another event loop.
 ---@param ms? number the longest wait in milliseconds, 0 by default
----@param maxEvents? integer handle no more than that: the rest waits, in
---- order, for the next call
+---@param maxEvents? integer the most events to handle: the rest waits, in order,
+--- for the next call
 ---@return integer served the number of events handled
 function loop.poll(ms, maxEvents)
   refuse_nesting("ws.poll")
@@ -150,15 +150,15 @@ function loop.poll(ms, maxEvents)
   return loop.turn(ms or 0, maxEvents)
 end
 
---- A descriptor that is readable when ws.poll(0) has work; nil where the
+--- A file descriptor that is readable when ws.poll(0) has work; nil where the
 --- system's poller has none.
 ---@return integer|nil
 function loop.fd()
   return loop.get():fd()
 end
 
---- Milliseconds until ws.poll(0) has work of its own accord; nil: only
---- descriptors can bring some.
+--- Milliseconds until ws.poll(0) has work even if the descriptor stays silent;
+--- nil: never.
 ---@return number|nil
 function loop.next_timeout()
   return loop.get():timeout()
@@ -186,7 +186,7 @@ end
 
 --- Calls fn(...) once (HTML, "Timers").
 ---@param fn function
----@param ms? number after so many milliseconds; 0 by default
+---@param ms? number the delay in milliseconds; 0 by default
 ---@param ... any
 ---@return integer id for ws.clearTimeout
 function loop.set_timeout(fn, ms, ...)
@@ -194,9 +194,9 @@ function loop.set_timeout(fn, ms, ...)
   return id -- no tail call: errors name the caller's line
 end
 
---- Calls fn(...) again and again.
+--- Calls fn(...) repeatedly.
 ---@param fn function
----@param ms? number after so many milliseconds each
+---@param ms? number the interval in milliseconds
 ---@param ... any
 ---@return integer id for ws.clearInterval
 function loop.set_interval(fn, ms, ...)

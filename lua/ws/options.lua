@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Checking what callers pass: tables of options, headers, and the errors that
--- name the browser's exception and the caller's line. `level` counts as in
--- error(), seen from whoever calls these functions.
+-- Checks what callers pass: tables of options and headers. Errors carry the name of
+-- the browser's exception and the caller's line. `level` counts as in error(), seen
+-- from whoever calls these functions.
 
 local core = require "ws.core"
 
@@ -13,8 +13,8 @@ function options.raise(name, message, level)
 end
 local raise = options.raise
 
---- A value that did not fit, for a message: itself if it is short, else its
---- type. Long text may be a key.
+--- A wrong value, for an error message: the value if it is short, else its type.
+--- Long text might be a secret key.
 function options.shown(value)
   local kind = type(value)
   if kind == "number" or kind == "boolean" then return tostring(value) end
@@ -36,20 +36,20 @@ local function fits(value, expected)
   return false, expected:gsub("size", "a whole number, not negative"):gsub("|", " or ")
 end
 
---- True for functions and for what has a __call.
+--- True for functions, and for values with a __call metamethod.
 function options.is_callable(value)
   if type(value) == "function" then return true end
   local meta = getmetatable(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
---- For a schema: an empty path would be taken for none.
+--- For a schema. An empty path is refused: it would count as none.
 function options.is_path(value)
   return type(value) == "string" and value ~= "", "a path"
 end
 
--- Of a list; nil when something is beside it, or behind a hole, which would be
--- passed over without a word.
+-- The length of a list; nil when it has other keys or a hole, as what is there
+-- would be ignored silently.
 local function length_of(list)
   local count = 0
   for _ in pairs(list) do count = count + 1 end
@@ -69,7 +69,7 @@ function options.is_list(value)
   return true
 end
 
--- How many letters have to be changed to make `b` of `a` (Levenshtein).
+-- How many letters to change to turn `a` into `b` (Levenshtein distance).
 local function distance(a, b)
   local row = {}
   for j = 0, #b do row[j] = j end
@@ -84,7 +84,7 @@ local function distance(a, b)
   return row[#b]
 end
 
--- How far two spellings are apart; nil when nobody would mistake them.
+-- The distance of two spellings; nil when nobody would confuse them.
 local function mistake(name, known)
   local far = distance(name, known)
   if far <= (#known > 4 and 2 or 1) then return far end
@@ -92,7 +92,7 @@ local function mistake(name, known)
   if part and #name >= 4 then return far end
 end
 
--- The known name that is nearest in spelling, for the error message.
+-- For the error message: the known name that is closest in spelling.
 local function suggestion(name, schema)
   local lower = tostring(name):lower():gsub("[_-]", "")
   if #lower > 32 then return "" end
@@ -134,8 +134,7 @@ function options.check(given, schema, level, what)
   return checked
 end
 
---- lowWaterMark and highWaterMark fit together, in a client's options and a
---- server's.
+--- Checks that lowWaterMark is not above highWaterMark, for clients and servers.
 function options.check_water(checked, level)
   local high = checked.highWaterMark or 1048576
   if checked.lowWaterMark and checked.lowWaterMark > high then
@@ -171,9 +170,9 @@ local function add_headers(flat, name, values, level)
   for i = 1, count do add_header(flat, name, values[i], level + 1) end
 end
 
---- {name = value, name = {value, value}} -> {name, value, name, value ...}
---- with every name a token that is not written by us: those of the handshake,
---- or those in the set `owned` (in lower case).
+--- {name = value, name = {value, value}} -> {name, value, name, value ...}.
+--- Names have to be tokens, and not names of headers that we write ourselves: those
+--- of the handshake, or those in the set `owned` (in lower case).
 function options.flat_headers(headers, level, owned)
   level = level + 1
   local flat = {}
@@ -194,7 +193,7 @@ function options.flat_headers(headers, level, owned)
   return flat
 end
 
---- The option `origin` can be sent beside these flat headers.
+--- Checks that the option `origin` can be sent along with these flat headers.
 function options.check_origin(origin, flat, level)
   if not origin then return end
   level = level + 1
@@ -208,8 +207,8 @@ function options.check_origin(origin, flat, level)
   end
 end
 
---- Calls a function of ws.core so that what it raises names the caller's line
---- instead of ours.
+--- Calls a function of ws.core so that its errors name the caller's line instead
+--- of ours.
 function options.blame(level, fn, ...)
   local ok, first, second, third = pcall(fn, ...)
   if not ok then error(first, level + 1) end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The protocol alone: bytes in, events and bytes out, no socket. For
--- OpenResty's cosockets, other loops, tests. RFC 6455.
+-- OpenResty's cosockets, other event loops, and tests. RFC 6455.
 
 local arguments = require "ws.arguments"
 local compression = require "ws.compression"
@@ -19,11 +19,11 @@ local protocol = {}
 ---@class ws.Protocol
 ---@field state integer 0 CONNECTING, 1 OPEN, 2 CLOSING, 3 CLOSED
 ---@field protocol string the subprotocol, "" when none
----@field extensions string what was agreed
----@field request ws.Request|nil a server's: the client's request
----@field data any a server's: what `upgrade` gave it
----@field readyState integer as state
----@field url string|nil a client's
+---@field extensions string the extensions agreed on, "" when none
+---@field request ws.Request|nil on a server: the client's request
+---@field data any on a server: the `data` that `upgrade` returned
+---@field readyState integer the same as state
+---@field url string|nil on a client: the URL, normalised
 local methods = {}
 
 -- The key of what is ours in the object. A weak table would keep objects that
@@ -98,7 +98,7 @@ local function answer_request(self, inner, request)
     tostring(status)), "EHANDSHAKE")
 end
 
--- What the session says -> an event of ours, or nil to go on.
+-- Turns what the session reports into an event, or nil to go on.
 local translate = {
   open = opened,
   message = function(self, inner, data, opcode)
@@ -131,8 +131,8 @@ local function next_event(self, inner)
   return failing(self, inner, "the connection ended without a Close frame", "ECONNRESET")
 end
 
---- Iterates over what has happened since the last call, as the events of the
---- browser's object: open, message, ping, pong, error, close.
+--- Iterates over what has happened since the last call, as events like those of
+--- the browser's object: open, message, ping, pong, error, close.
 ---@return fun(): ws.Event|nil next
 function methods:events()
   local inner = check(self, "events")
@@ -141,8 +141,8 @@ end
 
 -- ------------------------------------------------------------------- bytes
 
---- Takes bytes from the transport. Nothing is handled, and nothing answered, until
---- events() is iterated.
+--- Takes bytes that came from the transport. They are handled, and answered, only
+--- while you iterate over events().
 ---@param bytes string
 function methods:feed(bytes)
   local inner = check(self, "feed")
@@ -152,16 +152,16 @@ function methods:feed(bytes)
   inner.session:feed(bytes)
 end
 
---- Takes the bytes to be written to the transport; "" when there are none. What
---- answers the peer is there once events() was iterated to its end.
+--- Returns the bytes to write to the transport, and forgets them; "" when there are
+--- none. Answers to the peer are among them once events() was iterated to its end.
 ---@return string
 function methods:output()
   local inner = check(self, "output")
   return inner.session:output()
 end
 
---- The transport has ended: without a finished closing handshake events()
---- gives error and close (1006).
+--- Tells it that the transport has ended. Unless the closing handshake is finished,
+--- events() then gives error and close (1006).
 function methods:finish()
   local inner = check(self, "finish")
   inner.ended = true
@@ -198,7 +198,7 @@ function methods:ping(data)
   return true
 end
 
---- Sends a pong that nobody asked for (RFC 6455 section 5.5.3).
+--- Sends an unsolicited pong (RFC 6455 section 5.5.3).
 ---@param data? string at most 125 bytes
 ---@return boolean ok true
 function methods:pong(data)
@@ -208,7 +208,7 @@ function methods:pong(data)
   return true
 end
 
---- Starts the closing handshake; codes and reasons as sock:close.
+--- Starts the closing handshake; code and reason as for sock:close.
 ---@param code? integer
 ---@param reason? string
 function methods:close(code, reason)
@@ -221,7 +221,7 @@ function methods:close(code, reason)
   inner.session:close(code, reason)
   if not opening then return end
   inner.aborted = true
-  inner.session:output() -- a request that has not left stays here
+  inner.session:output() -- a request that was not sent yet is dropped
 end
 
 -- ------------------------------------------------------------------ making
@@ -235,7 +235,7 @@ local client_schema = {
   maxPayload = "size", compression = "boolean|table",
 }
 
---- A client's side: output() has the request at once.
+--- The client's side. output() returns the handshake's request at once.
 ---@param given ws.ClientProtocolOptions
 ---@return ws.Protocol
 function protocol.client(given)
@@ -256,8 +256,8 @@ end
 local server_schema = { maxPayload = "size", compression = "boolean|table" }
 for name, expected in pairs(judge.schema) do server_schema[name] = expected end
 
---- A server's side: answers the handshake by itself, as ws.serve does with the
---- same `protocols`, `origins` and `upgrade` (which here cannot wait).
+--- The server's side. It answers the handshake by itself, as ws.serve does with the
+--- same `protocols`, `origins` and `upgrade` (which cannot wait here).
 ---@param given? ws.ServerProtocolOptions
 ---@return ws.Protocol
 function protocol.server(given)

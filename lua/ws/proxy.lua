@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Which proxy a client goes through: the `proxy` option, or the environment's
--- ws_proxy, wss_proxy, http_proxy, https_proxy, all_proxy and no_proxy, lower
--- case only. Names are always resolved by the proxy.
+-- Which proxy a client uses: that of the `proxy` option, or of the environment
+-- variables ws_proxy, wss_proxy, http_proxy, https_proxy, all_proxy and no_proxy
+-- (lower case only). Names are always resolved by the proxy.
 
 local addresses = require "ws.addresses"
 local core = require "ws.core"
@@ -21,7 +21,7 @@ local function decode(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
 end
 
--- The URL's parts; nil, why when it is none of ours.
+-- The parts of a proxy's URL; nil, why when it is not one we support.
 local function parse(text)
   local scheme, rest = text:match "^([%w+.-]+)://(.*)$"
   if not scheme then scheme, rest = "http", text end
@@ -62,7 +62,7 @@ local function is_excepted(list, host, port)
   return false
 end
 
--- A proxy for what runs on this machine is nobody's wish.
+-- Nobody wants a proxy for what runs on this machine.
 local function is_here(host)
   return host == "localhost" or host:match "%.localhost$" ~= nil
     or addresses.within(host, "127.0.0.0/8") or host == "::1"
@@ -78,9 +78,9 @@ local function from_environment(url, host)
   end
 end
 
---- What ws.core takes as `proxy`, or nil for none.
+--- The value of ws.core's `proxy`, or nil for none.
 ---@param given nil|boolean|string the option: a URL, or false for none
----@param url table what core.url gave for the target
+---@param url table the target, as core.url returned it
 return function(given, url, level)
   level = level + 1
   if given == false then return nil end

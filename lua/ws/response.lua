@@ -10,7 +10,7 @@ local options = require "ws.options"
 local raise = options.raise
 local internals = core.connection.internals
 
---- The answer to a plain HTTP request: what the option `request` is called with.
+--- The response to a plain HTTP request, which the handler `request` gets.
 ---@class ws.Response
 local Response = {}
 Response.__index = Response
@@ -40,8 +40,8 @@ local function has_body(self)
   return self.method ~= "HEAD" and self.status ~= 204 and self.status ~= 304
 end
 
--- How the body's end will be told: its length, chunks, or the end of TCP.
--- `whole` is the length of a body that is all there.
+-- How the end of the body is marked: by its length, by chunks, or by the end of
+-- the connection. `whole` is the length of a body that is complete already.
 local function framing(self, whole)
   if not has_body(self) then
     self.discards = true
@@ -56,7 +56,7 @@ local function framing(self, whole)
   return ""
 end
 
--- The head's text before the first of the body, "" after it.
+-- The text of the head, before the first piece of the body; "" after that.
 local function begin(self, whole)
   local flat = self.headers
   if not flat then return "" end
@@ -125,8 +125,8 @@ local function encoded(self, chunk)
   return ("%x\r\n"):format(#chunk) .. chunk .. "\r\n" -- 5.1's %s ends at a "\0"
 end
 
---- Sets status and headers; they go out with the first of the body, which may
---- be "".
+--- Sets the status and headers. They are sent with the first piece of the body,
+--- which may be "".
 ---@param status integer 200 to 599
 ---@param headers? table<string, string|number|string[]>
 function Response:writeHead(status, headers)
@@ -137,10 +137,10 @@ function Response:writeHead(status, headers)
   write_head(self, status, headers, 2)
 end
 
---- Writes a piece of the body; with no head before it, 200 goes out first.
+--- Writes a piece of the body. Without a writeHead before it, the status is 200.
 ---@param chunk string
----@return boolean more false when the client reads slower than this writes
---- (wait for ondrain), or has gone
+---@return boolean more false when the client reads more slowly than this writes
+--- (wait for ondrain), or is gone
 function Response:write(chunk)
   check_self(self, "write")
   chunk = check_chunk(self, "write", chunk, 2)
@@ -152,7 +152,7 @@ function Response:write(chunk)
   return bytes == "" or internals.writeRaw(self.conn, bytes) == true
 end
 
---- Ends the response, with a last piece of the body or none.
+--- Ends the response, optionally with a last piece of the body.
 ---@param chunk? string
 function Response:finish(chunk)
   check_self(self, "finish")
@@ -178,7 +178,7 @@ local function add(list, name, fn)
   list[#list + 1] = fn
 end
 
---- Calls fn once when the connection is gone, whoever ended it.
+--- Has fn called once, when the connection is gone, whoever ended it.
 ---@param fn fun()
 function Response:onclose(fn)
   check_self(self, "onclose")
@@ -186,7 +186,7 @@ function Response:onclose(fn)
   if self.gone then loop.get():post(function() fn() end) end
 end
 
---- Calls fn, one time, when the client has caught up after write returned false.
+--- Has fn called once, when the client has caught up after write returned false.
 ---@param fn fun()
 function Response:ondrain(fn)
   check_self(self, "ondrain")
@@ -196,8 +196,8 @@ end
 
 -- ----------------------------------------------------------- for the server
 
---- The handler failed: 500 when nothing has gone out, else the end of TCP
---- shows that the answer is not whole.
+--- The handler failed: the answer is 500 if nothing was sent yet; else the
+--- connection is dropped, which shows that the answer is incomplete.
 ---@package
 function Response:fail()
   if self.finished or self.gone then return end
@@ -215,7 +215,7 @@ local function call_all(list)
   for i = 1, #list do event_target.call(list[i]) end
 end
 
---- The client has caught up. Who asks later than that is told, too.
+--- The client has caught up. An ondrain that comes later than that is called too.
 ---@package
 function Response:drained()
   local list = self.drainers

@@ -36,7 +36,7 @@ local schema = {
 for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
 for name, expected in pairs(judge.schema) do schema[name] = expected end
 
--- Handed on as they are.
+-- Passed on as they are.
 local plain_names = {
   "host", "port", "path", "maxPayload", "maxConnections", "handshakeTimeout", "idleTimeout",
   "closeTimeout", "pingInterval", "pingTimeout", "maxBackpressure", "highWaterMark",
@@ -74,7 +74,7 @@ local function http_closed(conn)
   if getmetatable(response) == Response then response:ended() end
 end
 
--- Without functions of the user's to ask, ws.core decides.
+-- With nothing of the user's to ask, ws.core decides by itself.
 local function judge_of(checked)
   if not (checked.upgrade or checked.request or checked.protocols or checked.origins) then
     return nil
@@ -87,11 +87,11 @@ end
 
 -- ------------------------------------------------------------- the object
 
---- What ws.serve gives.
+--- What ws.serve returns.
 ---@class ws.Server
----@field port integer where it listens
+---@field port integer the port it listens on
 ---@field host string
----@field connections integer how many are open or closing
+---@field connections integer how many connections are open or closing
 local methods = {}
 local properties = {}
 local core_of = setmetatable({}, { __mode = "k" })
@@ -118,20 +118,20 @@ function methods:clients()
   end
 end
 
---- Sends a message to everyone who subscribed to the topic. It is framed once.
+--- Sends a message to all subscribers of the topic; it is framed once for all of them.
 ---@param topic string
 ---@param data string|ws.View
----@param opcode? "text"|"binary" "text" by default, a view's own
----@return integer count to how many
+---@param opcode? "text"|"binary" "text" by default; for a view, the view's own
+---@return integer count how many it was sent to
 function methods:publish(topic, data, opcode)
   local inner = check(self, "publish")
   local result = options.blame(2, inner.publish, inner, topic, data, opcode)
   return result
 end
 
---- Stops listening and closes every connection politely. Who waits for an answer of `upgrade` or
---- `request` gets 503; an answer that has begun and is not finished is cut off.
----@param code? integer 1001 by default; those of RFC 6455 section 7.4 that a
+--- Stops listening and closes every connection with a closing handshake. Requests that `upgrade` or
+--- `request` has not answered yet get 503; an answer that is not finished is cut off.
+---@param code? integer 1001 by default; a code of RFC 6455 section 7.4 that a
 --- server may send, else InvalidAccessError
 function methods:close(code)
   local inner = check(self, "close")
@@ -139,8 +139,8 @@ function methods:close(code)
   inner:close(code)
 end
 
---- New connections get this certificate; those that are open keep theirs.
----@param given ws.ServerTLS as the option `tls`
+--- Changes the certificate for new connections; open ones keep theirs.
+---@param given ws.ServerTLS like the option `tls`
 ---@return boolean|nil ok
 ---@return string|nil message
 ---@return string|nil code
@@ -207,7 +207,7 @@ function server.serve(given)
     if not context then return nil, message, code end
     config.tls = context
   end
-  -- Made before it listens: without memory nobody could close it any more.
+  -- Made before it listens: if memory ran out later, nobody could close it.
   local self = setmetatable({}, meta)
   core_of[self], encrypts[self] = false, false
   local inner, message, code = loop.get():listen(config)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- How a socket's handlers are called: raw ones straight by the core, until
+-- How a socket's handlers are called. The core calls raw ones directly, until
 -- something listens or waits; then events are made and dispatched, or messages
--- kept for receive.
+-- are kept for receive.
 
 local core = require "ws.core"
 local event_target = require "ws.event_target"
@@ -49,8 +49,8 @@ local function call_raw(sock, name, ...)
   if raw then return raw(sock, ...) end
 end
 
--- Something listens: its error must not keep the raw handler's from being
--- seen, nor the other way round.
+-- Used when something listens: an error there must not hide one in the raw
+-- handler, nor the other way round.
 local function guarded_raw(sock, name, a, b, c)
   if not internals.tag(sock).raw[name] then return end
   event_target.call(function() call_raw(sock, name, a, b, c) end)
@@ -77,7 +77,7 @@ local function tell_control(sock, type_, data)
   end
 end
 
--- What sockets with listeners or an inbox are told through.
+-- The handlers of sockets that have listeners or an inbox.
 local listening = {
   open = function(sock, request)
     guarded_raw(sock, "open", request)
@@ -111,8 +111,9 @@ local listening = {
   pong = function(sock, data) tell_control(sock, "pong", data) end,
 }
 
--- `message` when there is a raw handler, which is called first and may end it.
--- It has had the message: nothing is kept for a receive that may never come.
+-- `message` when there is a raw handler, which is called first and may close the
+-- socket. The message counts as delivered: it is not kept for a receive that may
+-- never come.
 local function message_after(raw)
   return function(sock, data, opcode)
     event_target.call(function() raw(sock, data, opcode) end)
@@ -122,8 +123,8 @@ local function message_after(raw)
   end
 end
 
--- Without a raw handler the core calls an only listener itself, unless messages
--- are kept for receive whoever listens.
+-- Without a raw handler the core itself calls the listener, if there is only one
+-- and messages are not kept for receive.
 local function listening_handlers(tag, keeps)
   local set = { tag = tag }
   for name, fn in pairs(listening) do set[name] = fn end
@@ -160,7 +161,7 @@ function telling.listen(sock)
   return state
 end
 
---- The inbox of a socket, made on first use: from then on messages wait in it
+--- The inbox of a socket, made on first use. From then on messages are kept in it
 --- while nobody listens.
 function telling.use_inbox(sock)
   local state = telling.listen(sock)
@@ -170,7 +171,7 @@ function telling.use_inbox(sock)
   return state.inbox
 end
 
---- The same for receive: from then on they wait in it whoever listens.
+--- The same for receive: from then on they are kept in it, whoever listens.
 function telling.use_inbox_only(sock)
   local box = telling.use_inbox(sock)
   if box.used then return box end
@@ -188,7 +189,7 @@ local function may_tell(sock, state, box)
     and not state.paused and sock.readyState == 1
 end
 
--- One a task, as if it came from the network.
+-- One message per task, as if it came from the network.
 local function tell_next(sock, state, box)
   if not may_tell(sock, state, box) then return inbox.set_telling(box, false) end
   loop.get():post(function() tell_next(sock, state, box) end)
@@ -196,7 +197,7 @@ local function tell_next(sock, state, box)
 end
 
 --- A socket of ws.connect has kept messages for receive(), and now gets a
---- listener instead: it is told of them before anything else is read.
+--- listener instead, which gets them before anything else is read.
 function telling.tell_kept(sock)
   local state = internals.state(sock)
   local box = state.inbox
@@ -205,7 +206,7 @@ function telling.tell_kept(sock)
   loop.get():post(function() tell_next(sock, state, box) end)
 end
 
---- pause() and resume() hold up those messages, too.
+--- pause() holds up those messages too, until resume().
 function telling.set_paused(sock, paused)
   local state = internals.state(sock)
   if not state then return end

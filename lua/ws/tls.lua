@@ -7,10 +7,10 @@ local options = require "ws.options"
 local raise = options.raise
 local tls = {}
 
--- As in ".a.test": to some that matches a certificate of "*.a.test".
+-- As in ".a.test", which some implementations match with "*.a.test".
 local function has_empty_label(host) return ("." .. host):find("..", 1, true) ~= nil end
 
--- Empty it would be taken for none: for the system's roots, for example.
+-- An empty one is refused: it would count as none, which may mean the system's roots.
 local function is_source(value)
   return (options.is_path(value)), "a path or PEM text"
 end
@@ -57,8 +57,8 @@ local function pins_of(pin)
   return type(pin) == "string" and { pin } or pin
 end
 
--- Reading the system's certificates costs milliseconds: contexts that read no
--- file of the user's are made once.
+-- Reading the system's certificates takes milliseconds, so contexts that read no
+-- file of the user's are made once and shared.
 local shared = {}
 
 local function shared_key(checked)
@@ -67,15 +67,15 @@ local function shared_key(checked)
     tostring(checked.minVersion))
 end
 
---- Raises for what no client could be given, also where TLS is not used.
+--- Checks a client's options, also where TLS is not used.
 function tls.check_client(given, level)
   level = level + 1
   local checked = options.check(given, client_schema, level, "tls")
   return checked, pins_of(checked.pin)
 end
 
---- A client's context and the name to ask for instead of the URL's, or nil.
---- Raises when a certificate, key or cipher is no good, and for a host that no
+--- A client's context, and the name to ask for instead of the URL's, or nil.
+--- Raises when a certificate, key or cipher is unusable, and for a host that no
 --- certificate can be for.
 ---@param given? ws.ClientTLS
 function tls.client(given, url, level)
@@ -109,8 +109,8 @@ local function server_context(checked, level)
   }
 end
 
--- Every name of `sni` gets a context with the outer options and its own
--- certificate.
+-- Gives every name of `sni` a context with its own certificate and the outer
+-- options.
 local function add_names(context, checked, level)
   for name, own in pairs(checked.sni or {}) do
     if type(name) ~= "string" then

@@ -65,7 +65,7 @@ end
 
 --- Adds a listener (DOM section 2.7).
 ---@param type_ string "open", "message", "error", "close", "ping", "pong", "drain"
----@param callback function|table called with the event; a table's handleEvent
+---@param callback function|table called with the event; of a table, handleEvent
 ---@param opts? boolean|ws.ListenerOptions true: capture
 function methods:addEventListener(type_, callback, opts)
   arguments.socket(self, "addEventListener", 2)
@@ -82,9 +82,9 @@ function methods:removeEventListener(type_, callback, opts)
   event_target.remove(state_of(self).listeners, type_, callback, opts, 2)
 end
 
---- Dispatches an event made with ws.Event and its kin, at once.
+--- Dispatches an event made with ws.Event, ws.MessageEvent and so on, at once.
 ---@param event ws.Event
----@return boolean uncancelled false when it was cancelable and cancelled
+---@return boolean uncancelled false if it was cancelable and a listener cancelled it
 function methods:dispatchEvent(event)
   arguments.socket(self, "dispatchEvent", 2)
   local uncancelled = event_target.dispatch_made(state_of(self).listeners, self, event, 2)
@@ -93,7 +93,7 @@ end
 
 local pause, resume = methods.pause, methods.resume
 
---- Stops reading from the network: the peer feels it.
+--- Stops reading from the network, which slows the peer down (backpressure).
 function methods:pause()
   arguments.socket(self, "pause", 2)
   telling.set_paused(self, true)
@@ -107,10 +107,10 @@ function methods:resume()
   resume(self)
 end
 
---- Starts the closing handshake; a second call does nothing. What the peer still
---- says is not told, but its pings are answered (RFC 6455 section 5.5.1).
----@param code? integer 1000 or 3000 to 4999 (a server's socket: also the codes
---- RFC 6455 section 7.4 lets it send), else InvalidAccessError
+--- Starts the closing handshake; a second call does nothing. Messages that the peer
+--- still sends are dropped, but its pings are answered (RFC 6455 section 5.5.1).
+---@param code? integer 1000 or 3000 to 4999 (for a server's socket also the codes
+--- that RFC 6455 section 7.4 lets a server send), else InvalidAccessError
 ---@param reason? string at most 123 bytes of UTF-8, else SyntaxError
 function methods:close(code, reason)
   local of_server = arguments.socket(self, "close", 2)
@@ -123,7 +123,7 @@ end
 
 -- ------------------------------------------------------------- constructor
 
---- ws.new for ws.new, ws(...) and ws.connect. `level` is the caller's.
+--- What ws.new, ws(...) and ws.connect share. `level` is that of their caller.
 function websocket.construct(level, url, protocols, given)
   level = level + 1
   local parsed = arguments.url(url, level)
@@ -132,7 +132,7 @@ function websocket.construct(level, url, protocols, given)
   config.protocols = arguments.protocols(protocols or config.protocols, level)
   config.url = parsed.href
   config.handlers = raw and telling.adopt(raw, config.highWaterMark, views) or telling.plain
-  -- Made before it connects: nobody could close what cannot be returned.
+  -- Made before it connects: if memory ran out after that, nobody could close it.
   local state = not raw and telling.new_state() or nil
   if state then state.listens, state.high_water = true, config.highWaterMark end
   local sock = options.blame(level, loop.get().connect, loop.get(), config)

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- The loop inside Copas, whose steps wait with LuaSocket's select. The module
--- itself is an object for that; attach() does all there is to do with it.
+-- Runs the loop inside Copas, whose steps wait with LuaSocket's select. The module
+-- itself is an object for select; attach() is all that users need.
 
 local copas = require "copas"
 local driving = require "ws.adapter.driving"
 local loop = require "ws.loop"
 local threads = require "ws.adapter.threads"
 
---- The loop inside Copas; for LuaSocket's select it is an object.
+--- Runs the loop inside Copas. The module is also an object for LuaSocket's select.
 ---@class ws.adapter.copas
 local adapter = {}
 
@@ -18,8 +18,8 @@ function adapter:getfd() -- luacheck: ignore 212
   return loop.fd()
 end
 
---- For LuaSocket's select: whether ws.poll(0) has work though the descriptor
---- is silent.
+--- For LuaSocket's select: whether ws.poll(0) has work even if the descriptor is
+--- silent.
 ---@return boolean
 function adapter:dirty() -- luacheck: ignore 212
   return loop.next_timeout() == 0
@@ -27,8 +27,8 @@ end
 
 -- --------------------------------------------------------------- the driver
 
--- To Copas this is a server, which it tells by the name. Nobody is accepted: it
--- is readable, that is all.
+-- To Copas this is a server, as it concludes from the name. Nothing is accepted: the
+-- descriptor being readable is all that matters.
 local watched = setmetatable({ readable = false, added = false },
   { __tostring = function() return "tcp: ws" end })
 function watched.getfd() return driving.fd() end
@@ -90,7 +90,7 @@ if copas.wakeup then
     resume = copas.wakeup,
   }
 else
-  -- What a coroutine yields to an older one is a socket and a queue for it.
+  -- To an older Copas a coroutine yields a socket and a queue for it.
   local nowhere = { insert = function() end, push = function() end }
   scheduler = threads.of {
     suspend = function() coroutine.yield(watched, nowhere) end,
@@ -105,9 +105,9 @@ function host.stop()
   unwatch()
 end
 
---- Runs the loop inside Copas: handlers are called in its steps, and receive,
---- messages, ws.connect and ws.sleep in its coroutines give way to it.
---- copas.loop() goes on while something is left to wait for here or there.
+--- Runs the loop inside Copas: handlers are called in its steps; receive, messages,
+--- ws.connect and ws.sleep yield to it in its coroutines. copas.loop() goes on while
+--- either loop has something to wait for.
 function adapter.attach()
   driving.begin(host)
   copas.step = driven_step

@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- The loop inside a cqueues controller. The module itself is an object for
--- cqueues.poll; attach() does all there is to do with it.
+-- Runs the loop inside a cqueues controller. The module itself is an object for
+-- cqueues.poll; attach() is all that users need.
 
 local condition = require "cqueues.condition"
 local cqueues = require "cqueues"
 local driving = require "ws.adapter.driving"
 local loop = require "ws.loop"
 
---- The loop inside a cqueues controller; for cqueues.poll it is an object.
+--- Runs the loop inside a cqueues controller. The module is also an object for
+--- cqueues.poll.
 ---@class ws.adapter.cqueues
 local adapter = {}
 
@@ -23,7 +24,8 @@ function adapter:events() -- luacheck: ignore 212
   return "r"
 end
 
---- For cqueues.poll: seconds until ws.poll(0) has work of its own accord.
+--- For cqueues.poll: seconds until ws.poll(0) has work even if the descriptor is
+--- silent.
 ---@return number|nil
 function adapter:timeout() -- luacheck: ignore 212
   local ms = loop.next_timeout()
@@ -123,10 +125,10 @@ function host.stop()
   changed:signal()
 end
 
---- Runs the loop inside a controller: handlers are called in its steps, and
---- receive, messages, ws.connect and ws.sleep in its coroutines give way to it.
---- It has nothing to do with the loop while nothing is left to wait for there.
----@param cq? userdata a cqueues controller; by default the one that runs
+--- Runs the loop inside a controller: handlers are called in its steps; receive,
+--- messages, ws.connect and ws.sleep yield to it in its coroutines. While the loop
+--- has nothing to wait for, the controller has nothing to do with it.
+---@param cq? userdata a cqueues controller; by default the running one
 ---@return userdata cq
 function adapter.attach(cq)
   cq = cq or cqueues.running()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What adapters of other loops share: when the loop is due, a turn of it, and
--- who drives it. Knows none of those loops.
+-- What the adapters for other loops share: who drives our loop, when its next turn
+-- is due, and the turn itself. Knows none of those loops.
 
 local core = require "ws.core"
 local loop = require "ws.loop"
@@ -8,16 +8,16 @@ local waiting = require "ws.coroutine"
 
 local driving = {}
 
--- Between turns where the system's poller has no descriptor to wait for.
+-- Milliseconds between turns where the poller has no descriptor to wait for.
 local INTERVAL = 10
 
 local inner  -- the core's loop
 local driver -- what drives it now: begin()
 local planned -- when its next turn is, without a sign of the descriptor; nil: never
 
---- From now on `host` drives the loop, and nobody else. host.scheduler: see
---- waiting.use; host.wanted(): the loop, perhaps idle until now, is about to
---- be used; host.stop(): another takes over, or nobody.
+--- From now on `host`, and nobody else, drives the loop. host.scheduler: see
+--- waiting.use. host.wanted() is called when the loop, perhaps idle until now, is
+--- about to be used; host.stop() when another takes over, or nobody.
 function driving.begin(host)
   if driver ~= host then driving.stop(driver) end
   inner = loop.get()
@@ -35,13 +35,12 @@ function driving.stop(host)
   host.stop()
 end
 
---- What to wait for: a descriptor that becomes readable, nil where there is
---- none.
+--- The descriptor to wait for, until it is readable; nil where there is none.
 function driving.fd()
   return inner:fd()
 end
 
---- Milliseconds until a turn is due though the descriptor stays silent; nil:
+--- Milliseconds until a turn is due even if the descriptor stays silent; nil:
 --- never.
 function driving.due()
   local ms = inner:timeout()
@@ -49,7 +48,7 @@ function driving.due()
   return ms and ms < INTERVAL and ms or INTERVAL
 end
 
---- As due(), and the host is going to keep to it.
+--- Like due(), and notes that the host is going to keep to it.
 function driving.plan()
   local ms = driving.due()
   planned = ms and core.now() + ms

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The loop inside libuv's, by luv or in Neovim, where turns are made through
--- vim.schedule so that handlers may call everything.
+-- Runs the loop inside libuv's, with luv or in Neovim. There turns are made through
+-- vim.schedule, so that handlers may call everything.
 
 local driving = require "ws.adapter.driving"
 local threads = require "ws.adapter.threads"
@@ -8,7 +8,7 @@ local threads = require "ws.adapter.threads"
 local vim = rawget(_G, "vim")
 local uv = vim and (vim.uv or vim.loop) or require "luv"
 
---- The loop inside libuv's, by luv or in Neovim.
+--- Runs the loop inside libuv's, with luv or in Neovim.
 ---@class ws.adapter.luv
 local adapter = {}
 
@@ -56,8 +56,8 @@ local function turn()
   settle(pcall(driving.turn))
 end
 
--- The descriptor stays readable until the turn: libuv must not say so again
--- and again.
+-- The descriptor stays readable until the turn: libuv must not report that over and
+-- over.
 local function turn_later()
   if scheduled then return end
   scheduled = true
@@ -91,9 +91,9 @@ local function start()
   start_poll()
 end
 
---- Runs the loop inside libuv's: handlers are called there, and receive,
---- messages, ws.connect and ws.sleep in any coroutine give way to it.
---- uv.run() goes on while something is left to wait for here or there.
+--- Runs the loop inside libuv's: handlers are called there; receive, messages,
+--- ws.connect and ws.sleep yield to it in any coroutine. uv.run() goes on while
+--- either loop has something to wait for.
 function adapter.attach()
   if prepare then return end
   driving.begin(host)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- WebSockets in OpenResty, or nginx with ngx_http_lua_module: opening them over
--- cosockets, as a client or in a request's handler. No event loop but nginx's:
+-- WebSockets in OpenResty, or nginx with ngx_http_lua_module: opens them over
+-- cosockets, as a client or in a request's handler. The only event loop is nginx's:
 -- nothing here makes one of ours.
 
 local core = require "ws.core"
@@ -18,7 +18,7 @@ local resty = {}
 
 local SEND_TIMEOUT = 60000
 
--- What a handler of the user's raised goes where nginx's errors go.
+-- Errors raised in the user's handlers go to nginx's error log.
 if ngx and not loop.error_handler() then
   loop.set_error_handler(function(message, traceback) ngx.log(ngx.ERR, traceback or message) end)
 end
@@ -68,14 +68,14 @@ local function dial(url, checked, tls, deadline)
   return tcp
 end
 
---- Opens a WebSocket and waits until it is open. Names are resolved as the
---- directive `resolver` says, certificates checked against
+--- Opens a WebSocket and waits until it is open. Names are resolved by nginx's
+--- directive `resolver`, and certificates checked against its
 --- `lua_ssl_trusted_certificate`.
 ---@param url string ws:, wss:, http: or https:
 ---@param given? table as for ws.new: protocols, headers, origin, timeout,
---- closeTimeout, compression, maxPayload, pingInterval (of silence), pingTimeout,
+--- closeTimeout, compression, maxPayload, pingInterval (after silence), pingTimeout,
 --- path, tls (verify, servername); and sendTimeout
----@return ws.resty.Socket|nil sock raises for wrong arguments
+---@return ws.resty.Socket|nil sock bad arguments raise
 ---@return string|nil message
 ---@return string|nil code "ECONNREFUSED", "ENOTFOUND", "ETLS", "EHANDSHAKE" ...
 function resty.client(url, given)
@@ -142,7 +142,7 @@ local function answer(bytes)
   return ok, why
 end
 
--- nil when the request is accepted, else the event that says why not.
+-- nil when the request is accepted, else the event that tells why not.
 local function judge(p)
   local refused = { message = "the request is no WebSocket handshake", code = "EHANDSHAKE" }
   for event in p:events() do
@@ -152,8 +152,8 @@ local function judge(p)
   return refused
 end
 
---- Answers the handshake of the request at hand, in a content handler. When it
---- gives nil the request has been answered: return.
+--- Answers the handshake of the current request, in a content handler. If this
+--- returns nil, the request has been answered already: just return.
 ---@param given? table as for ws.serve: protocols, origins, upgrade (which may use
 --- cosockets), compression, maxPayload, idleTimeout, closeTimeout; and sendTimeout
 ---@return ws.resty.Socket|nil sock

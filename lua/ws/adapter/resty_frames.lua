@@ -1,18 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- The names of lua-resty-websocket for the sockets of resty.lua, for programs
--- written for that library. Thin: fragments are joined, pings and Closes
--- answered by then, and doing so again does no harm.
+-- The methods of lua-resty-websocket on the sockets of resty.lua, for programs
+-- written for that library. They do little: fragments are already joined, and pings
+-- and Closes answered; to answer them again does no harm.
 
 local options = require "ws.options"
 local resty_socket = require "ws.adapter.resty_socket"
 
---- With the methods of lua-resty-websocket, for programs written for that library.
+--- Also has the methods of lua-resty-websocket, for programs written for that library.
 ---@class ws.resty.Socket
 local frames = resty_socket.methods
 
 local TIMEOUT = 60000 -- lua_socket_read_timeout's, too
 
--- What recv_frame gives at the end: the Close once, then an error.
+-- What recv_frame returns at the end: the Close once, then an error.
 local function ending(self)
   local ended = self.ended
   if ended.code ~= 1006 and not self.close_told then
@@ -24,9 +24,9 @@ local function ending(self)
 end
 
 --- Waits for the next message, ping, pong or Close, as in lua-resty-websocket.
----@return string|nil data a Close's: its reason
+---@return string|nil data of a Close, its reason
 ---@return string|nil kind "text", "binary", "ping", "pong" or "close"
----@return integer|string|nil code a Close's; an error when there is no data
+---@return integer|string|nil code of a Close, its code; without data, an error
 function frames:recv_frame()
   if self.reading then return nil, nil, "failed to receive: socket busy reading" end
   local data, kind = resty_socket.next(self, self.frame_timeout or TIMEOUT, true)
@@ -35,7 +35,7 @@ function frames:recv_frame()
   return ending(self)
 end
 
---- How long recv_frame waits: 60000 milliseconds by default.
+--- Sets how long recv_frame waits: 60000 milliseconds by default.
 ---@param ms integer
 function frames:set_timeout(ms)
   self.frame_timeout = ms
@@ -79,7 +79,7 @@ function frames:send_pong(data)
   return sent(self, data, self:pong(data))
 end
 
---- Sends a Close and returns at once; recv_frame then gives the peer's.
+--- Sends a Close and returns at once; recv_frame then returns the peer's.
 ---@param code? integer
 ---@param reason? string
 ---@return integer ok 1
@@ -89,7 +89,7 @@ function frames:send_close(code, reason)
   return 1
 end
 
---- WebSockets are not pooled: closes.
+--- Closes the connection: WebSockets are not pooled.
 ---@return integer ok 1
 function frames:set_keepalive()
   self:close()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- An open WebSocket over an nginx cosocket: ws.protocol thinks, this moves the
+-- An open WebSocket over an nginx cosocket: ws.protocol has the logic, this moves the
 -- bytes. Opening it is in resty.lua.
 
 local core = require "ws.core"
@@ -10,11 +10,11 @@ local resty_socket = {}
 --- A WebSocket over one of nginx's cosockets.
 ---@class ws.resty.Socket
 ---@field readyState integer 1 OPEN, 2 CLOSING, 3 CLOSED
----@field url string a client's
----@field request table a server's: method, path, query, headers, protocols, origin
----@field data any a server's: what `upgrade` gave it
+---@field url string on a client
+---@field request table on a server: method, path, query, headers, protocols, origin
+---@field data any on a server: the `data` that `upgrade` returned
 ---@field protocol string the subprotocol, "" when none
----@field extensions string what was agreed
+---@field extensions string the extensions agreed on, "" when none
 local methods = {}
 resty_socket.methods = methods
 
@@ -31,8 +31,7 @@ local meta = {
 
 -- ------------------------------------------------------------------ writing
 
--- One light thread writes at a time; what the others have to send it takes
--- along.
+-- One light thread writes at a time, and writes also what the others have to send.
 local function flush(self)
   if self.writing then return true end
   self.writing = true
@@ -82,7 +81,7 @@ end
 
 -- ------------------------------------------------------------------ reading
 
--- Something, the end, or the time is up: whichever comes first.
+-- Waits for bytes, the end, or the deadline: whichever comes first.
 local function read(self, deadline)
   self.tcp:settimeouts(self.send_timeout, self.send_timeout, patience(self, deadline))
   self.reading = true
@@ -98,9 +97,9 @@ local function read(self, deadline)
   end
 end
 
--- The next message among what was read, and "text" or "binary"; with
--- `all` pings and pongs too. One at a time: what came compressed is not
--- inflated before somebody wants it.
+-- The next message of what was read, and "text" or "binary"; with `all` also pings
+-- and pongs. One at a time: a compressed message is not inflated before somebody
+-- wants it.
 local function take(self, all)
   for event in self.p:events() do
     local kind = event.type
@@ -116,7 +115,7 @@ local function take(self, all)
   end
 end
 
---- As receive(); with `all` pings and pongs too.
+--- Like receive(); with `all` also pings and pongs.
 function resty_socket.next(self, ms, all)
   local deadline, tried = ms and core.now() + ms, false
   while true do
@@ -136,13 +135,13 @@ local function refuse_second_reader(self, name)
   end
 end
 
---- Waits for the next message: data, "text" or "binary". nil, "closed", code,
---- reason when there will be none; nil, "timeout" after `ms` milliseconds.
---- Pings are answered, and deadlines kept, while this waits.
+--- Waits for the next message and returns data, then "text" or "binary". When there
+--- will be no more, returns nil, "closed", code, reason; after `ms` milliseconds
+--- nil, "timeout". Pings are answered, and deadlines kept, while this waits.
 ---@param ms? number the longest wait in milliseconds
 ---@return string|nil data
----@return string|nil opcode or why there is none: "closed" or "timeout"
----@return integer|nil code of the Close
+---@return string|nil opcode or, without data, "closed" or "timeout"
+---@return integer|nil code the close code
 ---@return string|nil reason
 function methods:receive(ms)
   if ms ~= nil and type(ms) ~= "number" then
@@ -175,14 +174,14 @@ end
 ---@param data string
 ---@param opcode? "text"|"binary" "text" by default
 ---@return boolean|nil ok true once nginx has it, or another light thread that
---- is writing takes it along
+--- is writing will send it
 ---@return string|nil why "closed"
 function methods:send(data, opcode)
   local ok, why = say(self, "send", data, opcode)
   return ok, why
 end
 
---- Sends a ping with at most 125 bytes; answers come while receive waits.
+--- Sends a ping with at most 125 bytes; the pong is handled while receive waits.
 ---@param data? string
 ---@return boolean|nil ok
 ---@return string|nil why "closed"
@@ -191,7 +190,7 @@ function methods:ping(data)
   return ok, why
 end
 
---- Sends a pong that nobody asked for.
+--- Sends an unsolicited pong.
 ---@param data? string
 ---@return boolean|nil ok
 ---@return string|nil why "closed"
@@ -202,19 +201,19 @@ end
 
 -- ------------------------------------------------------------------ closing
 
---- Drops the connection without a Close; a server's goes when its handler
---- returns. Not while another light thread is reading: nginx refuses that.
+--- Drops the connection without a Close; on a server it ends when the request's
+--- handler returns. Not while another light thread is reading: nginx refuses that.
 function methods:terminate()
   shut(self)
 end
 
---- The closing handshake: sends a Close and, unless another light thread is
---- reading, waits for the peer's for `closeTimeout`; messages that still come
+--- Does the closing handshake: sends a Close and, unless another light thread is
+--- reading, waits up to `closeTimeout` for the peer's; messages that still come
 --- are dropped. A server's handler should return after it.
----@param code? integer as sock:close of ws
+---@param code? integer as for sock:close of ws
 ---@param reason? string
----@return boolean clean whether the peer answered; true, too, when it is the
---- other light thread that will see
+---@return boolean clean whether the peer answered; also true when another light
+--- thread is reading, which will see the answer
 function methods:close(code, reason)
   options.blame(2, self.p.close, self.p, code, reason)
   flush(self)
@@ -232,9 +231,9 @@ end
 
 -- ------------------------------------------------------------------- opening
 
---- The socket of a protocol whose handshake is not over, if a client's.
---- settings: silence and grace (milliseconds without a word before a ping, and
---- after it before the end; 0: never), close_timeout, send_timeout.
+--- A socket for the protocol `p`; a client's handshake is still to be done.
+--- settings: silence (milliseconds of it before a ping; 0: never), grace (those after
+--- the ping before the connection is dropped), close_timeout, send_timeout.
 function resty_socket.new(tcp, p, settings)
   local self = { tcp = tcp, p = p, url = p.url, request = p.request,
     protocol = p.protocol, extensions = p.extensions, data = p.data }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- For hosts in which any coroutine but the main one may give way: a scheduler
--- for waiting.use that resumes them between turns. Not for hosts with
--- conditions or signals of their own.
+-- A scheduler for waiting.use, for host loops in which any coroutine but the main one
+-- may yield: it resumes them between turns. Not for hosts with conditions or signals
+-- of their own.
 
 local loop = require "ws.loop"
 local waiting = require "ws.coroutine"
@@ -17,9 +17,10 @@ local function resume(thread)
   report(thread, coroutine.resume(thread))
 end
 
---- A scheduler, see waiting.use. how.suspend() gives way (coroutine.yield);
---- how.resume(thread) goes on with it (coroutine.resume, reporting errors).
---- driving.turn() calls scheduler.resume_woken().
+--- A scheduler, see waiting.use. how.suspend() suspends the running coroutine (by
+--- default coroutine.yield); how.resume(thread) resumes it (by default
+--- coroutine.resume, reporting errors). driving.turn() calls
+--- scheduler.resume_woken().
 ---@param how? table
 function threads.of(how)
   how = how or {}

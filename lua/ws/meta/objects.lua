@@ -1,21 +1,21 @@
 -- SPDX-License-Identifier: MIT
--- For LuaLS and `make docs`: what ws.core gives, written in C, and the fields
--- of events and requests. What is written in Lua is annotated where it stands.
--- No code: nothing requires this file. spec/ws/meta_spec.lua compares it with
--- what there is.
+-- For LuaLS and `make docs`: what ws.core provides, which is written in C, and
+-- the fields of events and requests. What is written in Lua is annotated in its
+-- own file. No code: nothing requires this file. spec/ws/meta_spec.lua compares
+-- it with what there is.
 ---@meta ws.meta.objects
 -- luacheck: ignore 211 212 241
 
---- WebSocket for Lua: what `require "ws"` gives. Called, it is ws.new.
+--- WebSocket for Lua: what `require "ws"` returns. Calling it is calling ws.new.
 ---@class ws
 ---@field VERSION string
----@field _VERSION string As VERSION.
+---@field _VERSION string The same as VERSION.
 ---@field CONNECTING 0 The states of a socket.
 ---@field OPEN 1
 ---@field CLOSING 2
 ---@field CLOSED 3
---- Gets the errors raised in handlers, which otherwise go to stderr; what it raises itself comes
---- out of ws.run or ws.poll.
+--- Is called with errors raised in handlers, which otherwise go to stderr. What it raises itself
+--- is raised by ws.run or ws.poll.
 ---@field onerror? fun(message: any, traceback?: string)
 ---@field protocol ws.protocol
 ---@field Event fun(type: string, fields?: table): ws.Event Makes an event for dispatchEvent.
@@ -29,18 +29,18 @@ local ws = {}
 ---@return number milliseconds
 function ws.now() end
 
---- One WebSocket: the browser's object, of a client or of a server. Reading an
---- unknown property gives nil, assigning one raises TypeError.
+--- One WebSocket: the browser's object, for clients and servers. Reading an
+--- unknown property gives nil; assigning one raises TypeError.
 ---@class ws.WebSocket
 ---@field CONNECTING 0 The states.
 ---@field OPEN 1
 ---@field CLOSING 2
 ---@field CLOSED 3
----@field url string|nil The URL, normalised; nil for a server's.
+---@field url string|nil The URL, normalised; nil for a server's socket.
 ---@field readyState 0|1|2|3
----@field bufferedAmount integer Payload bytes taken by send and not yet by the system.
----@field protocol string The subprotocol that was agreed, "" when none.
----@field extensions string The extensions that were agreed, "" when none.
+---@field bufferedAmount integer Payload bytes given to send that the system has not taken yet.
+---@field protocol string The subprotocol agreed on; "" if none.
+---@field extensions string The extensions agreed on; "" if none.
 ---@field binaryType "blob"|"arraybuffer" Kept for parity: binary data is a string either way.
 ---@field onopen? fun(event: ws.Event)
 ---@field onmessage? fun(event: ws.MessageEvent)
@@ -48,66 +48,66 @@ function ws.now() end
 ---@field onclose? fun(event: ws.CloseEvent)
 ---@field onping? fun(event: ws.DataEvent)
 ---@field onpong? fun(event: ws.DataEvent)
----@field ondrain? fun(event: ws.Event) send had returned false, and the peer has caught up.
----@field remoteAddress string|nil Of the TCP connection; nil before it.
+---@field ondrain? fun(event: ws.Event) The peer has caught up after send returned false.
+---@field remoteAddress string|nil The peer's address; nil before there is a TCP connection.
 ---@field remotePort integer|nil
 ---@field localAddress string|nil
 ---@field localPort integer|nil
----@field tls ws.TLSInfo|nil Once it is encrypted.
+---@field tls ws.TLSInfo|nil Set once the connection is encrypted.
 ---@field latency number|nil Milliseconds from the last automatic ping to its pong.
----@field data any One slot for the user's own state.
+---@field data any A place for your own state.
 local WebSocket = {}
 
---- Sends a message. Raises InvalidStateError while CONNECTING, TypeError for
---- text that is not UTF-8; once closing has begun the data is discarded.
+--- Sends a message. Raises InvalidStateError while CONNECTING, and TypeError for
+--- text that is not UTF-8. Once closing has begun the data is discarded.
 ---@param data string|number|ws.View
----@param opcode? "text"|"binary" "text" by default; a view's own
+---@param opcode? "text"|"binary" "text" by default; for a view, the view's own
 ---@param options? ws.SendOptions
----@return boolean more false when bufferedAmount is now above highWaterMark
+---@return boolean more false if bufferedAmount is now above highWaterMark
 function WebSocket:send(data, opcode, options) end
 
---- Drops the connection now; the close event has 1006.
+--- Drops the connection at once; the close event has code 1006.
 function WebSocket:terminate() end
 
 --- Sends a ping (RFC 6455 section 5.5.2).
 ---@param data? string at most 125 bytes
 function WebSocket:ping(data) end
 
---- Sends a pong that nobody asked for; pings are answered without it.
+--- Sends an unsolicited pong; pings are answered automatically.
 ---@param data? string at most 125 bytes
 function WebSocket:pong(data) end
 
---- From now on a server's socket gets what is published on the topic.
+--- Subscribes a server's socket to a topic: it gets what is published there.
 ---@param topic string
 function WebSocket:subscribe(topic) end
 
---- And no longer.
+--- Ends a subscription.
 ---@param topic string
 ---@return boolean was whether it was subscribed
 function WebSocket:unsubscribe(topic) end
 
---- What a server's socket is subscribed to.
+--- The topics that a server's socket is subscribed to.
 ---@return string[]
 function WebSocket:topics() end
 
---- Sends a message to every subscriber but itself. It is framed and compressed
---- once for all.
+--- Sends a message to all subscribers of a topic except this socket. The message is
+--- framed and compressed once for all of them.
 ---@param topic string
 ---@param data string|ws.View
----@param opcode? "text"|"binary" "text" by default; a view's own
----@return integer count to how many
+---@param opcode? "text"|"binary" "text" by default; for a view, the view's own
+---@return integer count how many it was sent to
 function WebSocket:publish(topic, data, opcode) end
 
---- What was agreed with TLS.
+--- What TLS agreed on.
 ---@class ws.TLSInfo
 ---@field version string
 ---@field cipher string
 ---@field peer string|nil The subject of the peer's certificate.
----@field verified boolean Its certificate was checked, and is good.
----@field resumed boolean An earlier TLS session goes on.
+---@field verified boolean The peer's certificate was checked, and is good.
+---@field resumed boolean An earlier TLS session was resumed.
 
---- A message lent to its handler: `#view` is its length, tostring(view) a string
---- made of it. It raises once the handler has returned.
+--- A message lent to its handler: `#view` is its length, and tostring(view) makes a
+--- string of it. After the handler has returned, using it raises.
 ---@class ws.View
 local View = {}
 
@@ -123,31 +123,31 @@ function View:sub(i, j) end
 ---@return integer ...
 function View:byte(i, j) end
 
---- A handshake's or a plain HTTP request.
+--- The request of a handshake, or a plain HTTP request.
 ---@class ws.Request
 ---@field method string
----@field path string With no query.
----@field query string|nil What follows the "?", as it came.
----@field headers table<string, string> By name in lower case; repeated ones joined by ", ".
+---@field path string Without the query.
+---@field query string|nil What follows the "?", not decoded.
+---@field headers table<string, string> Keys are in lower case; repeated headers are joined by ", ".
 ---@field protocols string[] The subprotocols a handshake offers.
 ---@field origin string|nil
 ---@field remoteAddress string|nil
 ---@field httpVersion "1.0"|"1.1"
----@field body string|nil A plain HTTP request's.
----@field upgrade boolean Whether it is a WebSocket's handshake.
----@field sameOrigin boolean Whether its Origin is that of its Host.
+---@field body string|nil Of a plain HTTP request.
+---@field upgrade boolean Whether it is a WebSocket handshake.
+---@field sameOrigin boolean Whether Origin and Host name the same host and port.
 
---- An event, as the DOM has it: told to on... handlers and listeners.
+--- An event, as in the DOM: what on... handlers and listeners are called with.
 ---@class ws.Event
 ---@field type string "open", "message", "error", "close", "ping", "pong" or "drain".
 ---@field target any The socket.
----@field currentTarget any The same while it is dispatched.
+---@field currentTarget any The socket, while the event is dispatched.
 ---@field eventPhase integer
 ---@field bubbles boolean
 ---@field cancelable boolean
 ---@field composed boolean
 ---@field defaultPrevented boolean
----@field isTrusted boolean False for what dispatchEvent got.
+---@field isTrusted boolean False for events passed to dispatchEvent.
 ---@field NONE 0
 ---@field CAPTURING_PHASE 1
 ---@field AT_TARGET 2
@@ -157,7 +157,7 @@ function View:byte(i, j) end
 ---@class ws.MessageEvent: ws.Event
 ---@field data string
 ---@field opcode "text"|"binary"
----@field origin string The URL's origin.
+---@field origin string The origin of the URL.
 ---@field lastEventId string
 ---@field ports table
 
@@ -165,16 +165,16 @@ function View:byte(i, j) end
 ---@class ws.CloseEvent: ws.Event
 ---@field code integer
 ---@field reason string
----@field wasClean boolean Whether both sides have said Close.
+---@field wasClean boolean Whether both sides sent a Close.
 
 --- Why a connection failed; a close event follows.
 ---@class ws.ErrorEvent: ws.Event
 ---@field message string For people.
---- A stable name, among others: before it opens "ENOTFOUND", "ECONNREFUSED", "ECONNRESET",
---- "ENETUNREACH", "EHOSTUNREACH", "ENOENT", "EACCES", "EINVAL", "EPROXY", "ETLS", "EHTTP",
---- "EHEADTOOBIG", "EHANDSHAKE", "ETIMEDOUT", "ECONNABORTED"; later "EPROTOCOL", "EUTF8", "ETOOBIG",
---- "EDEFLATE", "ECONNRESET", "EPIPE", "ETRUNCATED", "ETIMEDOUT", "EBACKPRESSURE"; ever "EMFILE",
---- "ENOBUFS", "ENOMEM".
+--- A stable name. Among others, before the connection opens: "ENOTFOUND", "ECONNREFUSED",
+--- "ECONNRESET", "ENETUNREACH", "EHOSTUNREACH", "ENOENT", "EACCES", "EINVAL", "EPROXY", "ETLS",
+--- "EHTTP", "EHEADTOOBIG", "EHANDSHAKE", "ETIMEDOUT", "ECONNABORTED"; later: "EPROTOCOL", "EUTF8",
+--- "ETOOBIG", "EDEFLATE", "ECONNRESET", "EPIPE", "ETRUNCATED", "ETIMEDOUT", "EBACKPRESSURE"; at any
+--- time: "EMFILE", "ENOBUFS", "ENOMEM".
 ---@field code string
 
 --- A ping or a pong.

@@ -1,160 +1,168 @@
 -- SPDX-License-Identifier: MIT
--- For LuaLS and `make docs`: the tables of options that the functions of ws
--- take. No code: nothing requires this file. spec/ws/meta_spec.lua compares it
--- with what the validators accept.
+-- For LuaLS and `make docs`: the tables of options that functions of ws take.
+-- No code: nothing requires this file. spec/ws/meta_spec.lua compares it with
+-- what the validators accept.
 ---@meta ws.meta.options
 
---- Called with no event table, the fast way. A socket may get handlers and
---- listeners besides.
+--- Handlers that are called without an event table, which is the fastest way. A
+--- socket may have on... handlers and listeners as well.
 ---@class ws.Handlers
----@field open? fun(sock: ws.WebSocket, request?: ws.Request) The request is a server's.
+---@field open? fun(sock: ws.WebSocket, request?: ws.Request) Only a server gets the request.
 --- With `views` the data is a ws.View.
 ---@field message? fun(sock: ws.WebSocket, data: string, opcode: "text"|"binary")
----@field close? fun(sock: ws.WebSocket, code: integer, reason: string, wasClean: boolean) The last.
----@field error? fun(sock: ws.WebSocket, message: string, code: string) Followed by close.
+--- Nothing comes after it.
+---@field close? fun(sock: ws.WebSocket, code: integer, reason: string, wasClean: boolean)
+---@field error? fun(sock: ws.WebSocket, message: string, code: string) Then comes close.
 --- `bufferedAmount` has fallen to `lowWaterMark` after send returned false.
 ---@field drain? fun(sock: ws.WebSocket)
----@field ping? fun(sock: ws.WebSocket, data: string) It has been answered already.
+---@field ping? fun(sock: ws.WebSocket, data: string) It is answered already.
 ---@field pong? fun(sock: ws.WebSocket, data: string)
 
---- What ws.new and ws.connect take. Durations are milliseconds, sizes bytes; a
---- limit or deadline of 0 is none, but for closeTimeout and pingTimeout (their
---- default) and the water marks. A misspelt name raises.
+--- Options of ws.new and ws.connect. Durations are in milliseconds, sizes in bytes.
+--- A limit or deadline of 0 means none; but a closeTimeout or pingTimeout of 0 means
+--- the default, and a water mark of 0 is a mark like any other. A misspelt name raises.
 ---@class ws.ClientOptions: ws.Handlers
 ---@field protocols? string|string[] Subprotocols in order of preference.
 ---@field headers? table<string, string|number|string[]> Further headers of the handshake.
 ---@field origin? string The handshake's Origin; none by default.
 ---@field timeout? integer For the whole opening handshake (30000).
----@field closeTimeout? integer How long the peer's Close is waited for (5000).
----@field tls? ws.ClientTLS For wss: and https:.
+---@field closeTimeout? integer How long to wait for the peer's Close (5000).
+---@field tls? ws.ClientTLS For wss: and https: URLs.
 ---@field path? string A Unix socket to connect to.
 --- The URL of a proxy (http:, socks5:, socks4a:), or false for none. By default the environment
 --- decides: ws_proxy, wss_proxy, http_proxy, https_proxy, all_proxy and no_proxy.
 ---@field proxy? string|false
 ---@field compression? boolean|ws.Compression permessage-deflate (true).
----@field maxPayload? integer One message, after inflation (67108864).
----@field pingInterval? integer How often a ping goes out, whatever else does (0: never).
----@field pingTimeout? integer Silence after a ping that means a dead peer (as pingInterval).
---- Above so much unsent send returns false; as much is held for receive, where a message counts
---- for 128 bytes more (1048576).
+---@field maxPayload? integer The longest message, after inflation (67108864).
+---@field pingInterval? integer How often to send a ping, whatever else is sent (0: never).
+---@field pingTimeout? integer The silence after a ping that means a dead peer (pingInterval).
+--- When more than this is unsent, send returns false. Also how much is held for receive, where
+--- each message counts 128 bytes more than its length (1048576).
 ---@field highWaterMark? integer
----@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
----@field followRedirects? integer Never from wss: to ws:, no `headers` to another origin (0).
----@field anyPort? boolean Ports of other protocols too, which browsers block (false).
---- Does not wait while another to the same address opens, as RFC 6455 §4.1 asks (false).
+---@field lowWaterMark? integer `drain` comes at this many unsent bytes (half of highWaterMark).
+--- How many redirects to follow: never from wss: to ws:, and without `headers` to another origin
+--- (0).
+---@field followRedirects? integer
+---@field anyPort? boolean Allow the ports of other protocols that browsers block (false).
+--- Do not wait while another connection to the same address opens, though RFC 6455 §4.1 asks for
+--- that (false).
 ---@field parallel? boolean
 ---@field noDelay? boolean TCP_NODELAY (true).
 ---@field family? 4|6 IPv4 or IPv6 only; both by default (RFC 8305).
 ---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
 
---- What ws.serve takes. Durations are milliseconds, sizes bytes; a limit or
---- deadline of 0 is none, but for closeTimeout and pingTimeout (their default)
---- and the water marks. A misspelt name raises.
+--- Options of ws.serve. Durations are in milliseconds, sizes in bytes. A limit or
+--- deadline of 0 means none; but a closeTimeout or pingTimeout of 0 means the default,
+--- and a water mark of 0 is a mark like any other. A misspelt name raises.
 ---@class ws.ServerOptions: ws.Handlers
----@field host? string The address to listen on ("127.0.0.1"); "*" is every one of IPv4.
----@field port? integer 0, the default, for a free one, which server.port then tells.
+---@field host? string The address to listen on ("127.0.0.1"); "*" is all of IPv4, "::" of IPv6.
+---@field port? integer The port to listen on; 0: any free one, which server.port tells (0).
 ---@field path? string A Unix socket to listen on.
----@field tls? ws.ServerTLS Makes it wss.
---- Takes a handshake, or returns false, a status (403), a body and headers. May wait; whatever it
---- returns for a client that has gone meanwhile is dropped: neither `open` nor `close` is called.
+---@field tls? ws.ServerTLS Makes the server speak wss.
+--- Decides about a handshake. To refuse it, return false and maybe a status (403), a body and
+--- headers; to accept it, return nothing, true or the terms. May wait. What it returns for a client
+--- that is gone by then is dropped: neither `open` nor `close` is called.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
---- Plain HTTP on the same port, one request a connection; a body above maxPayload gets 413. Without
---- it 426 is the answer. May wait.
+--- Answers plain HTTP on the same port, one request per connection; a body above maxPayload gets
+--- 413. Without this handler the answer is 426. May wait.
 ---@field request? fun(request: ws.Request, response: ws.Response)
---- Subprotocols in order of preference, or who chooses.
+--- Subprotocols in order of preference, or a function that chooses.
 ---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
 --- The origins whose pages may connect, and no others: the server's own only if it is among them.
---- By default it alone. Programs other than browsers send none.
+--- By default only the server's own. Programs other than browsers send no Origin.
 ---@field origins? "*"|string[]|fun(origin: string, request: ws.Request): boolean
 ---@field compression? boolean|ws.Compression permessage-deflate (false).
----@field maxPayload? integer One message, after inflation (1048576).
----@field maxConnections? integer Further ones are refused (0: no limit).
---- From the connection to the open WebSocket, what `upgrade` waits for included; to the first
---- write of an answer to plain HTTP (10000). Past it the connection ends, with no answer.
+---@field maxPayload? integer The longest message, after inflation (1048576).
+---@field maxConnections? integer Further connections are refused (0: no limit).
+--- From the TCP connection to the open WebSocket, including what `upgrade` waits for; for plain
+--- HTTP, to the first write of the answer (10000). Past it the connection ends without an answer.
 ---@field handshakeTimeout? integer
---- Silence that ends a connection; a ping goes out half-way. For an answer to plain HTTP: so long
---- nothing of it has left (120000).
+--- The silence that ends a connection; a ping is sent half-way. For an answer to plain HTTP: how
+--- long none of it has left (120000).
 ---@field idleTimeout? integer
----@field closeTimeout? integer How long the peer's Close is waited for (5000).
----@field pingInterval? integer How often a ping goes out, besides half-way to idleTimeout (0).
----@field pingTimeout? integer Silence after it that means a dead peer (as pingInterval).
----@field maxBackpressure? integer Unsent bytes of one connection that are too many (16777216).
----@field backpressure? "close"|"drop" What becomes of it then: closed, or it misses publishes.
---- Above so much unsent send returns false; as much is held for receive, where a message counts
---- for 128 bytes more (1048576).
+---@field closeTimeout? integer How long to wait for the peer's Close (5000).
+---@field pingInterval? integer How often to send a ping, besides half-way to idleTimeout (0).
+---@field pingTimeout? integer The silence after it that means a dead peer (pingInterval).
+---@field maxBackpressure? integer The most unsent bytes of one connection (16777216).
+---@field backpressure? "close"|"drop" Above that, close it (1013), or drop publishes to it.
+--- When more than this is unsent, send returns false. Also how much is held for receive, where
+--- each message counts 128 bytes more than its length (1048576).
 ---@field highWaterMark? integer
----@field lowWaterMark? integer When `drain` is told (half of highWaterMark).
----@field backlog? integer Of listen(2).
+---@field lowWaterMark? integer `drain` comes at this many unsent bytes (half of highWaterMark).
+---@field backlog? integer As in listen(2) (511).
 ---@field reusePort? boolean SO_REUSEPORT: processes share the port (false).
 ---@field noDelay? boolean TCP_NODELAY (true).
 ---@field views? boolean The `message` handler is lent a ws.View instead of a string (false).
 
---- On which terms `upgrade` takes a handshake.
+--- The terms on which `upgrade` accepts a handshake.
 ---@class ws.Terms
----@field headers? table<string, string|number|string[]> Further headers of the answer.
----@field protocol? string The subprotocol, instead of the choice among `protocols`.
----@field data? any What sock.data is to be.
+---@field headers? table<string, string|number|string[]> Further headers of the response.
+---@field protocol? string The subprotocol, instead of one chosen from `protocols`.
+---@field data? any The initial sock.data.
 
 --- permessage-deflate, RFC 7692.
 ---@class ws.Compression
----@field serverNoContextTakeover? boolean The server forgets its window after each message.
----@field clientNoContextTakeover? boolean The client does.
+---@field serverNoContextTakeover? boolean The server forgets its window after each message (false).
+---@field clientNoContextTakeover? boolean The client forgets its window (false).
 ---@field serverMaxWindowBits? integer The server's window, 8 to 15 bits.
----@field clientMaxWindowBits? integer|true The client's; true: the server may choose.
----@field level? integer zlib's, 0 to 9 (6).
----@field threshold? integer Shorter messages go out as they are (1024).
+---@field clientMaxWindowBits? integer|true The client's window; true: the server may choose.
+---@field level? integer zlib's compression level, 0 to 9 (6).
+---@field threshold? integer Shorter messages are sent uncompressed (1024).
 
---- TLS, either side's: files are named by path.
+--- TLS, for both sides. Files are given by path.
 ---@class ws.TLS
----@field ca? string Whom to trust: a file, a folder or PEM text; a client the system's by default.
----@field cert? string The own certificate with its chain, a file or PEM text.
+--- Whom to trust: a file, a folder or PEM text. For clients, the system's authorities by default.
+---@field ca? string
+---@field cert? string Your certificate with its chain, a file or PEM text.
 ---@field key? string Its key, a file or PEM text.
----@field password? string The key's.
----@field ciphers? string As OpenSSL spells them.
+---@field password? string The password of the key.
+---@field ciphers? string A cipher list in OpenSSL's notation.
 ---@field minVersion? "TLSv1.2"|"TLSv1.3" "TLSv1.2" by default.
 
 --- A client's TLS.
 ---@class ws.ClientTLS: ws.TLS
----@field verify? boolean The server's certificate and name are checked (true).
----@field servername? string The name to ask for and to check instead of the URL's.
---- SHA-256 of the certificate's SubjectPublicKeyInfo in 64 hex digits or base64 ("sha256//" may
---- stand before it); of a list one has to match.
+---@field verify? boolean Whether to check the server's certificate and name (true).
+---@field servername? string The name to ask for (SNI) and to check, instead of the URL's.
+--- The SHA-256 of the certificate's SubjectPublicKeyInfo, in 64 hex digits or base64 ("sha256//"
+--- may stand before it). Of a list, one has to match.
 ---@field pin? string|string[]
 
---- A server's TLS; `cert` is needed.
+--- A server's TLS; `cert` is required.
 ---@class ws.ServerTLS: ws.TLS
---- By the name a client asks for: certificate and key of its own, what else is missing from here.
+--- Certificates for other names (SNI): the name a client asks for -> its certificate and key.
+--- Options missing there are taken from here.
 ---@field sni? table<string, ws.ServerTLS>
---- Clients must show a certificate that `ca`, which this needs, trusts (false).
+--- Clients must show a certificate trusted by `ca`, which is then required (false).
 ---@field requestCert? boolean|"optional"
 
---- What ws.protocol.client takes; each as in ws.ClientOptions.
+--- Options of ws.protocol.client; each as in ws.ClientOptions.
 ---@class ws.ClientProtocolOptions
 ---@field url string ws:, wss:, http: or https:
 ---@field protocols? string|string[] Subprotocols in order of preference.
 ---@field headers? table<string, string|number|string[]> Further headers of the handshake.
 ---@field origin? string The handshake's Origin; none by default.
----@field maxPayload? integer One message, after inflation (67108864).
+---@field maxPayload? integer The longest message, after inflation (67108864).
 ---@field compression? boolean|ws.Compression permessage-deflate (true).
 
---- What ws.protocol.server takes; each as in ws.ServerOptions.
+--- Options of ws.protocol.server; each as in ws.ServerOptions.
 ---@class ws.ServerProtocolOptions
---- Takes a handshake, or returns false, a status, a body and headers. It cannot wait.
+--- Decides about a handshake. To refuse it, return false and maybe a status (403), a body and
+--- headers; to accept it, return nothing, true or the terms. It cannot wait.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
---- Subprotocols in order of preference, or who chooses.
+--- Subprotocols in order of preference, or a function that chooses.
 ---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
---- The origins whose pages may connect, and no others; by default the server's own.
+--- The origins whose pages may connect, and no others; by default only the server's own.
 ---@field origins? "*"|string[]|fun(origin: string, request: ws.Request): boolean
----@field maxPayload? integer One message, after inflation (1048576).
+---@field maxPayload? integer The longest message, after inflation (1048576).
 ---@field compression? boolean|ws.Compression permessage-deflate (false).
 
 --- How to send one message.
 ---@class ws.SendOptions
----@field compress? boolean false: as it is, though permessage-deflate was agreed (true).
+---@field compress? boolean false: uncompressed, though permessage-deflate was agreed (true).
 
 --- How to add a listener.
 ---@class ws.ListenerOptions
----@field once? boolean Removed when first called.
----@field capture? boolean Called before those that do not.
----@field passive? boolean Its preventDefault does nothing.
----@field signal? table An AbortSignal's like: `aborted`, and addEventListener "abort".
+---@field once? boolean Remove the listener when it is first called (false).
+---@field capture? boolean Call it before the listeners that do not capture (false).
+---@field passive? boolean Its preventDefault does nothing (false).
+---@field signal? table Like an AbortSignal: has `aborted`, and addEventListener for "abort".
