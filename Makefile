@@ -127,21 +127,21 @@ asan_lib = $(shell $(CC) -print-file-name=libasan.so)
 sanitized = $(if $(SANITIZE),export LD_PRELOAD=$(asan_lib) \
   ASAN_OPTIONS=detect_leaks=0:abort_on_error=0;)
 
-c-test: $(c_test_programs) build/certs/done  ## the C programs of tests
+c-test: $(c_test_programs) build/certs/done  ## build and run the C tests
 	@export WS_CERTS=$(CURDIR)/build/certs; ok=0; \
 	  for test in $(c_test_programs); do $(tally) $$test || ok=1; done; exit $$ok
 
 # Neovim and nginx, in which some specs run, have LuaJIT.
-luajit-core:  ## build for LuaJIT too, beside the other
+luajit-core:  ## build for LuaJIT too, beside the other build
 	@$(MAKE) --no-print-directory -s LUA=luajit SANITIZE= all
 
 lua_test_needs := luajit-core build/certs/done build/peers/done $(peer_programs)
 
-lua-test: all $(lua_test_needs)  ## the Lua specs: ONLY=spec/ws
+lua-test: all $(lua_test_needs)  ## run the Lua specs: ONLY=spec/ws
 	@$(run_env) $(tally) timeout 900 $(LUA) /usr/bin/busted --pattern=_spec \
 	  $(if $(ONLY),$(ONLY),spec)
 
-attacks: all luajit-core build/certs/done  ## known attacks and CVEs, and their tests
+attacks: all luajit-core build/certs/done  ## try known attacks and CVEs, and list their tests
 	@$(run_env) $(tally) lua5.4 spec/tools/attacks.lua $(LUA)
 
 examples: all build/certs/done  ## run every example
@@ -152,14 +152,14 @@ interop:  ## talk to real peers; print the table of README.md
 	  all build/certs/done build/peers/done $(peer_programs); } >&2
 	@$(run_env) lua5.4 spec/tools/interop.lua
 
-layers:  ## floors, circles, sizes, a test for each file
+layers:  ## check floors, circles, sizes, and that each file has a test
 	@$(tally) lua5.4 spec/layers.lua
 
-lint:  ## luacheck over all that is Lua
+lint:  ## run luacheck over all Lua files
 	@sh spec/tools/install.sh test
 	luacheck -q lua spec examples rockspec/*.rockspec
 
-rules:  ## which rules of the standards have a test, and which have none
+rules:  ## list which rules of the standards have a test, and which have none
 	@lua5.4 spec/tools/rules.lua
 
 build/certs/done: spec/certs.sh
@@ -199,13 +199,13 @@ test:  ## install what is missing, build, run all tests
 	    $(MAKE) --no-print-directory $$part || ok=1; \
 	  done; lua5.4 spec/tools/tally.lua --sum $$WS_TALLY || ok=1; exit $$ok
 
-asan:  ## the C and Lua tests under AddressSanitizer and UBSan
+asan:  ## run the C and Lua tests under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory -j$(jobs) SANITIZE=1 all c-test-programs
 	@$(MAKE) --no-print-directory SANITIZE=1 c-test lua-test
 
 others ?= lua5.1 lua5.2 lua5.3 luajit
 
-luas:  ## the Lua tests on other Luas: all of them on LuaJIT, spec/lua and spec/ws on 5.1 to 5.3
+luas:  ## run the Lua tests on other Luas: all on LuaJIT, spec/lua and spec/ws on 5.1 to 5.3
 	@sh spec/tools/install.sh luas
 	@ok=0; for lua in $(others); do echo "-- $$lua"; \
 	  case $$lua in luajit) only= more=examples ;; *) only="spec/lua spec/ws" more= ;; esac; \
@@ -213,25 +213,25 @@ luas:  ## the Lua tests on other Luas: all of them on LuaJIT, spec/lua and spec/
 	  $(MAKE) --no-print-directory LUA=$$lua ONLY="$$only" lua-test $$more || ok=1; \
 	done; exit $$ok
 
-rock:  ## the rocks: made, packed, tested and a release's, each used from a clean tree
+rock:  ## make, pack and test the rocks, a release's too; use each from a clean tree
 	@sh spec/tools/install.sh test
 	@$(tally) lua5.4 spec/tools/rocks.lua $(LUA)
 
-amalgamation:  ## all in one file each, for programs that build it in: build/ws.[ch], ws.lua
+amalgamation:  ## write the library as three files to build in: build/ws.[ch], ws.lua
 	@mkdir -p build
 	@lua5.4 spec/tools/amalgamation.lua build
 
-amalgamation-test: amalgamation build/certs/done  ## build it into a program, by C and C++
+amalgamation-test: amalgamation build/certs/done  ## build those into a program, in C and C++
 	@$(tally) env CC="$(CC)" LUA_PC=$(lua_pc) sh spec/tools/amalgamation.sh
 
-docs: all  ## LuaLS definitions and LDoc pages: build/docs
+docs: all  ## write LuaLS definitions and LDoc pages: build/docs
 	@sh spec/tools/install.sh docs
 	@mkdir -p build/docs/ldoc
 	@$(run_env) $(LUA) spec/tools/docs/run.lua build/docs
 	@ldoc --fatalwarnings -q -d build/docs -p ws -t "ws for Lua" build/docs/ldoc/ws.lua
 	@echo "build/docs/ws.meta.lua, build/docs/index.html"
 
-docs-check: docs  ## all that is public is described, typed, and in what is written
+docs-check: docs  ## check that everything public is described, typed, and written out
 	@$(run_env) $(tally) $(LUA) /usr/bin/busted --pattern=_spec spec/ws/meta_spec.lua
 	@$(run_env) $(tally) $(LUA) spec/tools/docs/check.lua build/docs
 
@@ -241,13 +241,13 @@ rockspecs:  ## write the release's rockspec: that of scm with the version
 checks := lint layers headers musl exports rock install-check makefile-check \
   docs-check asan rules
 
-check: $(checks)  ## the long checks
+check: $(checks)  ## run the long checks
 
-musl:  ## the library compiles with musl's headers (Alpine's libc)
+musl:  ## compile the library with musl's headers (Alpine's libc)
 	@sh spec/tools/install.sh musl
 	@$(tally) sh spec/tools/musl.sh build/musl "$(lua_cflags)" $(sources) $(lua_sources)
 
-headers:  ## every header compiles alone
+headers:  ## compile every header alone
 	@for header in csrc/*/*.h; do \
 	  echo "#include \"$${header#csrc/}\"" | $(CC) -std=c11 -D_GNU_SOURCE \
 	    -Icsrc $(lua_cflags) $(warnings) -fsyntax-only -x c - || exit 1; \
@@ -271,14 +271,14 @@ $(failing_calls): spec/faults/failing_calls.c spec/faults/failing_calls.h
 	@echo "  CC $@"; $(CC) $(fault_flags) -fPIC -fvisibility=hidden -shared -o $@ $< \
 	  -ldl -lpthread
 
-faults: all build/certs/done $(faulty_lua) $(failing_calls)  ## fail at every point: QUICK=1, FULL=1, ONLY="SCENARIO"
+faults: all build/certs/done $(faulty_lua) $(failing_calls)  ## run scenarios that fail at every point: QUICK=1, FULL=1, ONLY="SCENARIO"
 	@$(run_env) LD_PRELOAD="$(if $(SANITIZE),$(asan_lib):)$(CURDIR)/$(failing_calls)" \
 	  timeout 3000 $(faulty_lua) spec/faults/run.lua $(if $(ONLY),"$(ONLY)")
 
 faults-growing: all $(faulty_lua)
 	@$(run_env) $(faulty_lua) spec/faults/growing.lua $(faulty_lua)
 
-cost: all build/certs/done $(faulty_lua)  ## bytes and turns that a connection costs
+cost: all build/certs/done $(faulty_lua)  ## measure the bytes and turns that a connection costs
 	@$(run_env) $(tally) $(faulty_lua) spec/faults/cost.lua
 
 faults-quick:
@@ -308,7 +308,7 @@ bench-programs: all build/bench/load build/bench/floor build/bench/peer_lws \
 	@! { command -v luajit && pkg-config --exists luajit; } >/dev/null || \
 	  $(MAKE) --no-print-directory LUA=luajit all
 
-bench:  ## CPU time against the floor and the peers: build/bench; QUICK=1
+bench:  ## measure CPU time against the floor and the peers: build/bench; QUICK=1
 	@sh spec/tools/install.sh bench
 	@$(MAKE) --no-print-directory -j$(jobs) bench-programs
 	@lua5.4 spec/bench/run.lua $(LUA)
@@ -321,14 +321,14 @@ build/bench/still_clock.so: spec/bench/still_clock.c
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) $(all_cflags) -shared -o $@ $<
 
-instructions: all build/bench/counted build/bench/still_clock.so  ## a message's, against those kept: UPDATE=1
+instructions: all build/bench/counted build/bench/still_clock.so  ## count instructions per message, against the kept counts: UPDATE=1 keeps new ones
 	@sh spec/tools/install.sh instructions
 	@UPDATE=$(UPDATE) $(tally) lua5.4 spec/bench/instructions.lua $(LUA) $(CC) "$(CFLAGS)"
 
-growth: all build/bench/load  ## CPU time a unit as there is more: build/bench; ONLY="timers"
+growth: all build/bench/load  ## measure CPU time per unit as there are more: build/bench; ONLY="timers"
 	@ONLY="$(ONLY)" lua5.4 spec/bench/growth.lua $(LUA)
 
-profile: bench-programs  ## where our echo's time goes: LOAD="echo -k 16 -s 125"
+profile: bench-programs  ## show where our echo's time goes: LOAD="echo -k 16 -s 125"
 	@$(run_env) sh spec/bench/profile.sh $(LUA) $(LOAD)
 
 # --------------------------------------------------------------------- fuzz
@@ -348,7 +348,7 @@ include spec/tools/analysis.mk
 include spec/kqueue/kqueue.mk
 include spec/windows/windows.mk
 
-exports: $(core)  ## luaopen_ws_core is all that the library exports
+exports: $(core)  ## check that luaopen_ws_core is all that the library exports
 	@nm -D --defined-only $(core) | awk '{print $$3}' | grep -v '^_' | \
 	  grep -vx luaopen_ws_core && { echo "more is exported"; exit 1; } || \
 	  echo "luaopen_ws_core is all that is exported"
@@ -360,14 +360,14 @@ demo:  ## install what is missing, build, and show a server and a client talk
 	@$(MAKE) --no-print-directory -j$(jobs) all
 	@$(run_env) $(LUA) examples/demo.lua
 
-chat: all  ## a chat server; its page is on the port it prints
+chat: all  ## run a chat server; it prints the port on which its page is
 	@$(run_env) $(LUA) examples/chat/server.lua $(PORT)
 
 lua_modules := $(shell find lua/ws -name '*.lua')
 installed_lua = "$(DESTDIR)$(PREFIX)/share/lua/$(lua_version)"
 installed_core = "$(DESTDIR)$(PREFIX)/lib/lua/$(lua_version)/ws"
 
-install: all  ## into DESTDIR/PREFIX, for the Lua that LUA names
+install: all  ## install into DESTDIR/PREFIX, for the Lua that LUA names
 	@install -d $(installed_core)
 	@for folder in $(sort $(patsubst lua/%,%,$(dir $(lua_modules)))); do \
 	  install -d $(installed_lua)/$$folder || exit 1; done
@@ -375,7 +375,7 @@ install: all  ## into DESTDIR/PREFIX, for the Lua that LUA names
 	  install -m 644 lua/$$file $(installed_lua)/$$file || exit 1; done
 	install -m 755 $(core) $(installed_core)
 
-uninstall:  ## remove what `make install` has put there, and nothing else
+uninstall:  ## remove what `make install` put there, and nothing else
 	@for file in $(lua_modules:lua/%=%); do rm -f $(installed_lua)/$$file; done
 	@for folder in $(patsubst lua/%/,%,$(dir $(lua_modules))); do \
 	  echo "$$folder"; done | sort -ru | while read -r folder; do \
@@ -386,12 +386,12 @@ uninstall:  ## remove what `make install` has put there, and nothing else
 install-check: all  ## install into a temporary DESTDIR, use it there, uninstall
 	@$(tally) lua5.4 spec/tools/installed.lua $(LUA) $(tls)
 
-makefile-check:  ## this Makefile: nothing is built too late, and help tells of all
+makefile-check:  ## check this Makefile: nothing is built too late, and help lists all targets
 	@$(tally) lua5.4 spec/tools/makefile.lua
 
-clean:  ## remove all that was built
+clean:  ## remove everything that was built
 	rm -rf build
 
-help:  ## this list
+help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {gsub(/[$$][$$]/, "$$", $$2); \
 	  printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

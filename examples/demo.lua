@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- What `make demo` shows: a server and clients that talk over ws and wss, all
 -- in this one process, then the bytes of a handshake and of a frame, explained.
--- Ends with 0 when everything went as it should.
+-- Exits with 0 if everything went as it should.
 
 local ws = require "ws"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Sends every message back.   lua echo_server.lua [PORT] [once]
--- With "once" it ends when its last client has gone.
+-- With "once" it ends when its last client is gone.
 
 local ws = require "ws"
 

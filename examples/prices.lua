@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A changing price, sent to everyone who asked for it.
---   lua prices.lua [PORT] [TICKS]       With TICKS it ends after so many.
+--   lua prices.lua [PORT] [TICKS]       With TICKS it ends after that many.
 -- A client names what it wants to follow: "gold" or "tea".
 
 local ws = require "ws"

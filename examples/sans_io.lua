@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The protocol without this library's sockets or loop: here the bytes travel
--- by LuaSocket, and could by anything else.   lua sans_io.lua [HOST] [PORT]
+-- The protocol without this library's sockets or loop: here LuaSocket moves the
+-- bytes, but anything else could.   lua sans_io.lua [HOST] [PORT]
 -- Start echo_server.lua first.
 
 local socket = require "socket"

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- A server on several cores: processes that share one port.
 --   lua workers.lua [WORKERS] [PORT] [GUESTS]
--- With GUESTS so many connect, are answered, and all is closed again. The first
--- worker starts the others. Each holds a WebSocket to it and closes when that
--- ends, so that none is left behind however the first one goes.
+-- With GUESTS, that many clients connect and are answered; then everything is
+-- closed. The first worker starts the others. Each of them keeps a WebSocket to the
+-- first and closes when that ends, so that none is left however the first one ends.
 
 local ws = require "ws"
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The chat in a terminal: lines typed are said, Ctrl-D leaves.
+-- The chat in a terminal: each line you type is said; Ctrl-D leaves.
 --   lua client.lua NAME [ROOM] [URL]    Start server.lua first.
 -- It also shows how another loop, here LuaSocket's select, drives this one.
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- A chat with rooms; its page is on the same port.   lua server.lua [PORT] [once]
--- Messages are fields with tabs between them. A client sends "join ROOM NAME",
--- then what it says. It gets "welcome ROOM NAME", the last 50 messages of the
--- room, and from then on "said TIME NAME TEXT" and "people NAME NAME ...".
+-- Messages are fields separated by tabs. A client sends "join ROOM NAME", then what
+-- it says. It gets "welcome ROOM NAME", the last 50 messages of the room, and from
+-- then on "said TIME NAME TEXT" and "people NAME NAME ...".
 
 local ws = require "ws"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Plays in somebody's place: walks in a circle and prints where it sees the
--- others, a line "TIME ID X Y" each. For clients without graphics.
+-- Plays instead of a person: walks in a circle and prints where it sees the
+-- others, a line "TIME ID X Y" for each. For clients without graphics.
 
 local ws = require "ws"
 

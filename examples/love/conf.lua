@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The modules of LÖVE that the game needs. With --headless no window is among
--- them, and none of a computer's devices.
+-- The modules of LÖVE that the game needs. With --headless it needs no window and
+-- no devices.
 
 local headless = table.concat(arg, " "):find("--headless", 1, true)
 local always = { event = true, timer = true }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- The game in LÖVE; the arrow keys move.   love . [--headless] [URL] [SECONDS]
--- With --headless nobody plays and nothing is shown: bot.lua is at work.
+-- With --headless nothing is shown and bot.lua plays.
 
 local Bot = require "bot"
 local Player = require "player"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A player of the game: tells the server where it is and knows where the others
--- are. No graphics here, and no loop: whoever has it calls ws.poll.
+-- are. It has no graphics and no loop: the program that uses it calls ws.poll.
 
 local ws = require "ws"
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The server of a small game: players say where they are, 20 times a second
--- all of them are told where everybody is.   lua server.lua [PORT] [once]
+-- The server of a small game: players tell it where they are, and 20 times a second
+-- it tells all of them where everybody is.   lua server.lua [PORT] [once]
 -- A player sends "X Y". It gets "you ID WIDTH HEIGHT" once, then "at TIME" with
--- a line "ID X Y" for everyone who has said where he is; TIME is milliseconds.
+-- a line "ID X Y" for each player whose place is known; TIME is in milliseconds.
 
 local ws = require "ws"
 

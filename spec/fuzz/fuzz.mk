@@ -46,6 +46,6 @@ fuzz:  ## fuzz every target for TIME=10 seconds; ONLY=name
 	@$(fuzz_ready)
 	@$(tally) lua5.4 spec/fuzz/run.lua $(or $(TIME),10) $(fuzz_wanted)
 
-fuzz-replay:  ## the fuzz targets over their corpora only
+fuzz-replay:  ## run the fuzz targets over their corpora only
 	@$(fuzz_ready)
 	@$(tally) lua5.4 spec/fuzz/run.lua 0 $(fuzz_wanted)

@@ -17,7 +17,7 @@ $(kqueue_object): spec/kqueue/kqueue_on_epoll.c spec/kqueue/sys/event.h
 	@echo "  CC $@"; $(CC) $(all_cflags) -Ispec/kqueue -c -o $@ $<
 
 # The second compilation is with NetBSD's types.
-kqueue: $(kqueue_object) build/certs/done  ## kqueue's poller, on a stand-in: loop, connections, Lua
+kqueue: $(kqueue_object) build/certs/done  ## test the kqueue poller on a stand-in: loop, connections, Lua
 	@$(CC) $(all_cflags) -Ispec/kqueue -DWS_KEVENT_WIDE -fsyntax-only \
 	  csrc/loop/poller_kqueue.c spec/kqueue/test_kqueue.c -Ispec
 	@$(MAKE) --no-print-directory -j$(jobs) $(kqueue_flags) all $(kqueue_tests)

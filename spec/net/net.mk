@@ -15,7 +15,7 @@ $(netns): spec/net/lua_netns.c
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) $(net_flags) -fPIC -shared $(lua_cflags) -o $@ $<
 
-lossy:  ## networks that lose, delay, reorder and break: SEED=1 MIB=100
+lossy:  ## test networks that lose, delay, reorder and break: SEED=1 MIB=100
 	@sh spec/tools/install.sh lossy
 	@$(MAKE) -s --no-print-directory -j$(jobs) all $(link) $(netns) build/certs/done \
 	  build/peers/done

@@ -10,7 +10,7 @@ busted = timeout 900 lua5.4 /usr/bin/busted --pattern=_spec
 
 coverage_flags := build=build/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
 
-coverage:  ## lines and branches of the core that the tests run, and which not
+coverage:  ## list lines and branches of the core that the tests run, and which not
 	@sh spec/tools/install.sh analysis
 	@sh spec/tools/install.sh test
 	@$(other) $(coverage_flags) all c-test-programs build/certs/done
@@ -23,7 +23,7 @@ coverage:  ## lines and branches of the core that the tests run, and which not
 tidied := $(sources) $(lua_sources)
 tidy_flags = -std=c11 -D_GNU_SOURCE -Icsrc $(lua_cflags) $(lib_cflags)
 
-tidy:  ## clang-tidy and cppcheck over csrc
+tidy:  ## run clang-tidy and cppcheck over csrc
 	@sh spec/tools/install.sh analysis
 	@$(tally) sh spec/tools/tidy.sh "$(tidy_flags)" $(tidied)
 
@@ -40,7 +40,7 @@ $(two_states): spec/lua/two_states.c spec/check.h
 	  -fsanitize=thread $(shell pkg-config --cflags lua5.4) -o $@ $< \
 	  $(shell pkg-config --libs lua5.4) -lpthread
 
-tsan: $(two_states) build/certs/done  ## ThreadSanitizer over what has threads
+tsan: $(two_states) build/certs/done  ## run what has threads under ThreadSanitizer
 	@$(other) $(tsan_flags) all $(tsan_tests)
 	@eval "$$($(MAKE) -s --no-print-directory $(tsan_flags) env)"; \
 	  export TSAN_OPTIONS=halt_on_error=1 WS_CERTS=$(CURDIR)/build/certs; ok=0; \
@@ -60,7 +60,7 @@ valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \
   test_avx2 without_memory_anywhere small_windows no_takeover \
   long_messages_at_every_level every_window_and_level publishing_without_memory
 
-valgrind: $(c_test_programs) build/certs/done  ## memcheck over the C tests; QUICK=1: without the longest
+valgrind: $(c_test_programs) build/certs/done  ## run the C tests under memcheck; QUICK=1: without the longest
 	@sh spec/tools/install.sh analysis
 	@export WS_CERTS=$(CURDIR)/build/certs \
 	    CHECK_SKIP="$(CHECK_SKIP) $(valgrind_skips) $(if $(QUICK),$(valgrind_long))"; \
@@ -68,6 +68,6 @@ valgrind: $(c_test_programs) build/certs/done  ## memcheck over the C tests; QUI
 	  $(tally) timeout 600 valgrind -q --error-exitcode=9 --leak-check=full \
 	    --errors-for-leak-kinds=definite,indirect
 
-soak: all build/certs/done  ## load with churn: MINUTES=5 COUNT=10000 SEED=1
+soak: all build/certs/done  ## put load on it, with churn: MINUTES=5 COUNT=10000 SEED=1
 	@$(run_env) $(tally) sh spec/soak/run.sh $(LUA) $(or $(MINUTES),5) \
 	  $(or $(COUNT),10000) $(or $(SEED),1)
