@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A run of bytes that grows at its end and is consumed at its front. It grows
- * only if its owner lent it a way: a buffer without one is fixed. */
+ * only if its owner gave it a ws_resize; without one its size is fixed. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
@@ -27,20 +27,21 @@ void ws_buffer_init_fixed(ws_buffer *buffer, void *memory, size_t size);
 /* Frees the block; the buffer is empty and can be used again. */
 void ws_buffer_deinit(ws_buffer *buffer);
 
-/* Room for `extra` more bytes at data + len: WS_OK, WS_ENOMEM, or WS_ETOOBIG
- * when it would pass max. Where that is enough, live bytes are moved to the
- * front, if at least as many were consumed or the block may not grow; else it
- * grows, by doubling. Never reserves more than max. */
+/* Makes room for `extra` more bytes at data + len: WS_OK, WS_ENOMEM, or
+ * WS_ETOOBIG when that would pass max. If moving the live bytes to the front
+ * makes enough room, they are moved, provided that at least as many bytes were
+ * consumed or the block may not grow. Else the block grows, by doubling. Never
+ * reserves more than max. */
 int ws_buffer_reserve(ws_buffer *buffer, size_t extra);
 
 /* Appends a copy. WS_OK, WS_ENOMEM or WS_ETOOBIG; on failure unchanged.
  * `bytes` may be NULL when len is 0. */
 int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len);
 
-/* Gives back what is free behind when it is more than `spare`; without memory
- * for that it stays as it is. */
+/* Gives back the free bytes at the end when they are more than `spare`. If the
+ * block cannot be shrunk it stays as it is. */
 void ws_buffer_trim(ws_buffer *buffer, size_t spare);
 
-/* Drops `len` bytes from the front; len <= buffer->len. When it empties the
- * block is kept: ws_buffer_deinit gives it back. */
+/* Drops `len` bytes from the front; len <= buffer->len. An empty buffer keeps
+ * its block, until ws_buffer_deinit. */
 void ws_buffer_consume(ws_buffer *buffer, size_t len);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the system calls a socket, and what may be waited for on one: shared
- * by transport/ and loop/, which do not know each other. */
+/* The system's type for a socket, and what to wait for on one: shared by
+ * transport/ and loop/, which do not know each other. */
 #pragma once
 
 #ifdef _WIN32

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* XOR with a frame's masking key, RFC 6455 section 5.3. Vector code where the
- * processor has it, the same bytes everywhere. */
+/* XOR with a frame's masking key, RFC 6455 section 5.3. Uses vector code where
+ * the processor has it; the result is the same everywhere. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The only malloc of the core. Pure floors do not include this: they are lent
+/* The only malloc of the core. Pure floors do not include this: they are given
  * ws_memory_resize as a ws_resize (buffer.h). */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
-/* Gives `size` bytes, zeroed, or NULL. Free with ws_memory_free. */
+/* Returns `size` zeroed bytes, or NULL. Free with ws_memory_free. */
 void *ws_memory_new(size_t size);
 
-/* Like realloc, but size 0 frees and gives NULL. On NULL with size > 0 the
- * old block is untouched. */
+/* Like realloc, but size 0 frees and returns NULL. If it returns NULL with
+ * size > 0, the old block is untouched. */
 void *ws_memory_resize(void *block, size_t size);
 
 /* NULL is fine. */
@@ -23,10 +23,11 @@ void ws_memory_free(void *block);
 #define WS_MEMORY_LONG ((size_t)4 * 1024 * 1024)
 void ws_memory_calm(void);
 
-/* Blocks alive now: the specs' proof that nothing leaked. */
+/* How many blocks are allocated now: the specs check that nothing leaks. */
 size_t ws_memory_live(void);
 
-/* From now on the `nth` allocation (1 = the next) fails: that one only, or
- * with `forever` all later ones too. 0 ends it. Gives how many were still to
- * come of those counted before, the failing one among them. For specs. */
+/* For specs: makes the `nth` allocation from now on (1 = the next) fail: only
+ * that one, or with `forever` all later ones too. 0 ends it. Returns how many
+ * allocations of the call before were still to come, the failing one
+ * included. */
 uint64_t ws_memory_fail(uint64_t nth, int forever);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-1 (FIPS 180-4), for the accept key of the handshake and nothing else:
- * it is no security here, only proof that the peer speaks the protocol. */
+/* SHA-1 (FIPS 180-4), for the accept key of the handshake and nothing else.
+ * There it gives no security, only proof that the peer speaks WebSocket. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>

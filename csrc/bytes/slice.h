@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A borrowed run of bytes. Not zero-terminated; good until the next call on
- * the object that gave it. */
+/* A borrowed run of bytes. Not zero-terminated; valid until the next call on
+ * the object that returned it. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,10 +19,10 @@ bool ws_slice_equal(ws_slice a, ws_slice b);
 /* ASCII letters compared without regard to case. */
 bool ws_slice_equal_nocase(ws_slice a, ws_slice b);
 
-/* For tables: the same for the same bytes. It can be foreseen. */
+/* A hash for tables: equal for equal bytes. Attackers can predict it. */
 uint32_t ws_slice_hash(ws_slice slice);
 
-/* Without spaces and tabs at both ends. */
+/* The slice without the spaces and tabs at both ends. */
 ws_slice ws_slice_trim(ws_slice slice);
 
 /* The value of a hexadecimal digit, or -1. */
@@ -31,7 +31,7 @@ int ws_slice_hex(char c);
 /* RFC 9110 section 5.6.2: one or more token characters. */
 bool ws_slice_is_token(ws_slice slice);
 
-/* Takes the next item of a comma list (RFC 9110 section 5.6.1) off the front
- * of `list`, trimmed, commas inside quoted strings left alone. False at the
- * end. Empty items are returned as empty slices. */
+/* Takes the next item of a comma-separated list (RFC 9110 section 5.6.1) off
+ * the front of `list` and trims it. Commas inside quoted strings do not count.
+ * False at the end. Empty items are returned as empty slices. */
 bool ws_slice_next_item(ws_slice *list, ws_slice *item);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every way a call can fail: one enum for all floors, with its public name,
- * its sentence and the close code it puts on the wire. Not errno: that stays
- * inside transport/ and loop/ and is translated there. */
+/* Every way a call can fail: one enum for all floors, each with a public name,
+ * a sentence and the close code it puts on the wire. errno does not get here:
+ * transport/ and loop/ translate it. */
 #pragma once
 
 /* 0 is good, negative is bad, so one signed result can be a count or a
@@ -11,7 +11,7 @@ typedef enum ws_status {
   WS_EAGAIN = -1,        /* would block: try again when ready */
   WS_EOF = -2,           /* the peer ended the stream in order */
   WS_ENOMEM = -3,        /* out of memory */
-  WS_EINVAL = -4,        /* the caller's mistake */
+  WS_EINVAL = -4,        /* a mistake of the caller */
   WS_EPROTOCOL = -5,     /* the peer broke RFC 6455: close code 1002 */
   WS_EUTF8 = -6,         /* text that is not UTF-8: 1007 */
   WS_ETOOBIG = -7,       /* a message above maxPayload: 1009 */
@@ -40,7 +40,7 @@ typedef enum ws_status {
   WS_ENOENT = -30,       /* no such file: a Unix socket's path */
   WS_EUNSUPPORTED = -31, /* left out of this build */
   WS_EDEFLATE = -32,     /* a message that does not inflate: 1007 */
-  WS_EPROXY = -33,       /* the proxy refuses, or speaks another language */
+  WS_EPROXY = -33,       /* the proxy refuses, or speaks another protocol */
   WS_STATUS_LAST = -33
 } ws_status;
 
@@ -51,6 +51,6 @@ const char *ws_status_name(int status);
 /* A sentence for people, without a full stop. Static storage. */
 const char *ws_status_text(int status);
 
-/* The close code a failure after the opening handshake puts on the wire
- * (RFC 6455 section 7.4.1), or 0 when no Close frame is to be sent. */
+/* The close code to send for a failure after the opening handshake (RFC 6455
+ * section 7.4.1), or 0 when no Close frame is to be sent. */
 unsigned ws_status_close_code(int status);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* Is it UTF-8 (RFC 3629)? In one go, or as the bytes come in. */
+/* Validates UTF-8 (RFC 3629), at once or as the bytes come in. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fields are private to utf8.c. Zeroed is ready. */
+/* Fields are private to utf8.c. All zero is the initial state. */
 typedef struct ws_utf8 {
   uint32_t state; /* 0 between characters */
 } ws_utf8;
 
-/* True when all of data[0..len) is well-formed and whole. */
+/* True when data[0..len) is well-formed and ends with a whole character. */
 bool ws_utf8_valid(const uint8_t *data, size_t len);
 
 /* Takes the next bytes; false as soon as no continuation could make the text

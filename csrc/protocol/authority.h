@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The "host[:port]" that a Host header holds, RFC 9110 section 7.2. Not for
- * URLs, which may spell a host in many more ways: see url_host.h. */
+/* The "host[:port]" of a Host header, RFC 9110 section 7.2. Not for URLs, which
+ * may spell a host in many more ways: see url_host.h. */
 #pragma once
 #include "bytes/slice.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The ports that belong to other protocols, whose servers could take what is
- * sent to them for something else. Whether to heed it is for floors above. */
+/* The ports of other protocols, whose servers could misunderstand what is sent
+ * to them. Floors above decide whether to refuse these. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>

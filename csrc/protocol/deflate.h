@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Raw deflate of whole messages, RFC 7692 section 7.2, over zlib. Who keeps
- * which of these for how long is deflate_pool's business. */
+/* Raw deflate of whole messages, RFC 7692 section 7.2, by zlib. deflate_pool.h
+ * decides who keeps which of these objects for how long. */
 #pragma once
 #include "bytes/buffer.h"
 
@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* False: zlib is left out of the build (deflate_none.c), and compression is
- * not to be enabled. */
+/* False when zlib is left out of the build (deflate_none.c): then compression
+ * must not be enabled. */
 extern const bool ws_deflate_built_in;
 
 #define WS_WINDOW 32768 /* the largest window, bytes */
@@ -31,8 +31,8 @@ void ws_deflater_reset(ws_deflater *deflater);
 int ws_deflater_message(ws_deflater *deflater, const void *data, size_t len,
                         ws_buffer *out);
 
-/* Expands the messages of one direction, whatever window they were made
- * with; about 8 KiB and the window. */
+/* Inflates the messages of one direction, whatever window they were made with;
+ * about 8 KiB and the window. */
 typedef struct ws_inflater ws_inflater;
 
 /* NULL without memory. */
@@ -40,20 +40,20 @@ ws_inflater *ws_inflater_new(ws_resize *resize);
 void ws_inflater_free(ws_inflater *inflater); /* NULL is fine */
 void ws_inflater_reset(ws_inflater *inflater);
 
-/* Expands some of a message onto the end of `out`, in steps, and stops at the
- * first that makes it longer than `most`: WS_ETOOBIG, with at most 16 KiB too
- * many held. WS_OK, WS_ENOMEM, or WS_EDEFLATE for bytes that are not deflate.
- * After a failure only reset and free are allowed. */
+/* Inflates part of a message and appends it to `out`, in steps. The first step
+ * that makes `out` longer than `most` is the last: WS_ETOOBIG, with at most 16
+ * KiB too many in it. WS_OK, WS_ENOMEM, or WS_EDEFLATE for bytes that are not
+ * deflate. After a failure only reset and free are allowed. */
 int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
                      ws_buffer *out, size_t most);
 
-/* The message has ended; as feed. WS_EDEFLATE too when it was cut short. */
+/* Ends the message; returns as feed. Also WS_EDEFLATE if it was cut short. */
 int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most);
 
-/* Between messages: what the next one may refer to. Copies it, at most
- * WS_WINDOW bytes, and returns its length. */
+/* Between messages: copies the bytes that the next one may refer to, at most
+ * WS_WINDOW, and returns how many. */
 size_t ws_inflater_window(ws_inflater *inflater, uint8_t window[WS_WINDOW]);
 
-/* After reset: the window another inflater had. WS_OK or WS_ENOMEM. */
+/* After reset: sets the window of another inflater. WS_OK or WS_ENOMEM. */
 int ws_inflater_set_window(ws_inflater *inflater, const uint8_t *window,
                            size_t len);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A few deflaters and inflaters for all connections of a loop. The one used
- * least recently is taken away: a deflater's history is then forgotten (a
- * sender may always do that), an inflater's window, 32 KiB at most, is kept
- * with its connection. None is taken away in the midst of a message: with all
- * in use another is made, for that message alone. */
+/* A few deflaters and inflaters for all connections of a loop. When another
+ * connection needs one, the least recently used is taken away. A deflater's
+ * history is then forgotten, which a sender may always do; an inflater's
+ * window, 32 KiB at most, stays with its connection. None is taken away in the
+ * middle of a message: when all are in use another is made for just one
+ * message. */
 #pragma once
 #include "bytes/buffer.h"
 #include "protocol/deflate.h"
@@ -19,7 +20,7 @@ typedef struct ws_deflate ws_deflate;
 
 typedef struct ws_pool_deflater {
   ws_deflater *deflater;
-  ws_deflate *owner; /* whose history it has, or NULL */
+  ws_deflate *owner; /* whose history it holds, or NULL */
   uint64_t used;
   uint8_t bits;
   int8_t level;
@@ -42,8 +43,8 @@ typedef struct ws_deflate_pool {
 
 void ws_deflate_pool_init(ws_deflate_pool *pool, ws_resize *resize);
 
-/* Frees what it holds. Connections that are left may only be freed, while the
- * pool itself is still there. */
+/* Frees what it holds. Connections that are left may then only be freed, and
+ * only while the pool itself still exists. */
 void ws_deflate_pool_deinit(ws_deflate_pool *pool);
 
 /* The compression of one connection. Fields but `text` are private to
@@ -52,45 +53,46 @@ struct ws_deflate {
   ws_deflate_pool *pool;
   ws_deflate_agreed agreed;
   bool server;
-  bool reading;          /* in a message */
+  bool reading;          /* in the middle of a message */
   int level;
   size_t threshold;
-  size_t most;           /* bytes of a message, inflated */
+  size_t most;           /* limit of a message, inflated */
   ws_inflater *inflater; /* while reading: not to be taken away */
   ws_buffer window;      /* what the inflater left when it was taken away */
   ws_buffer text;        /* the message, as far as it is inflated */
 };
 
-/* For a connection that agreed. NULL without memory. The pool and its resize
- * are borrowed for its life. */
+/* For a connection that agreed on compression. NULL without memory. The pool
+ * and its resize are borrowed for as long as this lives. */
 ws_deflate *ws_deflate_new(ws_deflate_pool *pool,
                            const ws_deflate_options *options,
                            const ws_deflate_agreed *agreed, bool server,
                            size_t most);
 void ws_deflate_free(ws_deflate *deflate); /* NULL is fine */
 
-/* Bits of the window that messages to be sent are made with, 8 to 15. */
+/* The window bits that messages to be sent are compressed with, 8 to 15. */
 unsigned ws_deflate_bits(const ws_deflate *deflate);
 
-/* True for messages to be sent compressed: not below the threshold, and with a
- * window that zlib can do (S180). NULL, no compression, wants none. */
+/* True if a message of that length is to be sent compressed: not below the
+ * threshold, and the window is one that zlib can do (S180). False for NULL,
+ * which means no compression. */
 bool ws_deflate_wants(const ws_deflate *deflate, size_t len);
 
-/* Compresses a message; `*made` is good until the next call on any connection
+/* Compresses a message; `*made` is valid until the next call for any connection
  * of the pool. WS_OK, WS_ENOMEM or WS_ETOOBIG. */
 int ws_deflate_message(ws_deflate *deflate, const void *data, size_t len,
                        const ws_buffer **made);
 
-/* The same for everyone whose messages go out with the same bits and level:
- * refers to nothing before it, and is not remembered. */
+/* The same, for all connections whose messages are sent with the same bits and
+ * level: it refers to no earlier message, and no later one will refer to it. */
 int ws_deflate_message_alone(const ws_deflate *deflate, const void *data,
                              size_t len, const ws_buffer **made);
 
-/* A message of someone else's making goes to this connection: ours cannot
- * refer to what came before. */
+/* A message compressed elsewhere goes to this connection: later ones must not
+ * refer to what came before it. */
 void ws_deflate_forget(ws_deflate *deflate);
 
-/* Some of a compressed message, onto the end of deflate->text. As
- * ws_inflater_feed and _end; afterwards text is the caller's to empty. */
+/* Inflate part of a compressed message, appending to deflate->text. As
+ * ws_inflater_feed and _end; the caller empties text afterwards. */
 int ws_deflate_feed(ws_deflate *deflate, const void *data, size_t len);
 int ws_deflate_end(ws_deflate *deflate);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The grammar of Sec-WebSocket-Extensions, RFC 6455 section 9.1: names and
- * parameters one after the other. What they mean is for others. */
+ * parameters one after the other. Others know what they mean. */
 #pragma once
 #include "bytes/slice.h"
 
@@ -10,7 +10,7 @@
 typedef struct ws_extension_reader {
   ws_slice rest;
   bool lax;
-  bool due; /* an extension has to come */
+  bool due; /* an extension has to follow */
 } ws_extension_reader;
 
 /* One parameter; slices of the header. */
@@ -20,17 +20,17 @@ typedef struct ws_extension_param {
   bool has_value;
 } ws_extension_param;
 
-/* `lax`, a server's: empty list items are passed over (RFC 9110 section 5.6.1),
- * a list of nothing else simply ends, and a quoted value may be empty (R45).
- * Otherwise these are errors. */
+/* With `lax`, for a server: empty list items are skipped (RFC 9110 section
+ * 5.6.1), a list of only these is just at its end, and a quoted value may be
+ * empty (R45). Otherwise these are errors. */
 void ws_extension_start(ws_extension_reader *reader, ws_slice value, bool lax);
 
 /* The next extension's name: 1, 0 at the end, or WS_EHTTP (the grammar is
- * broken). Parameters of the one before that were not read are checked and
- * passed over. */
+ * violated). Unread parameters of the extension before are checked and
+ * skipped. */
 int ws_extension_next(ws_extension_reader *reader, ws_slice *name);
 
-/* The next parameter of the current extension: 1, 0 when it has no more, or
+/* The next parameter of the current extension: 1, 0 if it has no more, or
  * WS_EHTTP. */
 int ws_extension_next_param(ws_extension_reader *reader,
                             ws_extension_param *param);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One frame's header, RFC 6455 section 5.2: bytes <-> struct. Which frames may
- * follow which is receiver's business. */
+/* The header of one frame, RFC 6455 section 5.2: bytes <-> struct. The receiver
+ * knows which frames may follow which. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,9 +35,9 @@ static inline bool ws_opcode_is_control(unsigned opcode) {
   return (opcode & 8u) != 0;
 }
 
-/* Reads a header from data[0..len). Returns its length, 0 when it is not all
- * there, or WS_EPROTOCOL as soon as the bytes at hand show a reserved opcode,
- * a control frame that is fragmented or over 125 bytes, a length not in its
+/* Reads a header from data[0..len). Returns its length, 0 when it is not
+ * complete, or WS_EPROTOCOL as soon as the bytes show a reserved opcode, a
+ * control frame that is fragmented or over 125 bytes, a length not in its
  * shortest form, or one with its top bit set. */
 ptrdiff_t ws_frame_decode(ws_frame *frame, const uint8_t *data, size_t len);
 
@@ -50,6 +50,5 @@ static inline size_t ws_frame_head_len(uint64_t length, bool masked) {
 /* Writes the header in its shortest form; returns its length. */
 size_t ws_frame_encode(uint8_t head[WS_FRAME_HEAD_MAX], const ws_frame *frame);
 
-/* True when a code may be on the wire (RFC 6455 section 7.4, S137).
- */
+/* True if a close code may be on the wire (RFC 6455 section 7.4, S137). */
 bool ws_close_code_valid(unsigned code);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening handshake of RFC 6455 section 4: writing it and judging it,
+/* The opening handshake of RFC 6455 section 4: writing it and judging it, for
  * both sides. Heads come in parsed (http.h) and go out as bytes. */
 #pragma once
 #include "bytes/buffer.h"
@@ -18,29 +18,30 @@
 /* The accept value for a key as it was sent (section 4.2.2 step 5.4). */
 void ws_handshake_accept(ws_slice key, char accept[WS_ACCEPT_LENGTH]);
 
-/* One header line the user adds; borrowed. */
+/* One header line that the user adds; borrowed. */
 typedef struct ws_header {
   ws_slice name;
   ws_slice value;
 } ws_header;
 
-/* A list of subprotocols is valid when each is a token and none is there
- * twice (section 4.1 item 10; compared exactly). WS_OK or WS_EINVAL with
- * `*why` (static). */
+/* A list of subprotocols is valid if each is a token and none occurs twice
+ * (section 4.1 item 10; compared exactly). WS_OK, or WS_EINVAL with `*why`
+ * (static). */
 int ws_handshake_check_protocols(const ws_slice *protocols, size_t count,
                                  const char **why);
 
-/* True for names the handshake writes itself (Host, Upgrade, Connection,
- * Content-Length, Transfer-Encoding, Sec-WebSocket-*): users may not. */
+/* True for headers that the handshake writes itself, and users may not (Host,
+ * Upgrade, Connection, Content-Length, Transfer-Encoding, Sec-WebSocket-*). */
 bool ws_handshake_owns(ws_slice name);
 
-/* Appends header lines. `users` tells whose they are: a user's may not be one
- * the handshake owns; of ours those with an empty value are left out. WS_OK,
- * WS_ENOMEM or WS_EINVAL. For handshake_client.c and handshake_server.c. */
+/* Appends header lines. `users`: they are the user's and may not be any that
+ * the handshake owns; else they are ours, and those with an empty value are
+ * left out. WS_OK, WS_ENOMEM or WS_EINVAL. For handshake_client.c and
+ * handshake_server.c. */
 int ws_handshake_write_lines(ws_buffer *into, const ws_header *lines,
                              size_t count, bool users);
 
-/* True when one of the lines has that name. */
+/* True if one of the lines has that name. */
 bool ws_handshake_has_line(const ws_header *lines, size_t count,
                            const char *name);
 
@@ -51,7 +52,7 @@ typedef struct ws_handshake_request {
   ws_slice target;        /* "/path?query" */
   ws_slice host;          /* "host[:port]" for Host */
   ws_slice origin;        /* empty: no Origin */
-  ws_slice authorization; /* whole value of Authorization; empty: none */
+  ws_slice authorization; /* the value of Authorization; empty: none */
   ws_slice extensions;    /* offer; empty: none */
   const ws_slice *protocols;
   size_t protocol_count;
@@ -64,11 +65,10 @@ typedef struct ws_handshake_request {
 int ws_handshake_authorization(const ws_url *url, ws_resize *resize,
                                ws_buffer *into);
 
-/* Appends the request with a Sec-WebSocket-Key made of 16 random bytes. The
- * expected accept value is written to `accept`. An Origin or Authorization
- * among the user's headers takes the place of ours. WS_OK, WS_ENOMEM, or
- * WS_EINVAL when a header may not stand there; on failure nothing was
- * appended. */
+/* Appends the request with a Sec-WebSocket-Key made of 16 random bytes, and
+ * writes the expected accept value to `accept`. An Origin or Authorization
+ * among the user's headers replaces ours. WS_OK, WS_ENOMEM, or WS_EINVAL for a
+ * header that is not allowed there; on failure nothing was appended. */
 int ws_handshake_write_request(ws_buffer *into,
                                const ws_handshake_request *request,
                                const uint8_t random[16],
@@ -77,14 +77,14 @@ int ws_handshake_write_request(ws_buffer *into,
 /* What a server's 101 agreed to; slices of the head. */
 typedef struct ws_handshake_answer {
   ws_slice protocol;   /* empty: none */
-  ws_slice extensions; /* the header's value as it came; empty: none */
+  ws_slice extensions; /* the unchanged value of the header; empty: none */
 } ws_handshake_answer;
 
-/* Judges a response whose status is 101 (S52-S63): `accept` is the
- * expected value; `protocols` the offered ones. WS_OK, or WS_EHANDSHAKE with
- * `*why` (static, a whole sentence without full stop). Extensions are only
- * checked for grammar, repetition and against an empty offer: what was agreed
- * is deflate's business. */
+/* Judges a response whose status is 101 (S52-S63): `accept` is the expected
+ * value, `protocols` are those offered. WS_OK, or WS_EHANDSHAKE with `*why`
+ * (static, a sentence without full stop). Extensions are only checked for
+ * grammar, for repetition, and for being there when none was offered;
+ * deflate_offer.h judges what was agreed. */
 int ws_handshake_judge_response(const ws_http_head *head,
                                 const char accept[WS_ACCEPT_LENGTH],
                                 const ws_slice *protocols,
@@ -109,48 +109,49 @@ typedef struct ws_handshake_verdict {
   uint64_t body_length;          /* plain */
 } ws_handshake_verdict;
 
-/* Judges a request head by R1-R17 in the order given there. Plain
- * HTTP is a request whose Upgrade does not ask for websocket and which has no
- * Sec-WebSocket-Key; its method may be any. */
+/* Judges the head of a request by R1-R17, in that order. A request whose
+ * Upgrade does not ask for websocket and which has no Sec-WebSocket-Key is
+ * plain HTTP; that may have any method. */
 void ws_handshake_judge_request(const ws_http_head *head,
                                 ws_handshake_verdict *verdict);
 
-/* True when `protocol` is among those the request offered (exact). */
+/* True if the request offered `protocol` (compared exactly). */
 bool ws_handshake_offers(const ws_http_head *head, ws_slice protocol);
 
-/* A walk over the subprotocols that a request offers, all header lines being
- * one list. {.head = head} is ready; fields private to handshake_server.c. */
+/* A walk over the subprotocols that a request offers; all its header lines form
+ * one list. Starts as {.head = head}; fields are private to
+ * handshake_server.c. */
 typedef struct ws_offer_walk {
   const ws_http_head *head;
   size_t header;
   ws_slice rest;
 } ws_offer_walk;
 
-/* The next one, or false past the last. A plain request may name as many as
- * its head has room for. */
+/* The next one, or false after the last. A plain request may name as many as
+ * fit into its head. */
 bool ws_handshake_next_offer(ws_offer_walk *walk, ws_slice *protocol);
 
-/* Appends the 101. `protocol` and `extensions` may be empty. WS_OK,
- * WS_ENOMEM, or WS_EINVAL when a value may not stand in a header; on failure
- * nothing was appended. */
+/* Appends the 101. `protocol` and `extensions` may be empty. WS_OK, WS_ENOMEM,
+ * or WS_EINVAL for a value that is not allowed in a header; on failure nothing
+ * was appended. */
 int ws_handshake_write_accept(ws_buffer *into,
                               const char accept[WS_ACCEPT_LENGTH],
                               ws_slice protocol, ws_slice extensions,
                               const ws_header *headers, size_t header_count);
 
-/* Appends a complete HTTP response that ends the connection: Content-Length,
- * Connection: close; for 426 also Upgrade: websocket (named in Connection, as
- * RFC 9110 section 7.8 wants) and Sec-WebSocket-Version: 13, for 405 Allow:
- * GET, for 400 the version. A Content-Type: text/plain; charset=utf-8 is added
- * when there is a body and the headers have none. 204 and 304 go without body
- * and length, and what answers HEAD without the body. WS_OK, WS_ENOMEM or
- * WS_EINVAL (a header that may not stand there, a status that is not 200 to
- * 999); on failure nothing was appended. */
+/* Appends a complete HTTP response that ends the connection, with
+ * Content-Length and Connection: close. A 426 also has Upgrade: websocket
+ * (named in Connection, as RFC 9110 section 7.8 wants) and
+ * Sec-WebSocket-Version: 13, a 405 Allow: GET, a 400 the version. If there is a
+ * body and the headers have no Content-Type, text/plain; charset=utf-8 is
+ * added. 204 and 304 have no body and no length, an answer to HEAD has no body.
+ * WS_OK, WS_ENOMEM or WS_EINVAL (a header that is not allowed there, a status
+ * that is not 200 to 999); on failure nothing was appended. */
 int ws_handshake_write_refusal(ws_buffer *into, const ws_http_head *request,
                                unsigned status, ws_slice body,
                                const ws_header *headers, size_t header_count);
 
-/* Checks Origin against Host: true when there is no Origin, or its host and
- * port are those of Host (default ports by the Origin's scheme; compared
- * without case). "null" and a repeated Origin are never the same. */
+/* Checks Origin against Host: true if there is no Origin, or its host and port
+ * are those of Host (ports default by the Origin's scheme; case is ignored).
+ * False for "null" and for a repeated Origin. */
 bool ws_handshake_same_origin(const ws_http_head *head);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What is needed of HTTP/1.1 (RFC 9112): request and response heads, chunked
- * bodies. No copies: everything found is a slice of the head's bytes. What a
- * head means for WebSocket is handshake's business. */
+/* The part of HTTP/1.1 (RFC 9112) that we need: request and response heads,
+ * chunked bodies. No copies: everything found is a slice of the head's bytes.
+ * handshake.h knows what a head means for WebSocket. */
 #pragma once
 #include "bytes/buffer.h"
 #include "bytes/slice.h"
@@ -14,7 +14,7 @@
 #define WS_HTTP_INTERIM_MAX 10 /* 1xx answers before the real one */
 
 typedef struct ws_http_header {
-  ws_slice name;  /* a token, in the case it came in */
+  ws_slice name;  /* a token, its case unchanged */
   ws_slice value; /* trimmed */
 } ws_http_header;
 
@@ -30,9 +30,9 @@ typedef struct ws_http_head {
 
 /* Looks for the end of the head (the empty line) in data[0..len), starting at
  * *scanned, which it advances so that no byte is looked at twice as more come
- * in. Returns the head's length, the empty line included, or 0 when it is not
- * all there. A line may end in CRLF; a bare LF also counts as an end here and
- * is refused by the parser. */
+ * in. Returns the head's length including the empty line, or 0 when it is not
+ * complete. Lines end with CRLF; a bare LF also ends a line here, and is then
+ * refused by the parser. */
 size_t ws_http_find_end(const char *data, size_t len, size_t *scanned);
 
 /* Both parse a whole head of `len` bytes as ws_http_find_end measured it.
@@ -51,8 +51,8 @@ const ws_http_header *ws_http_find(const ws_http_head *head, const char *name);
 /* How many headers have that name. */
 size_t ws_http_count(const ws_http_head *head, const char *name);
 
-/* True when some header of that name, read as a comma list, holds `token`
- * (compared without case). */
+/* True if some header of that name, read as a comma-separated list, contains
+ * `token` (case is ignored). */
 bool ws_http_has_token(const ws_http_head *head, const char *name,
                        const char *token);
 
@@ -71,8 +71,8 @@ typedef enum ws_http_body_kind {
 int ws_http_body(const ws_http_head *head, bool response,
                  ws_http_body_kind *kind, uint64_t *length);
 
-/* Chunked body, as the bytes come in. Zeroed is ready; fields private to
- * http_chunks.c. */
+/* Decodes a chunked body as the bytes come in. All zero is the initial state;
+ * fields are private to http_chunks.c. */
 typedef struct ws_http_chunks {
   int state;
   uint64_t left;
@@ -82,7 +82,7 @@ typedef struct ws_http_chunks {
 
 /* Takes bytes from data[0..len); returns how many were used, or WS_EHTTP.
  * `*body` is the run of body bytes found in them, possibly empty; call again
- * with the rest. `*done` once the last chunk and trailers are through. */
+ * with the rest. `*done` is true after the last chunk and the trailers. */
 ptrdiff_t ws_http_chunks_feed(ws_http_chunks *chunks, const char *data,
                               size_t len, ws_slice *body, bool *done);
 
@@ -92,17 +92,17 @@ uint64_t ws_http_chunks_left(const ws_http_chunks *chunks);
 /* Static storage: "Not Found" for 404, "" when unknown. */
 const char *ws_http_reason(unsigned status);
 
-/* True for visible ASCII, and some of it: what targets and hosts are made of
+/* True for a non-empty run of visible ASCII, which targets and hosts consist of
  * (RFC 3986). */
 bool ws_http_is_visible(ws_slice text);
 
-/* True when `value` may stand in a header: no CR, LF, NUL or other control
- * bytes but tab. */
+/* True if `value` is allowed in a header: no control bytes (CR, LF, NUL ...)
+ * except tab. */
 bool ws_http_value_ok(ws_slice value);
 
 /* Appends the three digits of a status. WS_OK or a failure of the buffer. */
 int ws_http_write_status(ws_buffer *into, unsigned status);
 
-/* Appends "Name: value\r\n". WS_OK, WS_ENOMEM, or WS_EINVAL when the name is
- * no token or the value may not stand in a header. */
+/* Appends "Name: value\r\n". WS_OK, WS_ENOMEM, or WS_EINVAL if the name is not
+ * a token or the value is not allowed in a header. */
 int ws_http_write_header(ws_buffer *into, ws_slice name, ws_slice value);

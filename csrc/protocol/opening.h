@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening phase of a session, either side, from the first byte to the
- * answered handshake: collects heads, gives them to handshake to judge and
- * says what came of it. Private to session*.c. */
+/* The opening phase of a session, for both sides, from the first byte to the
+ * answered handshake: collects heads, has handshake judge them, and reports the
+ * result. Private to session*.c. */
 #pragma once
 #include "bytes/buffer.h"
 #include "protocol/event.h"
@@ -18,7 +18,7 @@
 
 typedef enum ws_opening_stage {
   WS_OPENING_REQUEST = 0, /* server: in a request's head */
-  WS_OPENING_UPGRADE,     /* server: a handshake waits to be answered */
+  WS_OPENING_UPGRADE,     /* server: a handshake waits for an answer */
   WS_OPENING_BODY,        /* server: in a plain request's body */
   WS_OPENING_PLAIN,       /* server: a whole plain request waits */
   WS_OPENING_RESPONSE,    /* client: in a response's head */
@@ -31,13 +31,13 @@ typedef struct ws_opening {
   size_t max_head;
   uint64_t max_body;
   ws_opening_stage stage;
-  ws_buffer bytes; /* of the head: what the slices below lie in */
+  ws_buffer bytes; /* of the head: the slices below point into it */
   size_t scanned;
   ws_http_head head;
 
   ws_handshake_verdict verdict; /* server */
 
-  char accept[WS_ACCEPT_LENGTH]; /* client: the one expected */
+  char accept[WS_ACCEPT_LENGTH]; /* client: the expected one */
   ws_slice *protocols;           /* client: those offered, in one block */
   size_t protocol_count;
   bool offered_extensions;
@@ -55,20 +55,21 @@ typedef struct ws_opening {
   char why[WS_OPENING_WHY];
 } ws_opening;
 
-/* A server's, waiting for a request; NULL without memory. */
+/* For a server, waiting for a request; NULL without memory. */
 ws_opening *ws_opening_new(ws_resize *resize, size_t max_head,
                            uint64_t max_body);
 
 void ws_opening_free(ws_opening *opening);
 
-/* Makes it a client's: appends the request to `out` and keeps what its answer
- * is judged by. As ws_session_init_client; on failure nothing was appended. */
+/* Makes it a client's: appends the request to `out` and keeps what is needed to
+ * judge the answer. As ws_session_init_client; on failure nothing was
+ * appended. */
 int ws_opening_start(ws_opening *opening, const ws_handshake_request *request,
                      ws_random *random, ws_buffer *out);
 
-/* As ws_session_feed: gives NONE, REQUEST, BODY, BODY_END, OPEN (client: its
- * answer is set) or FAIL; refusals are appended to `out`. Not to be fed after
- * OPEN and FAIL. */
+/* As ws_session_feed: returns NONE, REQUEST, BODY, BODY_END, OPEN (client:
+ * `answer` is set) or FAIL; refusals are appended to `out`. Must not be fed
+ * after OPEN or FAIL. */
 size_t ws_opening_feed(ws_opening *opening, const uint8_t *data, size_t len,
                        ws_buffer *out, ws_event *event);
 

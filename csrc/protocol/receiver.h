@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Bytes after the handshake -> messages and control frames: order of frames,
- * masking, limits, UTF-8, Close bodies. Answers nothing: session does. */
+/* Bytes after the handshake -> messages and control frames: checks the order of
+ * frames, masking, limits, UTF-8, Close bodies. Answering is for session. */
 #pragma once
 #include "bytes/buffer.h"
 #include "bytes/utf8.h"
@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a receiver is told once; borrowed. */
+/* The settings of a receiver; borrowed. */
 typedef struct ws_receiver_limits {
-  uint64_t max_payload; /* bytes of one message; 0: SIZE_MAX / 4, which is
-                           also the most it can be */
-  bool masked;          /* frames must be masked (a server's receiver), else
-                           must not be */
+  uint64_t max_payload; /* bytes of one message, at most SIZE_MAX / 4; 0: just
+                           that */
+  bool masked;          /* frames must be masked (a server's receiver); else
+                           they must not be */
 } ws_receiver_limits;
 
 /* The most bytes that one message may have. */
@@ -32,8 +32,8 @@ typedef struct ws_receiver {
   const ws_receiver_limits *limits;
   ws_resize *resize;
   ws_deflate *deflate;  /* borrowed; NULL: RSV1 is an error */
-  uint8_t *message;     /* what came of an unfinished message */
-  uint8_t *control;     /* a control payload that came in pieces, or NULL */
+  uint8_t *message;     /* what has arrived of an unfinished message */
+  uint8_t *control;     /* a control payload that comes in pieces, or NULL */
   size_t message_len;
   size_t message_size;  /* of the block */
   uint64_t left;        /* payload bytes of the current frame still to come */
@@ -51,20 +51,20 @@ typedef struct ws_receiver {
   const char *why;      /* static */
 } ws_receiver;
 
-/* `resize` is lent for messages that come in pieces. No memory is held while
+/* `resize` allocates for messages that come in pieces. No memory is held while
  * no message is unfinished. */
 void ws_receiver_init(ws_receiver *receiver, const ws_receiver_limits *limits,
                       ws_resize *resize);
 
 void ws_receiver_deinit(ws_receiver *receiver);
 
-/* From now on data frames with RSV1 begin messages that `deflate` expands (RFC
- * 7692 section 6); it must live as long as the receiver. */
+/* From now on data frames with RSV1 begin messages that `deflate` inflates (RFC
+ * 7692 section 6). It must live as long as the receiver. */
 void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate);
 
-/* From now on nobody is told of messages. What is compressed is not expanded
- * any more, which can cost a thousand times what sending it does: of such a
- * message MESSAGE gives nothing, or what was expanded before. */
+/* From now on messages are ignored. Compressed ones are not inflated any more,
+ * which can cost a thousand times what sending them does: their MESSAGE event
+ * has no data, or what was inflated before. */
 static inline void ws_receiver_mute(ws_receiver *receiver) {
   receiver->muted = true;
   if (receiver->compressed) receiver->utf8 = (ws_utf8){0};
@@ -72,19 +72,20 @@ static inline void ws_receiver_mute(ws_receiver *receiver) {
 
 /* Takes bytes from data[0..len), unmasking in place, and returns how many it
  * used. `event` is one of NONE (all used), MESSAGE, PING, PONG, CLOSE, FAIL.
- * event->data lies in `data` when the whole message was there, otherwise in
- * the receiver; it is never NULL. Call again with the rest until it says NONE
- * or all is used: a call with nothing gives back the memory of a message that
- * was handed out, and no event. After FAIL (WS_EPROTOCOL, WS_EUTF8,
- * WS_ETOOBIG, WS_EDEFLATE, WS_ENOMEM; why says more) every call fails the
- * same. Memory held is bounded by twice the payload bytes received, or 4 KiB;
- * of a compressed message by twice what it expanded to and a step of 16 KiB,
- * beside the inflater's 40 KiB. A declared length alone allocates nothing. */
+ * event->data points into `data` when the whole message was there, otherwise
+ * into the receiver; it is never NULL. Call again with the rest until the event
+ * is NONE or all is used; a call with no bytes frees the memory of a message
+ * that was delivered, and gives no event. After FAIL (WS_EPROTOCOL, WS_EUTF8,
+ * WS_ETOOBIG, WS_EDEFLATE, WS_ENOMEM; `why` says more) every call fails in the
+ * same way. The memory held is at most twice the payload bytes received, or 4
+ * KiB; for a compressed message at most twice its inflated length and a step of
+ * 16 KiB, besides the inflater's 40 KiB. A declared length alone allocates
+ * nothing. */
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
                         ws_event *event);
 
-/* Inside a long data frame: where its next bytes can be read to directly, and
- * how many (at least `least`, else NULL: read elsewhere and feed). The bytes
- * must then be fed with data == the pointer given here, from its start. The
- * bound on memory grows by `least`. */
+/* Inside a long data frame: where to read its next bytes to directly, and how
+ * many there is room for (at least `least`; else NULL: read elsewhere and
+ * feed). The bytes must then be fed with `data` equal to the pointer returned
+ * here. The bound on memory grows by `least`. */
 uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room);

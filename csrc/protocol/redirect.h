@@ -4,14 +4,14 @@
 #include "protocol/http.h"
 #include "protocol/url.h"
 
-/* True for an answer that is a redirect and says where to. */
+/* True for a response that is a redirect and says where to. */
 bool ws_redirect_is(const ws_http_head *head);
 
-/* The URL that a redirect from base leads to, as ws_url_parse gives it. A
- * fragment is left out. WS_OK, WS_ENOMEM, or WS_EURL with `*why`. */
+/* The URL that a redirect from `base` leads to, as ws_url_parse would return
+ * it, without its fragment. WS_OK, WS_ENOMEM, or WS_EURL with `*why`. */
 int ws_redirect_url(const ws_http_head *head, const ws_url *base,
                     ws_resize *resize, ws_url *url, const char **why);
 
-/* True when both name the same scheme, host and port: what was meant for one
- * may be sent to the other. */
+/* True if both have the same scheme, host and port: what was meant for one may
+ * be sent to the other. */
 bool ws_redirect_same_origin(const ws_url *a, const ws_url *b);

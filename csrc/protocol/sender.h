@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages and control frames -> bytes. A message goes out as one frame. */
+/* Messages and control frames -> bytes. A message is sent as one frame. */
 #pragma once
 #include "bytes/buffer.h"
 #include "protocol/frame.h"
@@ -13,7 +13,7 @@ typedef int ws_random(void *data, size_t len);
 
 /* Fields are private to sender.c. */
 typedef struct ws_sender {
-  ws_random *random; /* NULL: frames go out unmasked (a server's) */
+  ws_random *random; /* NULL: frames are not masked (a server's) */
 } ws_sender;
 
 void ws_sender_init(ws_sender *sender, ws_random *random);
@@ -28,11 +28,12 @@ int ws_sender_write(ws_sender *sender, unsigned opcode, const void *data,
 int ws_sender_write_compressed(ws_sender *sender, unsigned opcode,
                                const void *data, size_t len, ws_buffer *out);
 
-/* A server's frame header for a payload that travels beside it. */
+/* A server's frame header alone, for a payload that is written separately.
+ * Returns its length. */
 size_t ws_sender_head(unsigned opcode, unsigned rsv, uint64_t len,
                       uint8_t head[WS_FRAME_HEAD_MAX]);
 
-/* Appends a Close frame: code 0 gives an empty body. As ws_sender_write, or
- * WS_EINVAL for a reason above 123 bytes or one without a code. */
+/* Appends a Close frame; with code 0 its body is empty. As ws_sender_write, or
+ * WS_EINVAL for a reason over 123 bytes or one without a code. */
 int ws_sender_close(ws_sender *sender, unsigned code, const void *reason,
                     size_t len, ws_buffer *out);

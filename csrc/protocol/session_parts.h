@@ -6,7 +6,7 @@
 enum {
   PHASE_OPENING,
   PHASE_FRAMES,
-  PHASE_SWALLOW, /* the peer's Close has come */
+  PHASE_SWALLOW, /* the peer's Close has come: ignores the rest */
   PHASE_OVER     /* takes nothing */
 };
 
@@ -15,8 +15,8 @@ void ws_session_drop_opening(ws_session *session);
 /* CLOSED; nothing is taken any more. */
 void ws_session_over_now(ws_session *session);
 
-/* Keeps what was agreed; the answer's text lasts as long as the session. WS_OK
- * or WS_ENOMEM. */
+/* Keeps a copy of what was agreed, as long as the session. WS_OK or
+ * WS_ENOMEM. */
 int ws_session_keep_agreed(ws_session *session, ws_slice protocol,
                            ws_slice extensions,
                            const ws_deflate_agreed *agreed);

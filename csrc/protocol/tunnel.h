@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said to a proxy before the bytes of a connection run through it:
+/* The exchange with a proxy before the bytes of a connection pass through it:
  * HTTP CONNECT (RFC 9110 section 9.3.6), SOCKS5 (RFC 1928, 1929), SOCKS4a. No
  * I/O. Names are always resolved by the proxy. */
 #pragma once
@@ -16,13 +16,13 @@ typedef enum ws_tunnel_kind {
   WS_TUNNEL_SOCKS4
 } ws_tunnel_kind;
 
-/* Where to; borrowed for the call of ws_tunnel_start. */
+/* Where the tunnel leads; borrowed for the call of ws_tunnel_start. */
 typedef struct ws_tunnel_target {
   ws_tunnel_kind kind;
   ws_slice host; /* a name or a literal without brackets */
   uint16_t port;
   bool has_user;
-  ws_slice user; /* as they are, not encoded */
+  ws_slice user; /* not encoded, as is the password */
   ws_slice password;
 } ws_tunnel_target;
 
@@ -31,11 +31,11 @@ typedef struct ws_tunnel_target {
 /* Fields are private to tunnel.c. */
 typedef struct ws_tunnel {
   uint8_t step;
-  ws_buffer in;      /* an answer that is not whole */
-  ws_buffer request; /* SOCKS5: what is said once we are let in */
+  ws_buffer in;      /* an incomplete answer */
+  ws_buffer request; /* SOCKS5: sent once we are authenticated */
   ws_buffer login;
   size_t scanned;
-  unsigned interim; /* answers that were none yet */
+  unsigned interim; /* 1xx answers so far */
   char why[WS_TUNNEL_WHY];
 } ws_tunnel;
 
@@ -45,9 +45,9 @@ int ws_tunnel_start(ws_tunnel *tunnel, const ws_tunnel_target *target,
                     ws_resize *resize, ws_buffer *out);
 void ws_tunnel_deinit(ws_tunnel *tunnel);
 
-/* Takes the proxy's bytes; returns how many were used: those behind its answer
- * are the connection's. `*status`: WS_EAGAIN (more are needed; `out` may have
- * got some to be sent), WS_OK (the way is free), WS_EPROXY, WS_ENOMEM. */
+/* Takes bytes of the proxy; returns how many were used: those after its answer
+ * belong to the connection. `*status`: WS_EAGAIN (more are needed; `out` may
+ * have new bytes to send), WS_OK (the tunnel is open), WS_EPROXY, WS_ENOMEM. */
 size_t ws_tunnel_feed(ws_tunnel *tunnel, const uint8_t *data, size_t len,
                       ws_buffer *out, int *status);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* ws: and wss: URLs as the URL Standard parses them (http: and https: are
- * taken as ws: and wss:). Absolute URLs only: there is no base. */
+/* Parses ws: and wss: URLs as the URL Standard does (http: and https: count as
+ * ws: and wss:). Absolute URLs only: there is no base. */
 #pragma once
 #include "bytes/buffer.h"
 #include "bytes/slice.h"
@@ -14,7 +14,7 @@ typedef enum ws_host_kind {
   WS_HOST_IPV6
 } ws_host_kind;
 
-/* All slices lie in `text`. The parts are those of the normalised URL. */
+/* All slices point into `text`. The parts are those of the normalised URL. */
 typedef struct ws_url {
   ws_buffer text;     /* the normalised URL */
   bool secure;        /* wss */
@@ -28,10 +28,11 @@ typedef struct ws_url {
                        * "?" with nothing behind it is left out here */
 } ws_url;
 
-/* Parses `input`. WS_OK, WS_ENOMEM, or WS_EURL with `*why` (static storage)
- * saying what is wrong in a few words. `resize` grows url->text; after WS_OK
- * the caller frees with ws_url_deinit, after a failure there is nothing to
- * free. A fragment, even an empty one, is an error (RFC 6455 section 3). */
+/* Parses `input`. WS_OK, WS_ENOMEM, or WS_EURL with `*why` (static storage),
+ * which says in a few words what is wrong. `resize` grows url->text; after
+ * WS_OK the caller frees it with ws_url_deinit, after a failure there is
+ * nothing to free. A fragment, even an empty one, is an error (RFC 6455 section
+ * 3). */
 int ws_url_parse(ws_url *url, ws_slice input, ws_resize *resize,
                  const char **why);
 

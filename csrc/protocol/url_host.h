@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The host of a URL, as the URL Standard's host parser takes it for a scheme
- * of ours: a name, an IPv4 address in any of its spellings, an IPv6 address.
- * Where the host begins and ends is url's business. */
+/* Parses the host of a URL as the URL Standard does for our schemes: a name, an
+ * IPv4 address in any of its spellings, an IPv6 address. url.c finds where the
+ * host begins and ends. */
 #pragma once
 #include "bytes/slice.h"
 #include "protocol/url.h"
@@ -12,13 +12,13 @@
 
 #define WS_URL_ADDRESS_MAX 41 /* an IPv6 address and its brackets */
 
-/* Replaces %XX by its byte, leaves other % alone. Writes at most text.len
- * bytes; returns how many. */
+/* Replaces each %XX by its byte and leaves other % alone. Writes at most
+ * text.len bytes; returns how many. */
 size_t ws_url_percent_decode(ws_slice text, char *into);
 
-/* Writes the host in its normal form to `into`, which has room for host.len
- * and for WS_URL_ADDRESS_MAX bytes and does not overlap it. Returns the length,
- * or WS_EURL with `*why` (static storage). */
+/* Writes the normalised host to `into`, which must have room both for host.len
+ * and for WS_URL_ADDRESS_MAX bytes, and must not overlap `host`. Returns the
+ * length, or WS_EURL with `*why` (static storage). */
 ptrdiff_t ws_url_host_parse(ws_slice host, char *into, ws_host_kind *kind,
                             const char **why);
 
