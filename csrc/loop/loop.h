@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One turn after another: readiness, timers, tasks, then the end of the turn,
+/* The event loop. Each turn: ready descriptors, timers, tasks, then the end,
  * where what was closed is freed. Knows descriptors and deadlines, not
  * connections. Single-threaded. */
 #pragma once
@@ -14,8 +14,9 @@
 
 typedef struct ws_loop ws_loop;
 
-/* A descriptor with a wish. Embedded in its owner, which must live until the
- * end of the turn in which it was unwatched (ws_loop_dispose). */
+/* A descriptor and what it is watched for. Embedded in its owner, which must
+ * live until the end of the turn in which it was unwatched
+ * (ws_loop_dispose). */
 typedef struct ws_watch {
   void (*ready)(void *owner, unsigned events);
   void *owner;
@@ -36,31 +37,31 @@ typedef struct ws_task {
 /* `kind` NULL: the system's best. WS_OK, WS_ENOMEM, WS_EMFILE, WS_ESYSTEM. */
 int ws_loop_new(const ws_poller_kind *kind, ws_loop **loop);
 
-/* Everything watched must have been unwatched; runs pending disposals. Tasks
- * and timers that still wait are forgotten. Not inside a turn. */
+/* Runs pending disposals and frees the loop; tasks and timers that still wait
+ * are forgotten. Everything must have been unwatched. Not inside a turn. */
 void ws_loop_free(ws_loop *loop);
 
-/* One turn, waiting at most `ms` (-1: until something happens). Order: wait,
- * ready descriptors, due timers, tasks posted before, tasks at the end,
- * disposals. The number of events served (descriptors, timers and posted
- * tasks, and what was spent of the budget besides), or a failure of the
- * poller. WS_EINVAL when called from inside a turn. */
+/* One turn, which waits at most `ms` (-1: until something happens). The order:
+ * wait, ready descriptors, due timers, tasks posted before, tasks at the end,
+ * disposals. Returns the number of events served (descriptors, timers, posted
+ * tasks, and what else was spent of the budget), or a failure of the poller;
+ * WS_EINVAL when called inside a turn. */
 int ws_loop_turn(ws_loop *loop, int ms);
 
-/* The same, serving at most `most` events, at least 1. The rest waits, in
- * order, for the next turn, which begins with the kind that came short:
- * descriptors, timers and tasks cannot keep each other waiting for ever. */
+/* The same, serving at most `most` events (1 or more). The rest waits, in
+ * order, for the next turn, which begins with the kind that was cut short:
+ * descriptors, timers and tasks cannot starve each other. */
 int ws_loop_turn_some(ws_loop *loop, int ms, int most);
 
-/* What this turn may still serve. Good as long as the loop. */
+/* What this turn may still serve. The pointer is valid as long as the loop. */
 ws_budget *ws_loop_budget(ws_loop *loop);
 
-/* Inside ws_loop_turn. */
+/* True inside ws_loop_turn. */
 bool ws_loop_turning(const ws_loop *loop);
 
-/* How long until a turn has something to do of its own accord: 0 when tasks
- * or the rest of a turn wait, milliseconds until the next timer, -1 when only
- * descriptors can. */
+/* Milliseconds until a turn has something to do even if no descriptor becomes
+ * ready: 0 if tasks or the rest of a turn wait, else the time to the next
+ * timer; -1 without timers. */
 int ws_loop_timeout(const ws_loop *loop);
 
 /* See ws_poller_kind.fd. */
@@ -69,14 +70,15 @@ ws_fd ws_loop_fd(const ws_loop *loop);
 const char *ws_loop_poller_name(const ws_loop *loop);
 
 /* The time, read after a turn's wait and again before its timers. Outside a
- * turn it is read anew. */
+ * turn each call reads it. */
 uint64_t ws_loop_now(ws_loop *loop);
 
-/* WS_OK, WS_ENOMEM or WS_ESYSTEM. `wants` of an unchanged watch costs no
- * system call. `watch` needs ready and owner set. `ready` gets what is still
- * wanted; with WS_HANGUP all of it and WS_READABLE, unless nothing is wanted:
- * then WS_HANGUP alone, turn after turn until it is unwatched. Unwatch before
- * the descriptor is closed. */
+/* Watch a descriptor, change what it is watched for, and end that. WS_OK,
+ * WS_ENOMEM or WS_ESYSTEM. `ready` and `owner` of `watch` must be set. Setting
+ * unchanged `wants` costs no system call. `ready` is called with those events
+ * that are still wanted. After a hang-up these are WS_HANGUP, WS_READABLE and
+ * all that is wanted; if nothing is, WS_HANGUP alone, turn after turn until it
+ * is unwatched. Unwatch before the descriptor is closed. */
 int ws_loop_watch(ws_loop *loop, ws_watch *watch, ws_fd fd, unsigned wants);
 int ws_loop_want(ws_loop *loop, ws_watch *watch, unsigned wants);
 void ws_loop_unwatch(ws_loop *loop, ws_watch *watch);
@@ -85,21 +87,23 @@ void ws_loop_unwatch(ws_loop *loop, ws_watch *watch);
 int ws_loop_start_timer(ws_loop *loop, ws_timer *timer, uint64_t ms);
 void ws_loop_stop_timer(ws_loop *loop, ws_timer *timer);
 
-/* Runs at the task step of a turn: never inside this call, tasks posted by a
- * task wait for the next turn. A queued task is not queued twice. */
+/* The task runs at the task step of a turn, never inside this call; tasks
+ * posted by a task wait for the next turn. A queued task is not queued
+ * twice. */
 void ws_loop_post(ws_loop *loop, ws_task *task);
 
-/* Runs at the end of this turn (or of the next one, outside a turn), again
- * and again until none is left: for flushing what was corked. */
+/* The task runs at the end of this turn (of the next one, when called outside a
+ * turn), as do those that such tasks post, until none is left: for flushing
+ * what was corked. */
 void ws_loop_post_end(ws_loop *loop, ws_task *task);
 
-/* Takes a queued task back. */
+/* Removes a task from its queue. */
 void ws_loop_cancel(ws_loop *loop, ws_task *task);
 
-/* Like post_end, after all of those: the task frees its owner. */
+/* Like post_end, but after all of those: such a task frees its owner. */
 void ws_loop_dispose(ws_loop *loop, ws_task *task);
 
-/* What keeps ws.run going: a count, held by connections, servers, timers. */
+/* A count of what keeps ws.run going: connections, servers, timers. */
 void ws_loop_hold(ws_loop *loop);
 void ws_loop_release(ws_loop *loop);
 bool ws_loop_alive(const ws_loop *loop);

@@ -11,8 +11,8 @@
 #include <poll.h>
 #endif
 
-/* Fills in revents. How many entries have some, 0 on time-out or
- * interruption, WS_ENOMEM or WS_ESYSTEM. `looked` is kept for it from call to
- * call, 0 at first. */
+/* Fills in revents. Returns how many entries have some, 0 on time-out or
+ * interruption, WS_ENOMEM or WS_ESYSTEM. The caller keeps `*looked` from call
+ * to call; it is 0 at first. */
 int ws_poll_wait(struct pollfd *entries, size_t count, int ms,
                  uint64_t *looked);

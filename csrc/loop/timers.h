@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A heap of deadlines. Knows no clock: the caller says what time it is. */
+/* A heap of deadlines. Has no clock: the caller says what time it is. */
 #pragma once
 #include "bytes/buffer.h"
 
@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Embedded in whatever waits. `fire` and `owner` are the owner's to set;
- * zeroed otherwise. Not running while index is 0. */
+/* Embedded in whatever waits. The owner sets `fire` and `owner`; the rest
+ * starts as zero. It runs while index is not 0. */
 typedef struct ws_timer {
   void (*fire)(void *owner);
   void *owner;
@@ -29,24 +29,24 @@ typedef struct ws_timers {
 void ws_timers_init(ws_timers *timers, ws_resize *resize);
 void ws_timers_deinit(ws_timers *timers);
 
-/* Starts it, or moves it when running. WS_OK or WS_ENOMEM. */
+/* Starts a timer, or moves it if it is running. WS_OK or WS_ENOMEM. */
 int ws_timers_start(ws_timers *timers, ws_timer *timer, uint64_t due);
 
-/* Does nothing when not running. */
+/* Stops it; does nothing if it is not running. */
 void ws_timers_stop(ws_timers *timers, ws_timer *timer);
 
 static inline bool ws_timer_running(const ws_timer *timer) {
   return timer->index != 0;
 }
 
-/* The earliest deadline; false when none runs. */
+/* The earliest deadline; false if no timer runs. */
 bool ws_timers_next(const ws_timers *timers, uint64_t *due);
 
-/* Takes the earliest timer due at or before `now` off the heap, or NULL.
- * `before` limits it to timers started before the call that gave that order
- * number (ws_timers_order), so a timer that restarts itself with no delay
- * cannot keep a turn alive. */
+/* Takes the earliest timer due at or before `now` off the heap; NULL if there
+ * is none. Only timers with an order number below `before` count, which is what
+ * ws_timers_order returned earlier: so a timer that restarts itself without
+ * delay cannot keep a turn going for ever. */
 ws_timer *ws_timers_take(ws_timers *timers, uint64_t now, uint64_t before);
 
-/* The order number the next started timer will get. */
+/* The order number that the next started timer will get. */
 uint64_t ws_timers_order(const ws_timers *timers);

@@ -28,10 +28,10 @@ int ws_address_unix(ws_address *address, ws_slice path);
 /* 4, 6, or 0 for a Unix socket. */
 int ws_address_family(const ws_address *address);
 
-/* The same family, address and port; what pads the struct does not count. */
+/* True for the same family, address and port; padding is ignored. */
 bool ws_address_same(const ws_address *a, const ws_address *b);
 
-/* For tables: the same for the same. */
+/* A hash for tables: equal for equal addresses. */
 uint32_t ws_address_hash(const ws_address *address);
 
 /* 0 for a Unix socket. */

@@ -4,10 +4,10 @@
 #include <stddef.h>
 
 /* Fills data[0..len) from the system's generator. Small requests are served
- * from a block of this thread's that is drawn ahead, each byte given once; a
- * forked child draws its own. WS_OK or WS_ERANDOM, never predictable bytes.
- * Fits ws_random (protocol/sender.h). */
+ * from a per-thread block that is filled in advance; each byte is used once,
+ * and a forked child fills its own block. WS_OK or WS_ERANDOM, never
+ * predictable bytes. Has the type ws_random (protocol/sender.h). */
 int ws_entropy(void *data, size_t len);
 
-/* While on, ws_entropy fails: for specs. */
+/* For specs: while on, ws_entropy fails. */
 void ws_entropy_fail(int on);

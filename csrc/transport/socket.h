@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's sockets, non-blocking and close-on-exec; the only files that
- * call socket(2) and its kin. Failures are statuses; errno stays inside. No
- * call raises SIGPIPE. */
+/* The system's sockets, non-blocking and close-on-exec. Only socket_*.c call
+ * socket(2) and the like. Failures are statuses; errno stays inside. No call
+ * raises SIGPIPE. */
 #pragma once
 #include "bytes/fd.h"
 #include "bytes/slice.h"
@@ -15,7 +15,7 @@
  * writable, then ws_socket_connected), or a failure with no descriptor. */
 int ws_socket_connect(const ws_address *address, ws_fd *fd);
 
-/* How the connecting ended: WS_OK, its failure, or WS_EAGAIN: it has not. */
+/* How connecting ended: WS_OK, a failure, or WS_EAGAIN if it has not ended. */
 int ws_socket_connected(ws_fd fd);
 
 typedef struct ws_listen_options {
@@ -23,7 +23,7 @@ typedef struct ws_listen_options {
   bool reuse_port; /* several processes on one port */
 } ws_listen_options;
 
-/* Binds and listens. A Unix socket's path is taken over when nothing answers
+/* Binds and listens. The path of a Unix socket is taken over if nothing answers
  * on it any more; ws_socket_unlink removes it at the end. */
 int ws_socket_listen(const ws_address *address,
                      const ws_listen_options *options, ws_fd *fd);
@@ -35,35 +35,35 @@ int ws_socket_accept(ws_fd listener, ws_fd *fd, ws_address *peer);
 /* Bytes read (> 0), WS_EOF, WS_EAGAIN or a failure. */
 ptrdiff_t ws_socket_read(ws_fd fd, void *data, size_t len);
 
-/* Gathers up to `count` slices into one call. Bytes written (>= 0), WS_EAGAIN
- * or a failure. At most WS_SOCKET_GATHER slices are looked at. */
+/* Writes up to `count` slices in one system call. Bytes written (>= 0),
+ * WS_EAGAIN or a failure. At most WS_SOCKET_GATHER slices are looked at. */
 #define WS_SOCKET_GATHER 64
 ptrdiff_t ws_socket_write(ws_fd fd, const ws_slice *slices, size_t count);
 
-/* Ends our direction (FIN). Failures do not matter. */
+/* Ends our direction (FIN). Failures are ignored. */
 void ws_socket_shutdown(ws_fd fd);
 
 void ws_socket_close(ws_fd fd);
 
-/* Makes the close send RST instead of FIN, unsent bytes are dropped. */
+/* Makes closing send RST instead of FIN and drop unsent bytes. */
 void ws_socket_reset_on_close(ws_fd fd);
 
 int ws_socket_set_no_delay(ws_fd fd, bool on);
 int ws_socket_set_keep_alive(ws_fd fd, bool on);
 
-/* How long sent bytes may stay unanswered before the connection has failed
- * with WS_ETIMEDOUT; milliseconds, 0: the system's default. WS_EUNSUPPORTED
- * where there is no such option. */
+/* How long sent bytes may stay unacknowledged before the connection fails with
+ * WS_ETIMEDOUT, in milliseconds; 0: the system's default. WS_EUNSUPPORTED where
+ * there is no such option. */
 int ws_socket_set_user_timeout(ws_fd fd, uint64_t ms);
 
-/* False when the socket has no such end (yet). */
+/* The address of either end; false when the socket has none (yet). */
 bool ws_socket_local(ws_fd fd, ws_address *address);
 bool ws_socket_peer(ws_fd fd, ws_address *address);
 
 /* Two connected sockets, for specs and for waking a loop. */
 int ws_socket_pair(ws_fd pair[2]);
 
-/* Removes a Unix socket's file, after its listener was closed. It stays when
- * somebody still answers there: a process that shares the listener since a
- * fork, a server that has taken the path since. Never blocks. */
+/* Removes the file of a Unix socket, after its listener was closed. It stays if
+ * somebody still answers there: a forked process that shares the listener, or a
+ * server that has taken over the path since. Never blocks. */
 void ws_socket_unlink(const ws_address *address);

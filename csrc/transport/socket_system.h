@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's own names for sockets, addresses and lookups. Only for the
- * files of transport/ that are the same on POSIX and on Windows. */
+/* The system's own names for sockets, addresses and lookups. Only for those
+ * files of transport/ that are the same on POSIX and Windows. */
 #pragma once
 
 #ifdef _WIN32

@@ -3,6 +3,6 @@
 #pragma once
 #include "transport/stream.h"
 
-/* Takes the descriptor: it is closed with the stream. NULL without memory (the
- * descriptor stays the caller's). */
+/* Takes ownership of the descriptor, which is closed with the stream. NULL
+ * without memory (then it stays the caller's). */
 ws_stream *ws_stream_tcp_new(ws_fd fd);

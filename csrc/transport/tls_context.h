@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of a ws_tls, for the files of transport/ that make streams of
- * it; its public side is in stream_tls.h. */
+/* The inside of a ws_tls, for the files of transport/ that make streams from
+ * it; the public side is in stream_tls.h. */
 #pragma once
 #include "transport/stream_tls.h"
 #include "transport/tls_peer.h"
@@ -30,5 +30,5 @@ struct ws_tls {
 /* What OpenSSL's callbacks tell the stream; an SSL's app data points to it. */
 typedef struct ws_tls_notes {
   bool refused;   /* an optional certificate did not pass */
-  ws_tls *chosen; /* by SNI, a reference; NULL: the context it began with */
+  ws_tls *chosen; /* by SNI, a reference; NULL: the original context */
 } ws_tls_notes;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The name a certificate must be for: brought into one form, given to
- * OpenSSL, and held against the certificate once more by us. */
+/* The name that a certificate must be for: normalised, given to OpenSSL, and
+ * compared with the certificate once more by us. */
 #pragma once
 #include "bytes/slice.h"
 
@@ -23,9 +23,9 @@ typedef struct ws_tls_name {
  * a last label that is a number without the whole being an IPv4 address. */
 int ws_tls_name_init(ws_tls_name *name, ws_slice host);
 
-/* Sets what a client's handshake asks for (SNI, not for addresses) and, with
- * `verify`, expects. False when OpenSSL could not; its queue says why. */
+/* Sets the name that a client's handshake asks for (SNI, not for addresses)
+ * and, with `verify`, expects. False if OpenSSL failed; its queue says why. */
 bool ws_tls_name_expect(const ws_tls_name *name, SSL *ssl, bool verify);
 
-/* Is the certificate for this name? Anything but a clear yes is no. */
+/* True only if the certificate clearly is for this name. */
 bool ws_tls_name_matches(const ws_tls_name *name, X509 *leaf);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Whom the system trusts, a file a system. What a user trusts instead is
- * tls_pem.h's. */
+/* The roots that the system trusts; one .c file per system. Those that a user
+ * trusts instead are in tls_pem.h. */
 #pragma once
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-/* Adds the system's roots to those of `context`, and what SSL_CERT_FILE and
- * SSL_CERT_DIR name. false leaves the reason in OpenSSL's queue. */
+/* Adds the system's roots to those of `context`, and those that SSL_CERT_FILE
+ * and SSL_CERT_DIR name. When false, OpenSSL's queue has the reason. */
 bool ws_tls_trust_system(SSL_CTX *context);
