@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a connection as a client: name, TCP (RFC 8305), a proxy if there is
- * to be one, TLS, HTTP upgrade, or one clear failure that says at which of
- * these it stopped. */
+/* Opens a connection as a client: name, TCP (RFC 8305), a proxy if there is
+ * one, TLS, HTTP upgrade; or one clear failure that says which of these stages
+ * failed. */
 #pragma once
 #include "connection/connection.h"
 #include "protocol/tunnel.h"
@@ -31,20 +31,20 @@ typedef struct ws_client_options {
   ws_slice unix_path;  /* empty: TCP */
   ws_client_proxy proxy;
   int family;          /* 0, 4 or 6 */
-  bool block_ports;    /* those of ws_port_is_blocked are refused, as refused
-                          by the host, before anything is looked up */
+  bool block_ports;    /* ports of ws_port_is_blocked fail as if the host
+                          refused, before any name is looked up */
   bool parallel;       /* do not wait while another connection to the same
-                          address is being opened. Proxies are not waited
-                          for: whose address it is only they know */
-  unsigned redirects;  /* how many to follow; never from wss to ws. To another
-                          origin no headers, credentials or servername go, nor
-                          does one follow to another's wss with a certificate.
-                          With `tls` also a ws URL may lead to wss */
+                          address opens. Through a proxy there is no waiting:
+                          only the proxy knows the address */
+  unsigned redirects;  /* how many to follow; never from wss to ws. Another
+                          origin gets no headers, credentials or servername,
+                          and with a certificate its wss is not followed to.
+                          With `tls`, a ws URL too may lead to wss */
 } ws_client_options;
 
-/* The connection, CONNECTING; it starts with the loop's next turn. Failures
- * of the network come as events. WS_OK, WS_ENOMEM, or WS_EINVAL (a header
- * that may not stand there, wss without tls). */
+/* Makes the connection, CONNECTING; it starts with the loop's next turn.
+ * Failures of the network come as events. WS_OK, WS_ENOMEM, or WS_EINVAL (a
+ * header that is not allowed there, wss without tls). */
 int ws_client_connect(ws_hub *hub, ws_connection_config *config,
                       const ws_client_options *options,
                       const ws_connection_events *events, void *owner,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files of a connection share among themselves: connection.c (life
- * and end), connection_open.c, connection_read.c, connection_write.c,
- * connection_time.c. For nobody else. */
+/* Shared by the files of a connection: connection.c (life and end),
+ * connection_open.c, connection_read.c, connection_write.c, connection_time.c.
+ * For nobody else. */
 #pragma once
 #include "connection/connection.h"
 #include "connection/connection_open.h"
@@ -10,19 +10,19 @@ typedef enum ws_phase {
   WS_PHASE_DIALLING,  /* no stream yet */
   WS_PHASE_SECURING,  /* the stream opens: TCP, TLS */
   WS_PHASE_LIVE,      /* the session runs */
-  WS_PHASE_LINGERING, /* our last bytes go out, what comes in is dropped */
+  WS_PHASE_LINGERING, /* our last bytes are sent, what comes in is dropped */
   WS_PHASE_DEAD       /* no stream any more */
 } ws_phase;
 
-/* An inet address as the system wrote it, short: one lies in every
- * connection. */
+/* An IP address as the system wrote it, in little space: each connection has
+ * one. */
 typedef struct ws_end {
   uint8_t bytes[28];
   uint8_t len;
 } ws_end;
 
 struct ws_connection {
-  /* What a message touches lies together, for the sake of the caches. */
+  /* What a message touches is kept together, for the CPU caches. */
   ws_hub *hub;
   ws_connection_config *config;
   const ws_connection_events *events; /* NULL once released */
@@ -34,15 +34,15 @@ struct ws_connection {
   uint8_t paused;
   bool client;
   bool has_session;
-  bool waiting;     /* a request is to be answered */
-  bool ended;       /* how it ends is settled: the verdict will be told */
+  bool waiting;     /* a request waits for its answer */
+  bool ended;       /* how it ends is settled; the owner will be told */
   bool finishing;   /* end TCP once everything is written */
   bool blocked;     /* the stream takes no more for now */
   bool hung_up;     /* reported while it may not read */
-  bool read_ended;  /* lingering: the peer has said all, and reads perhaps */
+  bool read_ended;  /* lingering: the peer has ended its side, maybe reads */
   bool want_drain;
   bool awaiting_pong;
-  uint64_t visible;   /* bufferedAmount as last told */
+  uint64_t visible;   /* bufferedAmount as the user sees it */
   uint64_t discarded; /* payload counted after closing began, or lost */
   uint64_t last_seen; /* loop time of its last sign of life */
   ws_outbox outbox;
@@ -77,84 +77,85 @@ struct ws_connection {
   uint8_t reason_len;
   bool upgraded;    /* the WebSocket opened (or is a client's) */
   bool clean;
-  bool told;        /* the verdict has been, or is just being */
+  bool told;        /* the owner was told its end, or just is */
   bool telling;     /* the latter */
-  bool hurried;     /* a refusal's body has its short deadline */
+  bool hurried;     /* the short deadline of a refusal's body runs */
   bool answering;   /* plain HTTP: the answer has begun */
   bool buried;
 };
 
 /* ------------------------------------------------------ connection.c */
 
-/* Settles how it ends and tells it in a later task: on_error if status is not
- * WS_OK, then on_close. Only the first call counts. */
+/* Settles how it ends. A later task calls on_error if status is not WS_OK, then
+ * on_close. Only the first call counts. */
 void ws_connection_settle(ws_connection *c, int status, const char *message,
                           unsigned code, bool clean);
 
-/* Lets go of the stream and everything that waits, at once. */
+/* Drops the stream and everything that waits, at once. */
 void ws_connection_kill(ws_connection *c);
 
-/* Our side is done: last bytes are flushed, the peer's are dropped for a
- * short while so that they do not turn into a reset of ours, then it dies. One
- * not settled before is when the last byte has left. */
+/* Our side is done: the last bytes are flushed; for a short while the peer's
+ * are read and dropped, so that the system does not answer them with a reset;
+ * then it dies. If its end is not settled yet, it is when the last byte has
+ * left. */
 void ws_connection_linger(ws_connection *c);
 
 /* The closing handshake is complete: end TCP as the role asks for. */
 void ws_connection_closed(ws_connection *c);
 
-/* It is, and TCP has ended or is not waited for any longer. */
+/* The same, once TCP has ended or is no longer waited for. */
 void ws_connection_end_clean(ws_connection *c);
 
-/* What is to be done in a later task. */
+/* Has the work that is left done in a later task. */
 void ws_connection_attend_later(ws_connection *c);
 
-/* Tells that the opening handshake is done. */
+/* Tells the owner that the opening handshake is done. */
 void ws_connection_opened(ws_connection *c);
 
 /* -------------------------------------------------- connection_read.c */
 
-/* Input on its way through the session, while events are told of it: on the
- * stack of who feeds. */
+/* Input on its way through the session, while its events are delivered; lies on
+ * the stack of whoever feeds. */
 typedef struct ws_feeding {
   ws_connection *connection;
   uint8_t *data;
   size_t len, used;
-  size_t told; /* bytes of messages */
+  size_t told; /* bytes of delivered messages */
   int events;
-  bool more;      /* it stopped because others shall have their turn */
-  bool kept;      /* `event` is still to be told */
+  bool more;      /* it stopped so that others have their turn */
+  bool kept;      /* `event` is still to be delivered */
   ws_event event;
 } ws_feeding;
 
 void ws_connection_ready(void *owner, unsigned events);
 
-/* While it opens, the message says at which stage it stopped: "http: ". */
+/* Fails it; while it opens, the message begins with the stage: "http: ". */
 void ws_connection_fail_at(ws_connection *c, const char *stage, int status,
                            const char *why);
 
 /* Goes on with the opening of the stream: TCP, TLS. */
 void ws_connection_secure(ws_connection *c);
 
-/* Feeds pending input, as far as it may. */
+/* Feeds pending input, as far as that is allowed now. */
 void ws_connection_resume(ws_connection *c);
 
-/* Watches for what is wanted now. */
+/* Updates what the descriptor is watched for. */
 void ws_connection_rewatch(ws_connection *c);
 
 /* ------------------------------------------------- connection_write.c */
 
-/* The cork, now this connection's, that it was not before. */
+/* Makes the cork this connection's, when it was not. */
 ws_buffer *ws_connection_take_cork(ws_connection *c);
 
-/* Where the session's bytes go: the cork, now this connection's. */
+/* Where the session's bytes go: the cork, which is now this connection's. */
 static inline ws_buffer *ws_connection_out(ws_connection *c) {
   return c->hub->corked == c ? &c->hub->cork : ws_connection_take_cork(c);
 }
 
-/* The session wrote to the cork: sees to it that it leaves. */
+/* The session wrote to the cork: makes sure that this is sent. */
 void ws_connection_wrote(ws_connection *c);
 
-/* Flushes once the stream may take more again; returns what that does. */
+/* Flushes when the stream may take more again; returns as flush. */
 bool ws_connection_write_on(ws_connection *c);
 
 /* Brings bufferedAmount up to date: never while a user's code runs. */
@@ -172,11 +173,12 @@ void ws_connection_timeout(void *owner);
 /* Starts the timer for the phase and state it is in now. */
 void ws_connection_schedule(ws_connection *c);
 
-/* Bytes came: the peer lives. */
+/* Bytes came: the peer is alive. */
 void ws_connection_seen(ws_connection *c);
 
-/* More of ours found room behind those that it took: it lives, and reads. */
+/* The system took more of our bytes because the peer took some: it is alive and
+ * reads. */
 void ws_connection_moved(ws_connection *c);
 
-/* True when this is the answer to an automatic ping. */
+/* True if this is the answer to an automatic ping. */
 bool ws_connection_pong(ws_connection *c, const uint8_t *data, size_t len);

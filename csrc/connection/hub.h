@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What all connections of one loop share: the buffer they read into, the cork
- * their small frames leave through, what they compress with, the resolver, and
- * the list of them. */
+ * that gathers small frames, the deflaters and inflaters, the resolver, and the
+ * list of connections. */
 #pragma once
 #include "bytes/buffer.h"
 #include "connection/permits.h"
@@ -17,8 +17,8 @@ struct ws_connection;
 struct ws_feeding;
 struct ws_server;
 
-#define WS_HUB_INPUT ((size_t)256 * 1024) /* bytes one read gives at most */
-#define WS_HUB_CORK ((size_t)64 * 1024)   /* corked bytes that leave at once */
+#define WS_HUB_INPUT ((size_t)256 * 1024) /* the most bytes of one read */
+#define WS_HUB_CORK ((size_t)64 * 1024)   /* as many are sent at once */
 
 /* Fields are private to connection/. */
 typedef struct ws_hub {
@@ -29,11 +29,11 @@ typedef struct ws_hub {
   size_t cork_payload;          /* of these, how many are payload */
   bool cork_begun; /* the first of them was written in part */
   struct ws_connection *corked; /* whose they are, or NULL */
-  struct ws_feeding *feeding;   /* whose input is being told, or NULL */
-  struct ws_connection *first;  /* all that live or are not told their end */
+  struct ws_feeding *feeding;   /* the input being delivered, or NULL */
+  struct ws_connection *first;  /* those alive or whose end was not told yet */
   struct ws_server *servers;    /* all that are not yet freed */
   ws_deflate_pool deflate;      /* for all that compress */
-  ws_permits permits;           /* of those that connect */
+  ws_permits permits;           /* for those that connect */
   ws_resolver *resolver;        /* made on first use */
   ws_watch answers;             /* on the resolver's descriptor */
   void (*answered)(void *owner, ws_lookup *lookup);
@@ -42,16 +42,16 @@ typedef struct ws_hub {
 /* The loop is borrowed. */
 void ws_hub_init(ws_hub *hub, ws_loop *loop);
 
-/* Drops every connection and server without a word to its owner, who still
- * has to release it, then frees what is shared. */
+/* Drops every connection and server without telling its owner, who still has to
+ * release it; then frees what is shared. */
 void ws_hub_deinit(ws_hub *hub);
 
 /* The shared input buffer, or NULL without memory. */
 uint8_t *ws_hub_input(ws_hub *hub);
 
-/* The resolver; each answer is handed to `answered(lookup->owner, lookup)`,
- * which owns the lookup; the first caller's holds for all. NULL without
- * memory or descriptors. */
+/* The resolver. Each answer is passed to `answered(lookup->owner, lookup)`,
+ * which owns the lookup from then on; the function of the first call is used
+ * for all. NULL without memory or descriptors. */
 ws_resolver *ws_hub_resolver(ws_hub *hub,
                              void (*answered)(void *owner,
                                               ws_lookup *lookup));

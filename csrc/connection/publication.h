@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A message for many connections: its frame is encoded once, and they share
- * its bytes. Short frames that are published one after the other lie so, in a
- * run: what follows the last one that waits for a connection only makes that
- * longer, and costs neither memory nor a copy. */
+/* A message for many connections: its frame is encoded once, and they share the
+ * bytes. Short frames that are published one after the other are placed one
+ * after the other in memory, in a run. So when a frame follows the last one
+ * that waits for a connection, that chunk just gets longer, which costs neither
+ * memory nor a copy. */
 #pragma once
 #include "connection/connection.h"
 
@@ -13,7 +14,7 @@ typedef struct ws_run ws_run;
 
 void ws_run_free(ws_run *run); /* NULL is fine */
 
-/* Bytes of a frame in a run; no run: not made yet. */
+/* The bytes of a frame in a run; if `run` is NULL, not made yet. */
 typedef struct ws_run_part {
   ws_run *run;
   const uint8_t *data;
@@ -34,8 +35,8 @@ typedef struct ws_publication {
 void ws_publication_begin(ws_publication *publication, ws_run **newest,
                           unsigned opcode, const void *data, size_t len);
 
-/* Sends it to one more: WS_OK (also when that one is not open), WS_ENOMEM, or
- * WS_EBACKPRESSURE when it was skipped. */
+/* Sends it to one more connection: WS_OK (also when that is not open),
+ * WS_ENOMEM, or WS_EBACKPRESSURE when that was skipped. */
 int ws_publication_send(ws_publication *publication,
                         ws_connection *connection);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who listens to what: topics, their subscribers, and publishing to them. */
+/* Topics, their subscribers, and publishing to these. */
 #pragma once
 #include "bytes/slice.h"
 #include "connection/publication.h"
@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Fields are private to topics.c. Zeroed is ready. */
+/* Fields are private to topics.c. All zero is the initial state. */
 typedef struct ws_topics {
   struct ws_topic **buckets;
   size_t bucket_count; /* a power of two */
@@ -15,7 +15,7 @@ typedef struct ws_topics {
   struct ws_subscription **places; /* by connection and topic */
   size_t place_count;              /* a power of two */
   size_t subscriptions;
-  const struct ws_subscription *listed; /* what ws_topics_of gave last */
+  const struct ws_subscription *listed; /* what ws_topics_of found last */
   size_t listed_nth;
   ws_run *newest; /* of published frames */
 } ws_topics;
@@ -27,20 +27,20 @@ void ws_topics_deinit(ws_topics *topics);
 int ws_topics_subscribe(ws_topics *topics, ws_connection *connection,
                         ws_slice name);
 
-/* True when it was subscribed. */
+/* True if it was subscribed. */
 bool ws_topics_unsubscribe(ws_topics *topics, ws_connection *connection,
                            ws_slice name);
 
 /* Drops all of a connection's subscriptions. */
 void ws_topics_leave(ws_topics *topics, ws_connection *connection);
 
-/* The n-th topic of a connection, in the order subscribed; false past the
- * last. Asked for one after the other, each takes the same time. */
+/* The n-th topic of a connection, in the order subscribed; false after the
+ * last. Constant time per topic when called for one after the other. */
 bool ws_topics_of(ws_topics *topics, ws_connection *connection, size_t nth,
                   ws_slice *name);
 
-/* Sends to every subscriber but `except` (may be NULL). How many it went to,
- * or WS_ENOMEM. */
+/* Sends to every subscriber except `except` (may be NULL). Returns how many it
+ * was sent to, or WS_ENOMEM. */
 ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
                             const void *data, size_t len,
                             const ws_connection *except);
