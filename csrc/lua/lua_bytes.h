@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions of the pure floors. */
+/* Functions of the pure floors (bytes/ and protocol/) for Lua. */
 #pragma once
 #include "lua/lua_compat.h"
 

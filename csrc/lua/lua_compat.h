@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What differs between Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4, in one place. The
- * rest of csrc/lua/ is written for 5.4's API. */
+/* The differences between Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4, in one place. The
+ * rest of csrc/lua/ is written for the API of 5.4. */
 #pragma once
 #include <lauxlib.h>
 #include <lua.h>
@@ -23,8 +23,9 @@
 #define ws_get_values lua_getuservalue
 #define ws_set_values lua_setuservalue
 #endif
-/* One table, the user value or (5.1) the environment, holds the values. An
- * object without any shares the caller's environment in 5.1. */
+/* One table holds the user values: the user value of old or, in 5.1, the
+ * environment. An object without values shares the caller's environment in
+ * 5.1. */
 static inline void *lua_newuserdatauv(lua_State *L, size_t size, int values) {
   void *data = lua_newuserdata(L, size);
   if (values > 0) {
@@ -94,7 +95,8 @@ static inline void ws_push_count(lua_State *L, unsigned long long count) {
 #endif
 }
 
-/* True for 3 and 3.0, false for 3.5 and for what is no number. */
+/* True for 3 and 3.0 within the limits; false for 3.5 and for what is not a
+ * number. */
 static inline int ws_is_integral(lua_State *L, int index, double least,
                                  double most) {
   if (lua_type(L, index) != LUA_TNUMBER) return 0;

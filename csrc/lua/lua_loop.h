@@ -6,8 +6,8 @@
 #include "lua/lua_compat.h"
 #include "lua/lua_gate.h"
 
-/* What ties an object to its loop as long as the loop may call it: until then
- * the object is anchored in the registry. Embedded in the object. */
+/* Ties an object to its loop as long as the loop may call it: the object is
+ * anchored in the registry until then. Embedded in the object. */
 typedef struct ws_tie {
   struct ws_tie *next, *previous; /* private to lua_loop.c */
   void (*cut)(struct ws_tie *tie, lua_State *L);
@@ -20,17 +20,17 @@ typedef struct ws_lua_loop {
   ws_hub hub;
   ws_gate gate;
   ws_tie *ties;
-  int text, binary; /* these words, in the registry: found faster than made */
+  int text, binary; /* these strings, in the registry: faster than new ones */
 } ws_lua_loop;
 
-/* `cut` is called when the loop ends first, and has to drop the tie. */
+/* `cut` is called if the loop ends first; it has to drop the tie. */
 void ws_tie_init(ws_tie *tie, void *owner,
                  void (*cut)(ws_tie *tie, lua_State *L));
 
-/* Ties the object at `index`, which holds the tie. */
+/* Ties the object at `index`, in which `tie` is embedded. */
 void ws_tie_make(lua_State *L, ws_lua_loop *loop, ws_tie *tie, int index);
 
-/* Idempotent. From now on the object belongs to the collector. */
+/* From now on the object belongs to the garbage collector. Idempotent. */
 void ws_tie_drop(lua_State *L, ws_lua_loop *loop, ws_tie *tie);
 
 /* core.loop([name]) */

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* How a message reaches Lua. A connection's message handler is called with the
- * object, the data (a string; a view where the handlers want views) and its
- * opcode's name. Handlers with `event` are for objects whose state has
+ * object, the data (a string, or a view if the handlers want views) and the
+ * name of its opcode. Handlers with `event` are for objects whose state has
  * `listeners`: while listeners[1] is a function, that is called instead, with
- * an event: a table {data=, opcode=, target=} of that metatable. */
+ * an event, which is a table {data=, opcode=, target=} with that metatable. */
 #pragma once
 #include "lua/lua_link.h"
 
-/* Tells a message, and those that lie behind it in what was read. */
+/* Delivers a message, and those that follow it in what was read. */
 void ws_message_tell(ws_link *link, unsigned opcode, const uint8_t *data,
                      size_t len);
 
-/* core.isTold(event): whether it is being told at this moment, by such a
- * call. */
+/* core.isTold(event): whether such a call with this event is running now. */
 int ws_lua_is_told(lua_State *L);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HTTP requests at a server: what the core tells of them, the table handlers
- * get, and the answers. */
+/* HTTP requests to a server: the core's callbacks, the table that handlers get,
+ * and the answers. */
 #pragma once
 #include "lua/lua_link.h"
 
@@ -16,7 +16,7 @@ void ws_request_gone(ws_link *link);
 /* Pushes the request's table, or nil when there is none. */
 void ws_request_push_table(lua_State *L, const ws_link *link);
 
-/* Pushes the table of a head: everything but remoteAddress and body. */
+/* Pushes the table of a head: everything except remoteAddress and body. */
 void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade);
 
 /* Forgets the request. */

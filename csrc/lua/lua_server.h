@@ -7,17 +7,17 @@
 typedef struct ws_lua_server {
   ws_server *server;  /* NULL before it listens */
   ws_lua_loop *loop;
-  ws_tie tie;         /* until it is closed and all are gone */
-  ws_handlers *handlers; /* used until then; the set is the user value */
+  ws_tie tie;         /* until it is closed and its connections are gone */
+  ws_handlers *handlers; /* used until then; the user value has the set */
   int judge;          /* functions in the registry, or LUA_NOREF */
   int http_closed;
   int closed;
-  bool plain;         /* judge wants plain HTTP too */
+  bool plain;         /* plain HTTP goes to `judge` too */
 } ws_lua_server;
 
 void ws_lua_open_server(lua_State *L);
 
 /* publish(self, topic, data [, opcode]) for servers and their sockets; `topics`
- * NULL: nobody is there. */
+ * is NULL if there is nobody. */
 int ws_lua_publish(lua_State *L, ws_topics *topics,
                    const ws_connection *except);

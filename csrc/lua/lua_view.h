@@ -1,29 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua type ws.view: a message lent to its handler instead of a string made
- * of it. It is good until the handler returns; then it raises, whoever kept
- * it, and never reads what has been freed. */
+/* The Lua type ws.view: a message lent to its handler, instead of a string made
+ * of it. It is valid until the handler returns; after that using it raises, and
+ * never reads freed memory, whoever has kept it. */
 #pragma once
 #include "lua/lua_compat.h"
 
 #include <stddef.h>
 
 typedef struct ws_view {
-  unsigned magic; /* proof against forged objects */
+  unsigned magic; /* guards against forged objects */
   unsigned opcode;
-  const char *data; /* borrowed; NULL: its time is over */
+  const char *data; /* borrowed; NULL: no longer valid */
   size_t len;
 } ws_view;
 
-/* Pushes the type's metatable, which ws_view_push wants on the stack: found
- * once, not for every message. */
+/* Pushes the type's metatable, which ws_view_push needs on the stack: so it is
+ * looked up once, not for every message. */
 void ws_view_push_type(lua_State *L);
 
 /* Pushes a view of data (not NULL); the metatable is at `type`. */
 ws_view *ws_view_push(lua_State *L, int type, unsigned opcode,
                       const char *data, size_t len);
 
-/* The view at `index`, NULL when there is something else. Raises TypeError
- * when its time is over. */
+/* The view at `index`; NULL if there is something else. Raises TypeError if it
+ * is no longer valid. */
 const ws_view *ws_view_at(lua_State *L, int index);
 
 /* Makes the type; leaves nothing on the stack. */
