@@ -27,7 +27,8 @@ static size_t next_size(const ws_buffer *buffer, size_t needed) {
   return buffer->max && size > buffer->max ? buffer->max : size;
 }
 
-/* To at least `needed`; without memory, room in front is room too. */
+/* Makes room for at least `needed`. If memory runs out, consumed bytes at the
+ * front may do. */
 static int grow(ws_buffer *buffer, size_t needed) {
   size_t size = next_size(buffer, needed);
   if (buffer->base) move_to_front(buffer);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* XOR with a frame's masking key: which way for which payload. How it is
- * done is in mask_words, mask_vectors and mask_avx2. */
+/* XOR with a frame's masking key: chooses the implementation for a payload.
+ * They are in mask_words, mask_vectors and mask_avx2. */
 #include "bytes/mask.h"
 
 #include "bytes/mask_parts.h"
 
 #include <string.h>
 
-/* Up to the first words will do; from the second on the widest vectors are
- * worth looking for. */
+/* Up to SHORT bytes words will do; from LONG on it is worth looking for the
+ * widest vectors. */
 #define SHORT ((size_t)16)
 #define LONG ((size_t)256)
 

@@ -22,8 +22,8 @@ TARGET static inline void store(uint8_t *into, __m256i stored) {
   _mm256_storeu_si256((__m256i *)into, stored);
 }
 
-/* Both ends as they come, what is between on aligned places of `into`. The
- * ends are read first and written last, as `from` may be `into`. */
+/* Both ends are unaligned; the middle is written to aligned places of `into`.
+ * The ends are read first and written last, as `from` may be `into`. */
 TARGET static void run(uint8_t *into, const uint8_t *from, size_t len,
                        uint32_t key) {
   __m256i head = masked(from, all(key));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masking in vectors of 16 bytes, where every processor of the target has
- * them (SSE2, NEON); words elsewhere. */
+/* Masking with vectors of 16 bytes, where every processor of the target has
+ * them (SSE2, NEON); with words elsewhere. */
 #include "bytes/mask_parts.h"
 
 #include <string.h>
@@ -22,7 +22,7 @@ static void store(uint8_t *into, vector stored) {
   memcpy(into, &stored, SIZE);
 }
 
-/* More than 64 bytes: both ends as they come, what is between on aligned
+/* More than 64 bytes: both ends are unaligned; the middle is written to aligned
  * places of `into`. The ends are read first and written last. */
 static void mask_long(uint8_t *into, const uint8_t *from, size_t len,
                       uint32_t key) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Is it UTF-8: the state across calls, and which way for which run of bytes.
- * How it is read is in utf8_scalar, utf8_vectors and utf8_avx2. */
+/* Validates UTF-8: keeps the state across calls, and chooses the implementation
+ * for a run of bytes. They are in utf8_scalar, utf8_vectors and utf8_avx2. */
 #include "bytes/utf8.h"
 
 #include "bytes/utf8_parts.h"
@@ -11,7 +11,8 @@
 #define SHORTEST ((size_t)16)
 #define LONG ((size_t)64)
 
-/* All ASCII? In words, the last of which may lie over the one before it. */
+/* True for ASCII only. Reads words, the last of which may overlap the one
+ * before. */
 static bool is_ascii(const uint8_t *data, size_t len) {
   uint64_t any = 0, word = 0;
   if (len >= 8) {

@@ -86,8 +86,9 @@ TARGET static inline bool four_are_good(const tables *in,
   return is_zero(faults);
 }
 
-/* The last block may lie over the one before it; a rest of one or two bytes
- * after the first is left, as three are looked at before each other one. */
+/* The last block may overlap the one before. A rest of one or two bytes after
+ * the first block is left, as each later block needs the three bytes before
+ * it. */
 TARGET static size_t walk(const uint8_t *data, size_t len) {
   tables in = {table(0), table(1), table(2)};
   block first = load(data);

@@ -32,8 +32,8 @@ static uint32_t next(uint32_t state, uint8_t byte) {
 
 static bool is_next(uint8_t byte) { return (byte & 0xc0) == 0x80; }
 
-/* The bytes of the character in front, of which four can be read; 0 if it is
- * not well-formed. */
+/* The length of the character at the front, where four bytes can be read; 0 if
+ * it is not well-formed. */
 static size_t whole(const uint8_t *data) {
   uint8_t first = data[0];
   if (first < 0x80) return 1;
@@ -57,8 +57,8 @@ static size_t ascii(const uint8_t *data, size_t len) {
   return at;
 }
 
-/* Whole characters as far as they are good, for 16 bytes or so between two
- * looks for a run of ASCII. */
+/* How many bytes at the front are well-formed characters. Looks for a run of
+ * ASCII every 16 bytes or so. */
 static size_t characters(const uint8_t *data, size_t len) {
   size_t at = 0;
   while (at + 4 <= len) {

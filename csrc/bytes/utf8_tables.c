@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be wrong with two neighbouring bytes of UTF-8, for the vectors:
- * RFC 3629 section 4 by halves of bytes, each fault one bit. The idea is that
- * of "Validating UTF-8 In Less Than One Instruction Per Byte" (2020). */
+/* The faults that two adjacent bytes of UTF-8 can have, for the vectors: RFC
+ * 3629 section 4 by halves of bytes, each fault one bit. The idea is that of
+ * "Validating UTF-8 In Less Than One Instruction Per Byte" (2020). */
 #include "bytes/utf8_parts.h"
 
 enum {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Opening a connection as a client, stage by stage. The opening keeps what
- * only it needs and goes as soon as the connection is open or gone. */
+/* Opens a connection as a client, stage by stage. An opening keeps what only it
+ * needs, and is freed as soon as the connection is open or gone. */
 #include "connection/client.h"
 
 #include "bytes/memory.h"
@@ -87,7 +87,8 @@ static int add_proxy(const opening *o, ws_stream **stream) {
   return ws_stream_proxy_new(*stream, &target, stream);
 }
 
-/* TCP, over it the way through a proxy, over that TLS: each as needed. */
+/* The stack of streams: TCP, above it the tunnel through a proxy, above that
+ * TLS, each if needed. */
 static ws_stream *make_stream(opening *o, ws_fd fd, int *status) {
   ws_stream *stream = ws_stream_tcp_new(fd);
   if (!stream) {
@@ -149,7 +150,8 @@ static ws_slice bare_host(const ws_url *url) {
   return (ws_slice){host.data + 1, host.len - 2};
 }
 
-/* What was for one origin is not for another: any header may hold a secret. */
+/* Another origin does not get what was meant for the first: any header may hold
+ * a secret. */
 static void drop_secrets(opening *o) {
   o->request.header_count = 0;
   o->request.authorization = (ws_slice){NULL, 0};
@@ -175,7 +177,7 @@ static int dial(opening *o) {
   return ws_dial_start(o->hub, &target, &dial_events, o, &o->dial);
 }
 
-/* The connection has heard of a redirect and waits: on to the next host. */
+/* The connection was redirected and waits: dials the next host. */
 static void again(void *owner) {
   opening *o = owner;
   ws_connection_detach(o->connection);
@@ -197,8 +199,9 @@ static void again(void *owner) {
   if (status != WS_OK) fail(o, status, NULL);
 }
 
-/* Down from wss, to wss without settings for it, or with a certificate to
- * another origin than it was meant for: told as the refusal it is. */
+/* These redirects are not followed but reported as the refusal that they are:
+ * from wss to ws, to wss without TLS settings, and with a certificate to the
+ * wss of an origin that it was not meant for. */
 static bool must_not_follow(const opening *o) {
   if (!o->next.secure) return o->url.secure;
   if (!o->ready) return true;

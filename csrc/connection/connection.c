@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection's life: how it begins, how it closes, fails and ends, and when
- * its owner is told. Opening, reading, writing and time-outs are its four
- * siblings' business (connection_parts.h). */
+/* A connection's life: how it begins, closes, fails and ends, and when its
+ * owner is told. Opening, reading, writing and time-outs are in the four files
+ * beside this one (connection_parts.h). */
 #include "connection/connection.h"
 
 #include "bytes/memory.h"
@@ -54,7 +54,8 @@ static void end_session(ws_connection *c) {
   ws_session_deinit(&c->session);
 }
 
-/* The session outlives the turn: an event of it may still be looked at. */
+/* The session is kept until the turn has ended: one of its events may still be
+ * in use. */
 static void bury(void *owner) {
   ws_connection *c = owner;
   if (c->has_session && !c->buried) end_session(c);
@@ -63,7 +64,8 @@ static void bury(void *owner) {
   if (!c->events) free_all(c);
 }
 
-/* Once dead, and its end told: until then the hub's end is its own. */
+/* Takes it off the hub's list once it is dead and its owner was told; until
+ * then the end of the hub has to end it too. */
 static void leave_hub(ws_connection *c) {
   if (c->phase != WS_PHASE_DEAD || !c->told) return;
   if (c->previous) c->previous->next = c->next;
@@ -135,7 +137,7 @@ void ws_connection_fail(ws_connection *c, int status, const char *message) {
   unsigned code = status == WS_EBACKPRESSURE ? 1013 : 1006;
   ws_connection_settle(c, status, message, code, false);
   if (c->state < WS_CLOSING) c->state = WS_CLOSING;
-  /* A client that does not like an answer has nothing to say to it. */
+  /* A client that rejects the answer sends nothing more. */
   bool refusal = status == WS_EHANDSHAKE || status == WS_EHTTP ||
                  status == WS_EHEADTOOBIG;
   bool answers = (refusal && !c->client) || ws_status_close_code(status) != 0;
@@ -149,7 +151,7 @@ void ws_connection_end_clean(ws_connection *c) {
   ws_connection_kill(c);
 }
 
-/* The owner's last events. Afterwards it may let go at any time. */
+/* The owner's last events. Afterwards the owner may release it at any time. */
 static void tell_end(ws_connection *c) {
   c->told = c->telling = true;
   c->state = WS_CLOSED;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Who keeps a connection, how it gets its stream and its session, and loses
- * them again to get others. What comes in then is connection_read.c's. */
+/* A connection's keeper, and how it gets its stream and session, and others in
+ * place of these. Input is handled in connection_read.c. */
 #include "connection/connection_open.h"
 
 #include "bytes/status.h"
@@ -99,7 +99,7 @@ void ws_connection_begin_server(ws_connection *c) {
     ws_connection_attend_later(c);
 }
 
-/* Accepted in this turn, and nobody has heard of it yet: nobody will. */
+/* Accepted in this turn, and its owner was not told yet: it never will be. */
 static bool take_back(ws_connection *c) {
   if (!c->has_session || ws_session_state(&c->session) != WS_OPEN)
     return false;

@@ -14,7 +14,8 @@
 /* Events handled in a row before others get their turn. */
 #define EVENT_BUDGET 1000
 
-/* So much of messages: a few compressed bytes can be very many. */
+/* The most bytes of messages: a few compressed bytes can inflate to very
+ * many. */
 #define MESSAGE_BUDGET ((size_t)256 * 1024)
 
 /* Reads in a row from a filter that may hold bytes back. */
@@ -23,8 +24,8 @@
 /* Input kept for a request that waits for its answer. */
 #define WAITING_MOST ((size_t)16 * 1024)
 
-/* A long frame's bytes are read straight to where they belong when at least
- * this much of it is missing. */
+/* A long frame's bytes are read directly to their place if at least this many
+ * are missing. */
 #define DIRECT_LEAST ((size_t)16 * 1024)
 
 static bool may_feed(const ws_connection *c) {
@@ -221,7 +222,8 @@ static void on_end(ws_connection *c, int status) {
     ws_connection_end_clean(c);
     return;
   }
-  /* TLS 1.3: what the server thinks of our certificate comes only now. */
+  /* TLS 1.3: only now does the server say whether it accepts our
+   * certificate. */
   if (status == WS_ETLS && c->state == WS_CONNECTING) {
     ws_connection_fail_at(c, "tls: ", status, ws_stream_why(c->stream));
     return;
@@ -251,7 +253,8 @@ static uint8_t *input(ws_connection *c, size_t *room) {
   return ws_hub_input(c->hub);
 }
 
-/* One that lingers has failed already: left readable it would spin. */
+/* A lingering connection has failed already; if it stayed watched for reading,
+ * the loop would spin. */
 static void out_of_memory(ws_connection *c) {
   if (c->phase == WS_PHASE_LINGERING) ws_connection_kill(c);
   else ws_connection_fail(c, WS_ENOMEM, NULL);
@@ -345,8 +348,8 @@ void ws_connection_ready(void *owner, unsigned events) {
   if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
 }
 
-/* A hang-up is reported again and again: one that may not read for now looks
- * away until it may. */
+/* A hang-up is reported turn after turn: a connection that may not read now is
+ * unwatched until it may. */
 static int watch_for(ws_connection *c, unsigned wants) {
   ws_loop *loop = c->hub->loop;
   if (wants == 0 && c->hung_up) {

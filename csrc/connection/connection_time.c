@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Every wait of a connection has a deadline; one timer serves them all, for
- * what it means depends on the phase and state: opening, keeping alive,
- * closing, lingering. A message costs it nothing but a store. */
+/* Every wait of a connection has a deadline. One timer serves them all: what it
+ * means depends on the phase and state (opening, keeping alive, closing,
+ * lingering). A message costs no more than storing the time. */
 #include "connection/connection_parts.h"
 
 #include "bytes/status.h"
@@ -42,9 +42,9 @@ static uint64_t ping_due(const ws_connection *c) {
   return due;
 }
 
-/* When silence means that the peer is dead, or never. Bytes that come are no
- * silence, nor is it one when ours go: the pong may have to wait behind a long
- * frame, and the ping behind what the peer reads still. */
+/* When silence means that the peer is dead, or never. It is no silence while
+ * bytes come, as the pong may have to wait behind a long frame; nor while ours
+ * go, as the ping may wait behind what the peer has yet to read. */
 static uint64_t death_due(const ws_connection *c) {
   uint64_t due = NEVER;
   uint64_t since = c->last_seen > c->ping_at ? c->last_seen : c->ping_at;
@@ -75,8 +75,8 @@ static void schedule_open(ws_connection *c) {
   start(c, ms_until(c, due));
 }
 
-/* What is sent before the Close has to go first: each time that some of it
- * does, the wait begins again. */
+/* What was sent before the Close has to leave first: whenever some of it does,
+ * the wait begins again. */
 static void schedule_closing(ws_connection *c) {
   if (c->client && ws_session_clean(&c->session)) {
     start(c, CLOSE_GRACE);
@@ -86,7 +86,7 @@ static void schedule_closing(ws_connection *c) {
   start(c, timeout ? timeout : CLOSE_TIMEOUT);
 }
 
-/* Its own deadline is never later than that of the whole opening. */
+/* The deadline of a refusal is never later than that of the whole opening. */
 static void schedule_refusal(ws_connection *c) {
   if (c->hurried) return;
   c->hurried = true;
@@ -190,8 +190,8 @@ static bool is_open(const ws_connection *c) {
   return c->phase == WS_PHASE_LIVE && !c->ended && c->state == WS_OPEN;
 }
 
-/* A handler may have held the loop up: what has come meanwhile is read, and
- * what may go is written, before anybody is called dead. */
+/* A handler may have blocked the loop: first read what has come meanwhile, and
+ * write what can be written; only then declare the peer dead. */
 static bool is_dead(ws_connection *c) {
   if (ws_loop_now(c->hub->loop) < death_due(c)) return false;
   ws_connection_ready(c, WS_READABLE | WS_WRITABLE);

@@ -7,7 +7,7 @@
 #include "bytes/status.h"
 #include "transport/socket.h"
 
-/* A payload this long is not copied, where it can stay where it is. */
+/* A payload this long is not copied if its owner can keep it. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
 
 /* More than this waiting is written before the turn ends. */
@@ -56,8 +56,8 @@ void ws_connection_drop_output(ws_connection *c) {
 
 /* -------------------------------------------------------------- flush */
 
-/* As in the outbox: headers count as written first, and what compression
- * saved last. */
+/* As in the outbox: headers count as written first, and the bytes that
+ * compression saved as written last. */
 static void drop_corked(ws_hub *hub, size_t len) {
   size_t before = hub->cork.len;
   size_t extra =
@@ -132,7 +132,7 @@ static bool keep_rest(ws_connection *c) {
   return false;
 }
 
-/* A peer that pings and does not read gets one pong, the latest. */
+/* A peer that pings and does not read gets only one pong, the latest. */
 static bool hold_pong(ws_connection *c) {
   bool hold = c->outbox.bytes > 0;
   if (!c->has_session || ws_session_holds_pong(&c->session) == hold)
@@ -148,7 +148,7 @@ static bool is_flushed(const ws_connection *c) {
          (!c->stream || !(ws_stream_wants(c->stream) & WS_WRITABLE));
 }
 
-/* Everything is written and nothing more will be: end our direction. */
+/* Everything was written, and no more will be: ends our direction. */
 static void finish(ws_connection *c) {
   if (ws_stream_close(c->stream) == WS_EAGAIN) return;
   c->finishing = false;
@@ -212,8 +212,8 @@ bool ws_connection_writable(ws_connection *c) {
 
 /* ------------------------------------------------------- backpressure */
 
-/* The peer reads too slowly: what it has not begun to get is dropped, and a
- * Close says why, should it ever read again. */
+/* The peer reads too slowly. Drops all of which nothing was sent yet; a Close
+ * says why, in case the peer ever reads again. */
 static void give_up(ws_connection *c) {
   uncork(c);
   size_t had = c->outbox.payload;
@@ -254,8 +254,8 @@ static bool may_send(const ws_connection *c) {
   return c->state == WS_OPEN && !c->ended && c->write_failed == WS_OK;
 }
 
-/* A server's long payload stays where it is, behind its header. To keep it can
- * run any code of the owner's, which may have ended the connection. */
+/* A server's long payload is not copied but kept, after its header. Keeping it
+ * can run any code of the owner's, which may end the connection. */
 static int send_kept(ws_connection *c, unsigned opcode, const void *data,
                      size_t len, const ws_send_how *how) {
   uint8_t head[WS_FRAME_HEAD_MAX];
@@ -323,8 +323,8 @@ int ws_connection_send(ws_connection *c, unsigned opcode, const void *data,
   return WS_OK;
 }
 
-/* What is lent is kept while it will leave soon, else copied: a slow reader
- * does not hold on to what others share. */
+/* Lent bytes are kept if they are likely to leave soon, else copied: so a slow
+ * reader does not keep alive what all subscribers share. */
 static int take_kept(ws_connection *c, const ws_kept *frame, size_t payload) {
   bool soon = !c->blocked && c->outbox.bytes == 0;
   int status = WS_OK;

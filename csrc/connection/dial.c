@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A host and port to a connected socket. Addresses are tried in an order that
- * alternates families, a new one every 250 ms or as soon as one has failed,
- * and the first to connect wins (RFC 8305 sections 4 and 5). Each waits for
- * its address's permit first. */
+/* Turns a host and port into a connected socket. Addresses are tried in an
+ * order that alternates families, a new one every 250 ms or as soon as one has
+ * failed; the first to connect wins (RFC 8305 sections 4 and 5). Each attempt
+ * first waits for the permit of its address. */
 #include "connection/dial.h"
 
 #include "bytes/memory.h"
@@ -193,8 +193,8 @@ static bool attempt_begin(attempt *a) {
   return true;
 }
 
-/* Starts the next attempt. Those that fail at once are gone through in a
- * loop, not by recursion. */
+/* Starts the next attempt. If it fails at once, the one after it is started in
+ * a loop, not by recursion. */
 static void attempt_next(void *owner) {
   ws_dial *dial = owner;
   while (dial->tried < dial->count)
@@ -203,7 +203,7 @@ static void attempt_next(void *owner) {
   else tell_if_all_wait(dial);
 }
 
-/* Alternates families, starting with the one the system put first. */
+/* Alternates families, starting with the one that the system put first. */
 static void interleave(attempt *attempts, const ws_address *addresses,
                        size_t count) {
   int first = ws_address_family(&addresses[0]);

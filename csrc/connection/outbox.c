@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What waits to be written. Short frames share chunks; long payloads stay
- * where they are until they have been written. Writes nothing itself. */
+/* What waits to be written. Short frames are copied into shared chunks; long
+ * payloads are not copied, and kept until they were written. Writes nothing
+ * itself. */
 #include "connection/outbox.h"
 
 #include "bytes/memory.h"
@@ -8,7 +9,7 @@
 
 #include <string.h>
 
-/* Copied frames go into chunks of at least this, so that many short ones
+/* Copied frames go into chunks of at least this size, so that many short ones
  * share one. */
 #define CHUNK_SIZE ((size_t)4000)
 
@@ -41,7 +42,8 @@ static void chunk_free(ws_chunk *chunk) {
   ws_memory_free(chunk);
 }
 
-/* Headers are taken to go out first, and what compression saved last. */
+/* Headers count as written first, and the bytes that compression saved as
+ * written last. */
 static size_t chunk_payload(const ws_chunk *chunk) {
   if (chunk->len == 0) return 0;
   size_t plain =
@@ -76,7 +78,7 @@ void ws_outbox_clear(ws_outbox *outbox) {
   while (outbox->head) drop_head(outbox);
 }
 
-/* `len` bytes that carry `payload` have come behind the last ones. */
+/* Makes the last chunk longer by `len` bytes, which carry `payload`. */
 static void grow_tail(ws_outbox *outbox, size_t len, size_t payload) {
   ws_chunk *chunk = outbox->tail;
   outbox->payload -= chunk_payload(chunk);
@@ -136,7 +138,8 @@ bool ws_outbox_extend(ws_outbox *outbox, const ws_kept *kept, size_t payload) {
   return true;
 }
 
-/* Only the first chunk can be lent: nothing is while something waits. */
+/* Only the first chunk can have lent bytes: while something waits, nothing is
+ * lent. */
 void ws_outbox_settle(ws_outbox *outbox) {
   ws_chunk *lent = outbox->head;
   if (!lent || !lent->lent) return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Permits lie in lines, each of the addresses with one hash: the first of an
- * address is the one that is granted. */
+/* Permits wait in lines, one for all addresses with the same hash; the first
+ * permit of each address is the granted one. */
 #include "connection/permits.h"
 
 #include "bytes/memory.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a tunnel (protocol/tunnel.h) over the stream below. What the peer sent
- * right behind the proxy's answer is kept for the first read. */
+/* Runs a tunnel (protocol/tunnel.h) over the stream below. Bytes of the peer
+ * that came right after the proxy's answer are kept for the first read. */
 #include "connection/proxy.h"
 
 #include "bytes/memory.h"

@@ -58,7 +58,7 @@ static void bury(void *owner) {
   ws_memory_free(server);
 }
 
-/* It is freed when nobody listens, nobody is connected, nobody owns it. */
+/* Frees the server once it does not listen, has no connections and no owner. */
 static void bury_if_done(ws_server *server) {
   if (server->owner || server->count > 0 || server->buried) return;
   if (server->listener != WS_FD_NONE || server->closed_task.queued) return;
@@ -320,7 +320,8 @@ void ws_server_close(ws_server *server, unsigned code) {
     next = ws_connection_links_of(c)->next;
     if (ws_connection_state(c) == WS_CONNECTING) ws_connection_turn_away(c);
     else ws_connection_close(c, code, NULL, 0);
-    /* It may fail as well, and leave the list: begun again, nobody minds. */
+    /* The next one may fail as well, and leave the list: then start again from
+     * the first; closing one twice does no harm. */
     if (next && ws_server_of(next) != server) next = server->first;
   }
   closed_if_done(server);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Topics in a hash table, each with an array of its subscriptions;
- * subscriptions in another one, each knowing its places, so that joining and
- * leaving cost the same however many there are. Names are the program's own,
- * not the peer's: any hash will do. */
+/* Topics are in a hash table, each with an array of its subscriptions.
+ * Subscriptions are in another hash table, and each knows its places, so that
+ * joining and leaving cost the same however many there are. Names are the
+ * program's, not the peer's: any hash will do. */
 #include "connection/topics.h"
 
 #include "bytes/memory.h"
@@ -248,8 +248,8 @@ ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
   ws_publication publication;
   ptrdiff_t sent = 0;
   ws_publication_begin(&publication, &topics->newest, opcode, data, len);
-  /* Backwards: one that fails now leaves, and the last takes its place. Another
-   * may leave with it, and the topic with both. */
+  /* Backwards, because a subscriber that fails now leaves, and the last takes
+   * its place. Another may leave with it, and the topic with both. */
   for (size_t i = topic ? topic->count : 0; topic && i-- > 0;) {
     ws_connection *connection = topic->subscribers[i]->connection;
     if (connection == except || ws_connection_state(connection) != WS_OPEN)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the system's monotonic clock. Not for the time of day, and not for
- * remembering a time: the loop does that. */
+/* Reads the system's monotonic clock. Not for the time of day; and it caches
+ * nothing, which the loop does. */
 #include "loop/clock.h"
 
 #ifdef _WIN32

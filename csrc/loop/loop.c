@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The turn of loop.h: who is called, and in which order. Not for reading or
- * writing anything, and not for knowing who owns what it calls. */
+/* The turn of loop.h: what is called, in which order. Reads and writes nothing,
+ * and does not know who owns what it calls. */
 #include "loop/loop.h"
 
 #include "bytes/memory.h"
@@ -12,8 +12,8 @@
 
 #define BATCH 1024
 
-/* Deadlines are kept in microseconds: counted in whole milliseconds a timer
- * could fire up to one too early. */
+/* Deadlines are kept in microseconds: in whole milliseconds a timer could fire
+ * up to one too early. */
 #define TICKS 1000u
 
 struct ws_loop {
@@ -49,7 +49,8 @@ static void append(ws_task *ring, ws_task *task) {
   task->queued = true;
 }
 
-/* Needs no ring: so a task can be taken back wherever it waits. */
+/* Does not need to know the ring: so a task can be cancelled wherever it
+ * waits. */
 static void detach(ws_task *task) {
   /* clang's analyzer does not see that a ring's tasks are linked both ways. */
   task->previous->next = task->next; /* NOLINT(clang-analyzer-core.*) */
@@ -93,9 +94,9 @@ static uint64_t deadline(uint64_t ms) {
   return ms > (UINT64_MAX - now) / TICKS ? UINT64_MAX : now + ms * TICKS;
 }
 
-/* After a hang-up reading and writing both return at once: whoever wants
- * anything is to try, and finds the error by reading. Otherwise only what is
- * still wanted counts: an earlier handler may have changed that. */
+/* After a hang-up both reading and writing return at once: whoever wants
+ * anything has to try, and finds the error by reading. Otherwise only events
+ * that are still wanted count: an earlier handler may have changed that. */
 static unsigned heed(unsigned wants, unsigned events) {
   if (!(events & WS_HANGUP)) return events & wants;
   return wants == 0 ? WS_HANGUP : wants | WS_HANGUP | WS_READABLE;
@@ -111,9 +112,9 @@ static bool begin(ws_loop *loop) {
   return true;
 }
 
-/* An earlier handler of the batch may have unwatched the one at hand (then
- * it is forgotten) and watched another descriptor with it. If the event holds
- * for the new one too, the next wait says so. */
+/* An earlier handler of the batch may have unwatched this one (then it is
+ * forgotten) and reused it for another descriptor. If the event holds for that
+ * too, the next wait reports it. */
 static void serve_ready(ws_loop *loop) {
   while (loop->ready_next < loop->ready_count) {
     const ws_ready *ready = &loop->ready[loop->ready_next];
@@ -209,8 +210,8 @@ void ws_loop_free(ws_loop *loop) {
   ws_memory_free(loop);
 }
 
-/* What is ready is told anew only when all of it has been served: so each
- * descriptor has its turn, whatever order the poller tells them in. */
+/* Asks the poller again only when everything that was ready has been served: so
+ * each descriptor gets its turn, in whatever order the poller reports them. */
 static int find_ready(ws_loop *loop, int ms) {
   if (loop->ready_next < loop->ready_count) return WS_OK;
   int wait = ms == 0 ? 0 : shorter(ms, ws_loop_timeout(loop));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* poll(2) as Windows has it: WSAPoll, which needs help twice. It does not
- * wait when there is nothing to wait for, and before Windows 10 version 2004
- * it never tells that connecting has failed. */
+/* poll(2) on Windows: WSAPoll, which needs help twice. It does not wait when
+ * there are no descriptors, and before Windows 10 version 2004 it never reports
+ * that connecting has failed. */
 #include "loop/poll_system.h"
 
 #include "bytes/status.h"
@@ -55,8 +55,8 @@ static bool is_due(uint64_t *looked, int found) {
   return true;
 }
 
-/* A connecting one wants to write, and so is not to be told from one whose
- * outbox is full: both are looked at. */
+/* A connecting socket wants to write, as does one whose outbox is full; they
+ * cannot be told apart, so both are checked. */
 static int poll_looking(struct pollfd *entries, size_t count, int ms,
                         uint64_t *looked) {
   ULONGLONG from = GetTickCount64();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Linux's epoll behind poller.h, level-triggered. Not for deciding what an
- * event means: the loop does. */
+/* Linux's epoll behind poller.h, level-triggered. What an event means is for
+ * the loop to decide. */
 #include "loop/poller.h"
 
 #include "bytes/memory.h"

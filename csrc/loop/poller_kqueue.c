@@ -38,9 +38,9 @@ static int status_of(int error) {
   }
 }
 
-/* One filter a call: without room for receipts a change that fails, such as
- * deleting what is not there, would keep the ones after it from being made.
- * What a signal interrupted has been made, and may be made again. */
+/* One filter per call: without room for receipts, a change that fails, such as
+ * deleting what is not there, would keep those after it from being made. If a
+ * signal interrupted the call the change was made, and may be made again. */
 static int change(ws_poller *poller, const struct kevent *event) {
   int result;
   do {
@@ -51,8 +51,9 @@ static int change(ws_poller *poller, const struct kevent *event) {
   return status_of(errno);
 }
 
-/* The types of filters, flags and counts differ between the systems: only
- * constants, and what fits the narrowest, convert to all of them silently. */
+/* The types of filters, flags and counts differ between systems: only
+ * constants, and values that fit the narrowest type, convert to all of them
+ * without a warning. */
 static int change_reading(ws_poller *poller, ws_fd fd, bool wanted,
                           void *tag) {
   struct kevent event;
@@ -69,8 +70,8 @@ static int change_writing(ws_poller *poller, ws_fd fd, bool wanted,
   return change(poller, &event);
 }
 
-/* The peer's end of writing is for the reader to find; what nobody will read
- * any more, and errors, are hang-ups. */
+/* The reader has to find out itself that the peer has ended its side. A hang-up
+ * is an error, or that the peer reads no more. */
 static unsigned events_of(const struct kevent *event) {
   bool ended = (event->flags & EV_EOF) != 0;
   bool hangup = (event->flags & EV_ERROR) != 0 ||

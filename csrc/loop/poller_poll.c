@@ -87,8 +87,9 @@ static size_t place_of(const ws_poller *poller, ws_fd fd) {
   return poller->places[fd];
 }
 
-/* Copies what poll(2) found, `found` entries of it, at most `most`. It begins
- * where the last look ended, so that nobody waits behind busy neighbours. */
+/* Copies the entries that poll(2) found, `found` of them, at most `most`.
+ * Begins where the last call ended, so that nobody waits behind busy
+ * neighbours. */
 static int collect(ws_poller *poller, ws_ready *ready, int most, int found) {
   int filled = 0;
   for (size_t seen = 0; seen < poller->count; seen++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The heap behind timers.h: four children a node, because a shallow heap
- * touches fewer timers. Not for calling anyone: whoever takes a timer fires
- * it. */
+/* The heap behind timers.h, with four children per node, because a shallow heap
+ * touches fewer timers. It calls nobody: whoever takes a timer fires it. */
 #include "loop/timers.h"
 
 #include "bytes/status.h"
@@ -68,8 +67,9 @@ static int grow(ws_timers *timers) {
   return WS_OK;
 }
 
-/* The earliest timer at `at` or below that is due and old enough. Below one
- * that is not due nothing is; below one that qualifies all are later. */
+/* The earliest timer at `at` or below it that is due and old enough. Below a
+ * timer that is not due, none is due; below one that qualifies, all are
+ * later. */
 static ws_timer *find_due(const ws_timers *timers, size_t at, uint64_t now,
                           uint64_t before) {
   if (at >= timers->count || timers->heap[at]->due > now) return NULL;

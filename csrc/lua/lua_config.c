@@ -14,7 +14,7 @@
 #define DEFLATE_THRESHOLD 1024
 #define MAX_BACKPRESSURE ((uint64_t)16 * 1024 * 1024)
 
-/* The field `deflate`: nil (off), or a table with all that was checked. */
+/* The field `deflate`: nil (off), or a table of checked options. */
 static void field_deflate(lua_State *L, int t, ws_deflate_options *options) {
   lua_getfield(L, t, "deflate");
   if (!lua_isnil(L, -1)) {

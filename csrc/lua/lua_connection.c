@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What Lua may do with a connection: the methods and getters of ws.connection
- * that C gives, but for sending. The browser's face is put over them in Lua. */
+ * that are written in C, except those that send. Lua code puts the browser's
+ * interface over them. */
 #include "bytes/status.h"
 #include "connection/server.h"
 #include "lua/lua_link.h"

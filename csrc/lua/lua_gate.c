@@ -54,8 +54,8 @@ static void print_error(lua_State *L, int message, int traceback) {
                luaL_typename(L, message));
 }
 
-/* [1] the complaint, [2] what was raised (with_traceback's table, or a bare
- * message when even that failed). */
+/* [1] the complaint, [2] what was raised (with_traceback's table, or a plain
+ * message if even that failed). */
 static int report(lua_State *L) {
   ws_gate *gate = lua_touserdata(L, 1);
   if (lua_istable(L, 2)) { /* with_traceback's */
@@ -75,8 +75,8 @@ static int report(lua_State *L) {
   return 0;
 }
 
-/* Pops what the handler itself raised: kept for loop:turn to raise, or printed
- * where something is kept already. Needs no memory. */
+/* Pops what the handler itself raised, and keeps it for loop:turn to raise, or
+ * prints it if something is kept already. Needs no memory. */
 static void on_failed_handler(ws_gate *gate) {
   lua_State *L = gate->L;
   if (gate->failed) {

@@ -40,8 +40,8 @@ int ws_lua_handlers(lua_State *L) {
   return 1;
 }
 
-/* What an earlier call without memory has left is kept, until the set is used
- * or collected. */
+/* References that an earlier call left when memory ran out are kept, until the
+ * set is used or collected. */
 static void pin(lua_State *L, int index, ws_handlers *handlers) {
   lua_getiuservalue(L, index, 1);
   for (int i = 0; i < WS_HANDLER_COUNT; i++) {
@@ -72,7 +72,8 @@ void ws_handlers_unuse(ws_handlers *handlers, lua_State *L) {
   if (--handlers->uses == 0) unpin(handlers, L);
 }
 
-/* One whose functions could not all be pinned is in nobody's use. */
+/* A set of which not all functions could be pinned is not used, and may still
+ * have references. */
 static int collect(lua_State *L) {
   ws_handlers *handlers = ws_lua_check(L, 1, TYPE);
   if (handlers->uses == 0) unpin(handlers, L);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The object of a connection, and what the core tells it. Every event passes
- * the gate; what it carries is pushed inside. */
+/* The object of a connection, and the core's events for it. Every event goes
+ * through the gate, and its arguments are pushed inside. */
 #include "lua/lua_link.h"
 
 #include "bytes/memory.h"
@@ -14,8 +14,8 @@
 
 /* ------------------------------------------------------------- object */
 
-/* After the last event nothing of Lua's is held any more: a handler that
- * knows the connection would keep it alive for ever. */
+/* After the last event no Lua value is held any more: a handler that refers to
+ * the connection would keep it alive for ever. */
 static void let_go(ws_link *link, lua_State *L) {
   ws_handlers *handlers = link->handlers;
   link->handlers = NULL;

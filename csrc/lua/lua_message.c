@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages on their way into Lua, all that came with one read through the gate
- * at once. What does not change from one to the next stays on the stack. */
+/* Messages on their way into Lua: all that came with one read go through the
+ * gate at once. What is the same for all of them stays on the stack. */
 #include "lua/lua_message.h"
 
 #include "lua/lua_view.h"
@@ -12,7 +12,8 @@ typedef struct telling {
   size_t len;
 } telling;
 
-/* What lies below every message; the last four for listeners only. */
+/* What is on the stack below every message; the last four only for
+ * listeners. */
 enum {
   AT_HANDLER = 1,
   AT_OBJECT,
@@ -79,8 +80,8 @@ static void tell_handler(lua_State *L, const telling *t) {
     gate->lent = ws_view_push(L, AT_CLASS, t->opcode, t->data, t->len);
     call_with_kept(L, t);
   } else if (t->opcode == WS_TEXT) {
-    /* Known to be UTF-8: sent on by the handler, it is not looked at again.
-     * Nothing else can lie at its place meanwhile. */
+    /* Known to be UTF-8: if the handler sends it on, it is not validated again.
+     * Nothing else can be at this address meanwhile. */
     lua_pushlstring(L, t->data, t->len);
     gate->told = lua_tostring(L, -1);
     call_with_kept(L, t);
@@ -151,8 +152,8 @@ static void tell_message(lua_State *L, const telling *t) {
   tell_handler(L, t);
 }
 
-/* The next message, too, as long as there is one: each way through the gate
- * has its price. */
+/* Takes the next messages too, while there are any: each passage through the
+ * gate has its price. */
 static void enter(lua_State *L, void *argument) {
   telling *t = argument;
   ws_link *link = t->link;

@@ -84,7 +84,8 @@ void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade) {
   lua_createtable(L, 0, (int)head->header_count);
   for (size_t i = 0; i < head->header_count; i++)
     add_header(L, &head->headers[i]);
-  /* Two of them are a list here as well, so that no name in it is trusted. */
+  /* Two Origin headers are one list here as well, so that neither is
+   * trusted. */
   lua_getfield(L, -1, "origin");
   lua_setfield(L, -3, "origin");
   lua_setfield(L, -2, "headers");
@@ -134,7 +135,8 @@ static void enter_judge(lua_State *L, void *argument) {
   lua_call(L, 2, 0);
 }
 
-/* Who raised will not answer any more, for want of memory it may be. */
+/* A function that raised, maybe because memory ran out, will not answer any
+ * more. */
 static void judge(ws_link *link) {
   static const char text[] = "The server failed to answer.\n";
   ws_slice body = {text, sizeof text - 1};
@@ -276,7 +278,7 @@ int ws_lua_refuse(lua_State *L) {
                              "header may not stand in the response");
 }
 
-/* On anything but a plain request raw bytes would break into the frames. */
+/* On anything but a plain request, raw bytes would end up among the frames. */
 static bool is_plain(const ws_link *link) {
   return link->request && link->request->plain;
 }

@@ -57,7 +57,7 @@ static void *keep_string(void *argument) {
   return kept;
 }
 
-/* A message as Lua gives it: [index] the data, [index + 1] the opcode. */
+/* The arguments of a message: [index] the data, [index + 1] the opcode. */
 typedef struct message {
   ws_slice data;
   unsigned opcode;
@@ -72,7 +72,8 @@ static int no_message(lua_State *L, int index, const char *name) {
                       luaL_typename(L, index));
 }
 
-/* Of a view: its opcode is what it came with, unless another is given. */
+/* Of a view: its opcode is the one it was received with, unless another is
+ * given. */
 static void take_view(lua_State *L, int index, const char *name, message *m) {
   const ws_view *view = ws_view_at(L, index);
   if (!view) {
@@ -104,7 +105,7 @@ static message check_message(lua_State *L, int index, const char *name,
   return m;
 }
 
-/* The text being told to a handler, known to be UTF-8. NULL after the
+/* The text with which a handler is running, known to be UTF-8. NULL after the
  * connection's last event: its loop may be gone. */
 static const char *told_text(const ws_link *link) {
   return link->handlers ? link->loop->gate.told : NULL;

@@ -32,8 +32,8 @@ static void forget_handlers(lua_State *L, int anchor) {
   lua_pop(L, 1);
 }
 
-/* After the last event nothing of Lua's is held any more: a handler that
- * knows the server would keep it alive for ever. */
+/* After the last event no Lua value is held any more: a handler that refers to
+ * the server would keep it alive for ever. */
 static void let_go(ws_lua_server *self, lua_State *L) {
   forget(L, &self->judge);
   forget(L, &self->http_closed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* "host[:port]" of Host and Origin, checked against RFC 3986. Unlike url it
- * changes nothing: what is compared is what was sent. */
+/* "host[:port]" of Host and Origin, checked against RFC 3986. Unlike url.c this
+ * changes nothing: it is compared as it was sent. */
 #include "protocol/authority.h"
 
 #include "protocol/url_host.h"

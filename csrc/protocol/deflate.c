@@ -93,9 +93,9 @@ void ws_deflater_reset(ws_deflater *deflater) {
   (void)deflateReset(&deflater->z);
 }
 
-/* Runs deflate until the input is used and all output is out. zlib writes the
- * end of a message again when there was no room left behind it: a short one
- * gets what it can need at most. */
+/* Runs deflate until the input is used up and all output is written. zlib
+ * writes the end of a message again if there was no room left after it: so a
+ * short message gets the most room that it can need. */
 static int run_deflate(z_stream *z, int flush, ws_buffer *out) {
   size_t room = z->avail_in < STEP
                     ? (size_t)deflateBound(z, z->avail_in) + 2 * TAIL_LENGTH
@@ -170,8 +170,9 @@ int ws_inflater_set_window(ws_inflater *inflater, const uint8_t *window,
              : WS_ENOMEM;
 }
 
-/* 7.2.3.4: after a last block the next one begins a new stream, but the window
- * stays. It is not moved for that: a peer may send very many last blocks. */
+/* 7.2.3.4: after a final block the next one begins a new stream, but the window
+ * stays. It is not moved for that, as a peer may send very many final
+ * blocks. */
 static void begin_again(ws_inflater *inflater) {
   (void)inflateResetKeep(&inflater->z);
   inflater->ended = false;
@@ -183,7 +184,7 @@ static int status_of(int result) {
   return result == Z_MEM_ERROR ? WS_ENOMEM : WS_EDEFLATE;
 }
 
-/* One step; more is to be had while input is left or the output was full. */
+/* One step; there is more while input is left or the output was full. */
 static int step(ws_inflater *inflater, ws_buffer *out, size_t most) {
   z_stream *z = &inflater->z;
   size_t likely = z->avail_in < STEP ? (size_t)z->avail_in * 4 + 256 : STEP;
@@ -222,7 +223,7 @@ int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
 int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
   bool began = inflater->began;
   inflater->began = false;
-  /* Nothing at all is taken for an empty message. After a last block there is
+  /* No bytes at all count as an empty message. After a final block there is
    * nothing to end, and the tail would begin a block of its own. */
   if (!began) return WS_OK;
   int status = WS_OK;
@@ -230,8 +231,8 @@ int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
     status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
   inflater->began = false;
   if (status != WS_OK) return status;
-  /* Behind a last block, which may be the tail itself, or between two, where
-   * zlib sets 128. Anywhere else the message was cut short. */
+  /* True after a final block, which may be the tail itself, or between two
+   * blocks, where zlib sets 128. Anywhere else the message was cut short. */
   bool whole = inflater->ended || (inflater->z.data_type & 128) != 0;
   return whole ? WS_OK : WS_EDEFLATE;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands in for zlib where it is left out of the build: nothing can be made,
- * so none of the rest is ever reached with one. */
+/* Replaces deflate.c where zlib is left out of the build: no object can be
+ * made, so the other functions are never called with one. */
 #include "protocol/deflate.h"
 
 #include "bytes/status.h"

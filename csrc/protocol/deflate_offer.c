@@ -84,8 +84,8 @@ static bool take_param(const ws_extension_param *param, element *found) {
   return !param->has_value || take_bits(param, &found->client_bits);
 }
 
-/* Reads all parameters of the element; false when one is unknown, there twice
- * or has a bad value. */
+/* Reads all parameters of the element; false if one is unknown, repeated or has
+ * a bad value. */
 static bool read_element(ws_extension_reader *reader, element *found) {
   ws_extension_param param;
   bool good = true;
@@ -157,7 +157,7 @@ const char *ws_deflate_judge(const ws_deflate_options *options,
   agreed->client_no_context =
       found.client_no_context || options->client_no_context;
   agreed->server_bits = wished(found.server_bits);
-  /* An answer above what was offered is borne; ours stays smaller. */
+  /* An answer above what was offered is tolerated; our window stays smaller. */
   agreed->client_bits =
       least(wished(found.client_bits), wished(options->client_bits));
   return NULL;

@@ -31,7 +31,7 @@ void ws_deflate_pool_deinit(ws_deflate_pool *pool) {
 
 /* ---------------------------------------------------------- deflaters */
 
-/* The one that has our history, else the one used least recently. */
+/* The deflater that holds our history, else the one used least recently. */
 static ws_pool_deflater *find_deflater(const ws_deflate *deflate) {
   ws_pool_deflater *slots = deflate->pool->deflaters;
   ws_pool_deflater *oldest = &slots[0];
@@ -149,8 +149,8 @@ static void leave(ws_pool_inflater *slot) {
   slot->used = 0;
 }
 
-/* Ours if it is still there, else the one used least recently of those that
- * are not in a message; NULL: all are. */
+/* Our inflater if we still have it, else the one used least recently of those
+ * that are not in a message; NULL if all are. */
 static ws_pool_inflater *find_inflater(const ws_deflate *deflate) {
   ws_pool_inflater *slots = deflate->pool->inflaters;
   ws_pool_inflater *oldest = NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads Sec-WebSocket-Extensions in one pass: each call takes bytes off the
- * front of what is left. It judges spelling only. */
+ * front of what is left. It checks only the grammar. */
 #include "protocol/extension.h"
 
 #include "bytes/status.h"
@@ -37,9 +37,9 @@ static bool take_token(ws_slice *text, ws_slice *token) {
   return len > 0;
 }
 
-/* A quoted string that unescaped is a token (9.1); its opening quote is gone.
- * An empty one is let through by a server, which then declines the offer
- * instead of refusing the connection (R45). */
+/* A quoted string that is a token once unescaped (9.1); its opening quote was
+ * read. A server accepts an empty one, and then declines the offer instead of
+ * refusing the connection (R45). */
 static bool take_quoted(ws_slice *text, bool lax, ws_slice *inner) {
   size_t len = 0;
   while (len < text->len && text->data[len] != '"') {

@@ -28,8 +28,8 @@ static uint64_t big_endian(const uint8_t *bytes, size_t count) {
   return value;
 }
 
-/* A length of 126 or 127 followed by 2 or 8 bytes. Returns how many, 0 when
- * they are not all there, or WS_EPROTOCOL. */
+/* Reads the 2 or 8 bytes that follow a length of 126 or 127. Returns how many,
+ * 0 if they have not all arrived, or WS_EPROTOCOL. */
 static ptrdiff_t decode_long(uint64_t *length, const uint8_t *data,
                              size_t len) {
   if ((data[1] & 127u) == 126) {
@@ -38,7 +38,7 @@ static ptrdiff_t decode_long(uint64_t *length, const uint8_t *data,
     *length = big_endian(data + 2, 2);
     return *length < 126 ? WS_EPROTOCOL : 2;
   }
-  /* 5.2: the top bit is 0, and the form is the shortest. Both can show
+  /* 5.2: the top bit is 0, and the form is the shortest. Both can be checked
    * before the last byte is there. */
   if (len > 2 && data[2] > 127)
     return WS_EPROTOCOL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What both sides of the opening handshake share: the accept value, the rules
- * for subprotocol lists, whose headers are whose. Writing and judging are in
- * handshake_client.c and handshake_server.c. */
+ * for subprotocol lists, which headers are the user's. Writing and judging are
+ * in handshake_client.c and handshake_server.c. */
 #include "protocol/handshake.h"
 
 #include "bytes/base64.h"

@@ -103,8 +103,8 @@ static const char *judge_protocol(const ws_http_head *head,
   return "the server chose a subprotocol that was not offered";
 }
 
-/* S60, S61, and of S62 what needs no knowledge of the extension: only one is
- * ever offered, so the first name may not come again. */
+/* S60, S61, and the part of S62 that needs no knowledge of the extension: only
+ * one is ever offered, so its name may not be repeated. */
 static const char *judge_extensions(const ws_http_head *head, bool offered,
                                     ws_slice *value) {
   static const char name[] = "Sec-WebSocket-Extensions";

@@ -101,7 +101,7 @@ static void refuse(ws_handshake_verdict *verdict, unsigned status,
   verdict->why = why;
 }
 
-/* R1, R2, R5, R6: NULL when the request asks well for an upgrade. */
+/* R1, R2, R5, R6: NULL if the request asks for an upgrade correctly. */
 static const char *check_upgrade(const ws_http_head *head, unsigned *status) {
   *status = 405;
   if (!ws_slice_equal(head->method, ws_slice_of("GET")))
@@ -307,8 +307,8 @@ int ws_handshake_write_refusal(ws_buffer *into, const ws_http_head *request,
   return result;
 }
 
-/* R10: the schemes a page of a browser can come from; others have no default
- * port and are foreign. */
+/* R10: the schemes that a browser's page can come from; others have no default
+ * port and count as foreign. */
 static long default_port(ws_slice scheme) {
   if (ws_slice_equal_nocase(scheme, ws_slice_of("http")) ||
       ws_slice_equal_nocase(scheme, ws_slice_of("ws")))

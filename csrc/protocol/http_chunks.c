@@ -4,7 +4,7 @@
 #include "bytes/status.h"
 #include "protocol/http.h"
 
-/* A peer that sends more than this beside the body means no good. */
+/* A peer that sends more than this besides the body is up to no good. */
 #define SIZE_LINE_MAX 256
 #define TRAILERS_MAX 8192
 

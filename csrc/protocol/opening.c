@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Heads and bodies before the first frame, both sides. What a good handshake
- * is, is handshake's business; what state it leads to, session's. */
+/* Heads and bodies before the first frame, for both sides. handshake.h decides
+ * what a good handshake is, session.c which state it leads to. */
 #include "protocol/opening.h"
 
 #include "bytes/status.h"
@@ -88,8 +88,9 @@ static bool may_be_http(const ws_buffer *bytes) {
   return memcmp(bytes->data, "HTTP/", len) == 0;
 }
 
-/* One step through a body. Returns the bytes used or WS_EHTTP; `*run` is what
- * of them belongs to the body, opening->body_whole tells its end. */
+/* One step through a body. Returns the bytes used, or WS_EHTTP. `*run` is the
+ * part of them that belongs to the body; opening->body_whole is set at its
+ * end. */
 static ptrdiff_t take_run(ws_opening *opening, const uint8_t *data, size_t len,
                           ws_slice *run) {
   *run = (ws_slice){(const char *)data, 0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames -> messages. A frame that is whole in the input is handed out where
- * it lies; only what comes in pieces is kept. What the events lead to (pongs,
- * the echo of a Close, states) is session's business. */
+/* Frames -> messages. A frame that is whole in the input is delivered in place;
+ * only what comes in pieces is kept. session.c does what follows from events
+ * (pongs, the echo of a Close, states). */
 #include "protocol/receiver.h"
 
 #include "bytes/mask.h"
@@ -95,7 +95,7 @@ static void give_control(ws_receiver *receiver, const uint8_t *body,
 
 /* ------------------------------------------------------------ headers */
 
-/* The header is broken or has not all come: the rare way out of start. */
+/* The rare case in start: the header is malformed or incomplete. */
 static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
                           size_t len, ws_event *event) {
   size_t before = receiver->spilled;
@@ -113,9 +113,9 @@ static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
 
 /* ----------------------------------------------------------- payloads */
 
-/* Makes room for `need` more bytes of the message, if it must for `want`, but
- * never past what the frame's length says will come: an end that a ws_buffer
- * would not know. */
+/* Makes room for `need` more bytes of the message. If it has to grow it makes
+ * room for `want`, but never for more than the frame's length says will come,
+ * which a ws_buffer would not know. */
 static int grow(ws_receiver *receiver, size_t need, size_t want) {
   size_t len = receiver->message_len;
   if (need <= receiver->message_size - len) return WS_OK;
@@ -156,15 +156,16 @@ static bool in_place(const ws_receiver *receiver, const uint8_t *data) {
          data == receiver->message + receiver->message_len;
 }
 
-/* 8.1: at the first byte that cannot be, while it is in the cache. */
+/* 8.1: fails at the first invalid byte, and checks while the bytes are in the
+ * cache. */
 static int check_text(ws_receiver *receiver, const uint8_t *text, size_t len) {
   bool good =
       receiver->opcode != WS_TEXT || ws_utf8_feed(&receiver->utf8, text, len);
   return good ? WS_OK : WS_EUTF8;
 }
 
-/* What came out is looked at also when more could not: the failure is then the
- * same however the bytes were cut. */
+/* What was inflated is validated even if inflating failed: so the failure is
+ * the same however the input was cut. */
 static int check_expanded(ws_receiver *receiver, size_t before, int status) {
   const ws_buffer *text = &receiver->deflate->text;
   if (text->len == before) return status;
@@ -172,7 +173,7 @@ static int check_expanded(ws_receiver *receiver, size_t before, int status) {
   return found != WS_OK ? found : status;
 }
 
-/* RFC 7692 7.2.2: unmasked where it lies, expanded into deflate->text. */
+/* RFC 7692 7.2.2: unmasked in place, inflated into deflate->text. */
 static int take_compressed(ws_receiver *receiver, uint8_t *data, size_t len) {
   size_t before = receiver->deflate->text.len;
   if (receiver->frame.masked)
@@ -212,7 +213,7 @@ static void fail_message(ws_receiver *receiver, int status, ws_event *event) {
   fail(receiver, status, why, event);
 }
 
-/* Whoever is told makes a copy: what was reserved for more goes before. */
+/* The receiver of the event makes a copy: frees the unused reserve before. */
 static void trim(ws_receiver *receiver) {
   size_t len = receiver->message_len;
   if (receiver->compressed)
@@ -309,8 +310,8 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   bool control = ws_opcode_is_control(frame->opcode);
   bool first = frame->opcode != WS_CONTINUATION;
   bool compressed = first ? frame->rsv != 0 : receiver->compressed;
-  /* Before anything is allocated, and so written that nothing wraps. What is
-   * compressed is measured as it is expanded. */
+  /* Checked before anything is allocated, and written so that nothing wraps
+   * around. A compressed message is measured as it is inflated. */
   if (!control && !compressed &&
       frame->length >
           ws_receiver_limit(receiver->limits) - receiver->message_len) {
@@ -327,8 +328,8 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
   return head + go_on(receiver, data + head, len - head, event);
 }
 
-/* What most frames are: a short message in one frame that is all there. Its
- * two bytes of header tell; returns 0 when it is anything else. */
+/* The most common frame: a short message in one frame that is complete. Two
+ * bytes of header show that; returns 0 for anything else. */
 static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
                          ws_event *event) {
   if (len < 2 || receiver->spilled > 0 || receiver->opcode != 0) return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A frame's header in its place: masked as it must be, only bits that were
- * agreed, in the order of RFC 6455 section 5.4. */
+/* Whether a frame's header is allowed now: masked as it has to be, with no bits
+ * but those agreed on, in the order of RFC 6455 section 5.4. */
 #include "protocol/receiver_header.h"
 
 #include <string.h>

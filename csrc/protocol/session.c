@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The states of a connection, RFC 6455 sections 4 to 7: the opening phase
- * (opening.h), then frames and what they are answered with. No bytes are
- * looked at here and nothing is read or written. */
+ * (opening.h), then frames and the answers to them. No bytes are parsed here,
+ * and there is no I/O. */
 #include "protocol/session.h"
 
 #include "bytes/status.h"
@@ -101,7 +101,8 @@ int ws_session_keep_agreed(ws_session *session, ws_slice protocol,
 
 /* ----------------------------------------------------- opening phase */
 
-/* Client: the server has answered, as far as the handshake is concerned. */
+/* Client: the answer is good, apart from its extensions, which are judged
+ * here. */
 static void take_answer(ws_session *session, ws_buffer *out, ws_event *event) {
   const ws_handshake_answer *answer = &session->opening->answer;
   ws_deflate_agreed agreed;
@@ -179,7 +180,7 @@ static int answer_close(ws_session *session, const ws_event *close,
   return status;
 }
 
-/* Whether the event is one for the caller; it may have become a failure. */
+/* Whether the caller gets the event; it may have become a failure. */
 static bool react(ws_session *session, ws_buffer *out, ws_event *event) {
   int status = WS_OK;
   switch (event->type) {

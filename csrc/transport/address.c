@@ -124,8 +124,8 @@ static void text_v6(const ws_address *address, char *text) {
            (unsigned)in.sin6_scope_id);
 }
 
-/* The system may count a NUL behind a path that fills its place: the length
- * of somebody else's address can be more than the struct has. */
+/* The system may count a NUL after a path that fills its field: the length of
+ * an address that somebody else made can exceed the struct. */
 static void text_path(const ws_address *address, char *text) {
   const size_t before = offsetof(struct sockaddr_un, sun_path);
   const size_t most = sizeof((struct sockaddr_un *)0)->sun_path;

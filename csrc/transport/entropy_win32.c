@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Windows' random bytes, drawn a block ahead. No process forks there. */
+/* Windows' random bytes, fetched in blocks in advance. Processes do not fork
+ * there. */
 #include "transport/entropy.h"
 
 #include "bytes/status.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* getaddrinfo in threads of its own. What the threads touch is one counted
- * desk: it outlives the resolver when a thread hangs in the system. */
+/* getaddrinfo in threads of its own. The threads touch only the desk, which is
+ * reference-counted: it outlives the resolver if a thread hangs in the
+ * system. */
 #include "transport/resolve.h"
 
 #include "bytes/memory.h"
@@ -85,8 +86,8 @@ static void leave(desk *d) {
 
 /* ---------------------------------------------------------- in threads */
 
-/* As a parsed one is, so that the two can be the same: a BSD puts a length in
- * that counts for nothing. */
+/* In the same form as a parsed one, so that the two can compare equal: a BSD
+ * puts in a length that has no meaning. */
 static bool plain_address(ws_address *address, const struct addrinfo *info) {
   ws_address given = {.len = (uint32_t)info->ai_addrlen};
   char text[WS_ADDRESS_TEXT];
@@ -118,7 +119,7 @@ static int ask(const question *q, int flags, struct addrinfo **list) {
   return getaddrinfo(q->host, port, &hints, list);
 }
 
-/* For this one ::1 is wanted though no IPv6 address but ::1 is configured. */
+/* For this name ::1 is wanted even if no other IPv6 address is configured. */
 static bool is_localhost(const char *host) {
   ws_slice name = ws_slice_of(host);
   if (name.len > 0 && name.data[name.len - 1] == '.') name.len--;
@@ -162,8 +163,8 @@ static bool wake(desk *d) {
   return put > 0 || put == WS_EAGAIN;
 }
 
-/* Called with the lock held. Without a wake-up the answer would lie there:
- * when the system is out of memory for it, it is tried until there is some. */
+/* Called with the lock held. Without a wake-up nobody would take the answer, so
+ * if the system lacks memory for one, this tries until there is some. */
 static void wake_surely(desk *d) {
   const struct timespec pause = {0, 10 * 1000 * 1000};
   while (!d->abandoned && !wake(d)) {
@@ -306,7 +307,8 @@ int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
   return status;
 }
 
-/* One that waits is never asked: no thread is kept from those still wanted. */
+/* A question that still waits is dropped and never asked: so it takes no thread
+ * from those that are wanted. */
 static void withdraw(desk *d, uint64_t handle) {
   question **place = &d->first;
   while (*place && (*place)->handle != handle) place = &(*place)->next;

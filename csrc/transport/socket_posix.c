@@ -92,8 +92,8 @@ int ws_socket_connected(ws_fd fd) {
   return WS_OK;
 }
 
-/* A path nobody answers on any more may be taken over. Only "refused" says so:
- * a server whose queue is full answers EAGAIN. */
+/* A path on which nobody answers any more may be taken over. Only "refused"
+ * shows that: a server whose queue is full answers EAGAIN. */
 static bool is_stale(const ws_address *address) {
   char path[WS_ADDRESS_TEXT];
   struct stat info;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets as Windows has them. Unix sockets are left out there: theirs have
- * neither stat(2)'s answer to a stale path nor a way to be inherited safely. */
+/* Windows' sockets. Unix sockets are left out there: stat(2) does not recognise
+ * them, to find a stale path, and they cannot be inherited safely. */
 #include "transport/socket.h"
 
 #include "bytes/status.h"
@@ -26,7 +26,7 @@ static void start_winsock(void) {
 
 static int last_error(void) { return ws_system_error(WSAGetLastError()); }
 
-/* A connection that died under us, whoever gave it up, was reset. */
+/* A connection that was aborted, by whichever side, counts as reset. */
 static int transfer_error(void) {
   int error = WSAGetLastError();
   return error == WSAECONNABORTED ? WS_ECONNRESET : ws_system_error(error);
@@ -92,8 +92,8 @@ int ws_socket_connected(ws_fd fd) {
   return WS_OK;
 }
 
-/* SO_REUSEADDR would let any program take the port from under us, and a port
- * is free again without it. Several processes on one cannot be had. */
+/* SO_REUSEADDR would let any program take over the port, and without it a port
+ * is free again at once too. Several processes cannot share one. */
 int ws_socket_listen(const ws_address *address,
                      const ws_listen_options *options, ws_fd *fd) {
   if (options->reuse_port) {
@@ -189,8 +189,8 @@ bool ws_socket_peer(ws_fd fd, ws_address *address) {
   return true;
 }
 
-/* Waits until a connection from `wanted` has come: any program of the machine
- * may knock first. */
+/* Waits for the connection from `wanted`: any other program of this machine may
+ * connect first. */
 static int accept_from(ws_fd listener, const ws_address *wanted, ws_fd *fd) {
   for (;;) {
     ws_address peer;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Stands in for TLS where it is left out of the build: no context can be made,
- * so none of the rest is ever reached with one. */
+/* Replaces TLS where it is left out of the build: no context can be made, so
+ * the other functions are never called with one. */
 #include "transport/stream_tls.h"
 
 #include "bytes/status.h"

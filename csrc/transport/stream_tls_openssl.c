@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS as a filter, by OpenSSL. It moves bytes and says when; who the peer has
- * to be is set up in tls_context.c and judged in tls_peer.c. */
+/* TLS as a filter, by OpenSSL. It moves bytes and says when it can; who the
+ * peer has to be is set up in tls_context.c and checked in tls_peer.c. */
 #include "transport/stream_tls.h"
 
 #include "bytes/memory.h"
@@ -13,10 +13,11 @@
 
 #define RECORD_MOST 16384 /* RFC 8446 section 5.1 */
 #define READ_ONCE ((size_t)1 << 30)
-/* Ciphertext one call may take in beyond what it gives: about a record. That
- * is 640 KeyUpdates, each of which derives keys. */
+/* How much more ciphertext one call may take in than it returns content: about
+ * a record. That is 640 KeyUpdates, each of which derives keys. */
 #define BUDGET ((size_t)17 * 1024)
-/* And a handshake's: the longest chain of certificates OpenSSL takes. */
+/* The same for a handshake: the longest chain of certificates that OpenSSL
+ * accepts. */
 #define HANDSHAKE_BUDGET ((size_t)128 * 1024)
 
 typedef struct tls_stream {
@@ -48,7 +49,7 @@ static void add_host(tls_stream *s) {
   snprintf(s->why + len, sizeof s->why - len, " (host %s)", s->name.text);
 }
 
-/* Nothing more is read or written, but an alert still gets its chance. */
+/* Nothing more is read or written, but a pending alert may still be sent. */
 static int fail(tls_stream *s, int status) {
   add_host(s);
   (void)ws_tls_wire_push(&s->wire);
@@ -80,8 +81,8 @@ static int end_of_below(tls_stream *s) {
   return s->wire.read_status = WS_ETRUNCATED;
 }
 
-/* Emptying the queue walks all of it: mostly there is nothing to do. Others
- * in the process may leave errors in it, too. */
+/* Emptying the queue walks all of it, so check first: it is mostly empty. Other
+ * code in the process may also leave errors in it. */
 static void clear_errors(void) {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -186,7 +187,7 @@ typedef struct cursor {
   size_t at; /* bytes used of the first */
 } cursor;
 
-/* The next bytes, at most a record: in place when they lie together, else
+/* The next bytes, at most a record: in place if they are contiguous, else
  * gathered in `scratch`, so that many small frames become one record. */
 static const char *gather(cursor *from, char *scratch, size_t *len) {
   *len = 0;

@@ -18,8 +18,8 @@
 static const unsigned char alpn[] = "\x08http/1.1";
 #define ALPN_SIZE (sizeof alpn - 1)
 
-/* RFC 7301 section 3.2: a client that speaks ALPN, but nothing we do, is
- * refused. */
+/* RFC 7301 section 3.2: a client that uses ALPN, but offers no protocol of
+ * ours, is refused. */
 static int select_alpn(SSL *ssl, const unsigned char **out,
                        unsigned char *out_len, const unsigned char *offered,
                        unsigned len, void *owner) {
@@ -35,8 +35,8 @@ static int select_alpn(SSL *ssl, const unsigned char **out,
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
-/* A server that can do without the client's certificate goes on with a bad
- * one, as if there were none. */
+/* A server that does not require a client certificate goes on after a bad one,
+ * as if there were none. */
 static int note_refusal(int good, X509_STORE_CTX *store) {
   SSL *ssl = X509_STORE_CTX_get_ex_data(
       store, SSL_get_ex_data_X509_STORE_CTX_idx());
@@ -135,7 +135,8 @@ static int set_ciphers(SSL_CTX *context, ws_slice ciphers, ws_tls_why why) {
   return good ? WS_OK : ws_tls_error_take(why, "ciphers", ciphers, "unknown");
 }
 
-/* Nobody asked for less than the system's configuration file demands. */
+/* The system's configuration file may demand more: keep that, as the user did
+ * not ask for less. */
 static int default_version(SSL_CTX *context) {
   int least = (int)SSL_CTX_get_min_proto_version(context);
   return least > TLS1_2_VERSION ? least : TLS1_2_VERSION;
@@ -199,8 +200,9 @@ static int set_pins(ws_tls *tls, const ws_tls_options *options,
   return WS_OK;
 }
 
-/* A session is good for one context only, and where client certificates are
- * asked for there are none: each connection shows and proves it anew. */
+/* A session is valid for one context only. Where client certificates are
+ * requested there are no sessions: each connection proves its certificate
+ * anew. */
 static bool set_sessions(ws_tls *tls) {
   unsigned char id[16];
   SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_OFF);
@@ -301,8 +303,8 @@ static ws_tls_entry *place(ws_tls *tls, const char *text, bool wildcard) {
 
 int ws_tls_add_name(ws_tls *tls, ws_slice name, ws_tls *other) {
   ws_tls_name plain;
-  /* No circle of references can come of it: the step that closed it would
-   * lead to one with names. */
+  /* No cycle of references can arise: the step that closes it would lead to a
+   * context that has names. */
   if (!tls->server || !other->server) return WS_EINVAL;
   if (other != tls && other->entry_count > 0) return WS_EINVAL;
   bool wildcard = name.len > 2 && memcmp(name.data, "*.", 2) == 0;

@@ -12,9 +12,9 @@
 
 #define BEGIN "-----BEGIN"
 
-/* OpenSSL's words for bytes that are no record it knows do not say so. System
- * errors have no reason string of their own: theirs is the last part of the
- * long form "error:80000002:system library::No such file". */
+/* OpenSSL's text for bytes that are not a TLS record does not say so. System
+ * errors have no reason string: theirs is the last part of the long form
+ * "error:80000002:system library::No such file". */
 static const char *reason_of(unsigned long code, char *space, size_t size) {
   if (ERR_GET_LIB(code) == ERR_LIB_SSL &&
       ERR_GET_REASON(code) == SSL_R_WRONG_VERSION_NUMBER)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Host names and certificates. The chain up to a trusted root is OpenSSL's
- * business; the name is checked by both of us. */
+/* Host names and certificates. OpenSSL verifies the chain up to a trusted root;
+ * the name is checked by OpenSSL and by us. */
 #include "transport/tls_name.h"
 
 #include "bytes/status.h"

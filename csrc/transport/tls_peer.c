@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Judging the peer's certificate once more, its key against the pins, and the
- * protocol agreed on. Everything unclear is a no. */
+/* Checks the peer's certificate once more, its key against the pins, and the
+ * protocol agreed on. Whatever is unclear is refused. */
 #include "transport/tls_peer.h"
 
 #include "bytes/base64.h"

@@ -156,8 +156,8 @@ static bool holds_list(DIR *folder) {
   return false;
 }
 
-/* OpenSSL opens what is in it when it is needed, lists only when they are to
- * be heeded. */
+/* OpenSSL opens the files of a folder when it needs them, revocation lists only
+ * when these are to be checked. */
 static int use_folder(SSL_CTX *context, const char *path, ws_slice ca,
                       ws_tls_why why) {
   DIR *folder = opendir(path);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* A BIO over a stream. Failures of the stream below are remembered here, not
- * sent through OpenSSL, which would make other things of them. */
+/* A BIO over a stream. Failures of the stream below are remembered here and not
+ * passed through OpenSSL, which would turn them into others. */
 #include "transport/tls_wire.h"
 
 #include "bytes/memory.h"
 #include "bytes/status.h"
 
-/* A handshake's certificates may wait to be sent (peers take 100 KiB of them),
- * or one record. More than this are answers (KeyUpdate) that the peer asks for
- * and does not read. */
+/* The certificates of a handshake may wait to be sent (peers accept 100 KiB of
+ * them), or one record. More than this can only be answers (KeyUpdate) that the
+ * peer asks for and does not read. */
 #define HELD_MOST ((size_t)128 * 1024)
 
 static void fail_write(ws_tls_wire *wire, int status) {
@@ -21,8 +21,8 @@ static void hold(ws_tls_wire *wire, const uint8_t *data, size_t len) {
   if (status != WS_OK) fail_write(wire, status);
 }
 
-/* Takes everything: what the stream below does not is held back. After a
- * failure it goes nowhere, so that what has arrived can still be read. */
+/* Takes everything; what the stream below does not take is held back. After a
+ * failure it is discarded, so that what has arrived can still be read. */
 static int write_wire(BIO *bio, const char *data, int len) {
   ws_tls_wire *wire = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);
