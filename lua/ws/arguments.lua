@@ -51,10 +51,10 @@ function arguments.protocols(protocols, level)
   for i, protocol in ipairs(protocols) do
     local name = text_of(protocol, "protocols", level + 1)
     if not core.isToken(name) then
-      raise("SyntaxError", ("the subprotocol '%s' is no token"):format(name), level + 1)
+      raise("SyntaxError", ("the subprotocol '%s' is not a token"):format(name), level + 1)
     end
     if seen[name] then
-      raise("SyntaxError", ("the subprotocol '%s' is there twice"):format(name), level + 1)
+      raise("SyntaxError", ("the subprotocol '%s' is given twice"):format(name), level + 1)
     end
     seen[name], list[i] = true, name
   end

@@ -77,7 +77,7 @@ local function blame(policy, option, raised)
   local place = type(fn) == "function" and debug.getinfo(fn, "S")
   place = place and place.what ~= "C" and ("%s:%d: "):format(place.short_src, place.linedefined)
   local text = raised:match "TypeError: (.*)" or raised
-  error(("%sTypeError: %s returned what it may not: %s"):format(place or "", option, text), 0)
+  error(("%sTypeError: %s returned an invalid value: %s"):format(place or "", option, text), 0)
 end
 
 -- RFC 6455 section 4.2.2: it has to be one that the client offered, or none.

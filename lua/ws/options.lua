@@ -182,7 +182,7 @@ function options.flat_headers(headers, level, owned)
   end
   for name, value in pairs(headers) do
     if type(name) ~= "string" or not core.isToken(name) then
-      raise("TypeError", ("'%s' is no header name"):format(tostring(name)), level)
+      raise("TypeError", ("'%s' is not a header name"):format(tostring(name)), level)
     end
     if is_ours(name, owned) then
       raise("TypeError", ("header '%s' is written by this library"):format(name), level)

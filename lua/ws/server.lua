@@ -195,7 +195,7 @@ function server.serve(given)
   local checked = options.check(given, schema, 2, "serve")
   options.check_water(checked, 2)
   if checked.path and (checked.host or (checked.port or 0) ~= 0) then
-    raise("TypeError", "serve: a Unix socket, option 'path', has neither host nor port", 2)
+    raise("TypeError", "serve: with option 'path', a Unix socket, there is no host or port", 2)
   end
   if checked.protocols and not options.is_callable(checked.protocols) then
     checked.protocols = arguments.protocols(checked.protocols, 2)

@@ -100,7 +100,7 @@ local function server_context(checked, level)
   if not checked.cert then raise("TypeError", "option 'tls': cert is missing", level + 1) end
   local asked = checked.requestCert or false
   if asked and not checked.ca then
-    raise("TypeError", "option 'tls': requestCert needs ca, or anybody's would do", level + 1)
+    raise("TypeError", "option 'tls': requestCert needs ca, or any certificate would do", level + 1)
   end
   return core.tls {
     server = true, cert = checked.cert, key = checked.key, password = checked.password,

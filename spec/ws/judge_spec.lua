@@ -255,8 +255,8 @@ describe("a server's handshake", function()
       reports = {}
       serve { [option] = fn }
       refused(handshake { ["Sec-WebSocket-Protocol"] = "yours" }, 500)
-      assert.matches("^spec/ws/judge_spec.lua:%d+: TypeError: " .. option .. " returned what it "
-        .. "may not: the client did not offer the subprotocol 'mine'$", reports[1])
+      assert.matches("^spec/ws/judge_spec.lua:%d+: TypeError: " .. option .. " returned an "
+        .. "invalid value: the client did not offer the subprotocol 'mine'$", reports[1])
       server:close()
     end
   end)
@@ -461,7 +461,7 @@ describe("a server's handshake", function()
     serve { upgrade = function() return (table.unpack or rawget(_G, "unpack"))(answer) end }
     for pattern, one in pairs {
       ["X%-A"] = { { headers = { ["X-A"] = "a\r\nX-B: b" } } },
-      ["no header name"] = { { headers = { ["X A"] = "a" } } },
+      ["not a header name"] = { { headers = { ["X A"] = "a" } } },
       ["Sec%-WebSocket%-Accept"] = { { headers = { ["Sec-WebSocket-Accept"] = "a" } } },
       ["unknown option"] = { { header = {} } },
       ["status from 300"] = { false, 99 }, ["status .*, got '404'"] = { false, "404" },

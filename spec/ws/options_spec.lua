@@ -96,9 +96,9 @@ describe("options.flat_headers", function()
 
   it("refuses names that are none and values that cannot be", function()
     for _, name in ipairs { "", "a b", "a:", "a\r\nb", "é" } do
-      assert.matches("is no header name", raised(flat, { [name] = "x" }))
+      assert.matches("is not a header name", raised(flat, { [name] = "x" }))
     end
-    assert.matches("is no header name", raised(flat, { "x" }))
+    assert.matches("is not a header name", raised(flat, { "x" }))
     for _, value in ipairs { "a\r\nb: c", "a\nb", "a\0b", "a\127" } do
       assert.matches("control character", raised(flat, { A = value }))
       assert.matches("control character", raised(flat, { A = { "ok", value } }))
