@@ -24,4 +24,4 @@ kqueue: $(kqueue_object) build/certs/done  ## test the kqueue poller on a stand-
 	@eval "$$($(MAKE) -s --no-print-directory $(kqueue_flags) env)"; \
 	  export WS_CERTS=$(CURDIR)/build/certs; ok=0; \
 	  for test in $(kqueue_tests); do $(tally) timeout 120 $$test || ok=1; done; \
-	  $(tally) $(busted) spec/lua $(wildcard spec/ws/*_spec.lua) || ok=1; exit $$ok
+	  $(specs) lua5.4 spec/lua spec/ws/*_spec.lua || ok=1; exit $$ok

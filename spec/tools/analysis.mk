@@ -6,7 +6,6 @@
 .PHONY: coverage soak tidy tsan valgrind
 
 other = $(MAKE) --no-print-directory -j$(jobs)
-busted = timeout 900 lua5.4 /usr/bin/busted --pattern=_spec
 
 coverage_flags := build=build/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
 
@@ -17,7 +16,7 @@ coverage:  ## list lines and branches of the core that the tests run, and which 
 	@find build/coverage -name '*.gcda' -delete
 	@unset WS_TALLY; $(MAKE) -s $(coverage_flags) c-test && \
 	  eval "$$($(MAKE) -s --no-print-directory $(coverage_flags) env)" && \
-	  $(tally) $(busted) --exclude-pattern=neovim spec/lua spec/ws
+	  $(specs) lua5.4 $$(find spec/lua spec/ws -name '*_spec.lua' ! -name '*neovim*')
 	@$(tally) lua5.4 spec/tools/coverage.lua build/coverage/obj 98 92
 
 tidied := $(sources) $(lua_sources)
