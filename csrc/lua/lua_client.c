@@ -5,7 +5,8 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "lua/lua_config.h"
-#include "lua/lua_link.h"
+#include "lua/lua_connection_type.h"
+#include "lua/lua_events.h"
 #include "lua/lua_tls.h"
 #include "lua/lua_util.h"
 

@@ -2,11 +2,13 @@
 /* What Lua may do with a connection: the methods and getters of ws.connection
  * that are written in C, except those that send. Lua code puts the browser's
  * interface over them. */
+#include "lua/lua_connection.h"
+
 #include "bytes/status.h"
 #include "connection/server.h"
 #include "lua/lua_link.h"
 #include "lua/lua_request.h"
-#include "lua/lua_server.h"
+#include "lua/lua_send.h"
 #include "lua/lua_util.h"
 
 /* ------------------------------------------------------------ closing */

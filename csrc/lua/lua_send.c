@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What sends: the methods send, ping and pong of ws.connection, and publish
  * for those who have topics. */
+#include "lua/lua_send.h"
+
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "bytes/utf8.h"
 #include "lua/lua_link.h"
-#include "lua/lua_server.h"
 #include "lua/lua_util.h"
 
 #include <string.h>

@@ -5,6 +5,9 @@
 
 #include "bytes/status.h"
 #include "lua/lua_config.h"
+#include "lua/lua_connection_type.h"
+#include "lua/lua_events.h"
+#include "lua/lua_send.h"
 #include "lua/lua_tls.h"
 #include "lua/lua_util.h"
 

@@ -16,8 +16,3 @@ typedef struct ws_lua_server {
 } ws_lua_server;
 
 void ws_lua_open_server(lua_State *L);
-
-/* publish(self, topic, data [, opcode]) for servers and their sockets; `topics`
- * is NULL if there is nobody. */
-int ws_lua_publish(lua_State *L, ws_topics *topics,
-                   const ws_connection *except);

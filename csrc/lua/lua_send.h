@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* What sends from Lua. */
+#pragma once
+#include "connection/topics.h"
+#include "lua/lua_compat.h"
+
+/* The methods send, ping and pong, into the table on top of the stack. */
+void ws_lua_fill_senders(lua_State *L);
+
+/* publish(self, topic, data [, opcode]) for servers and their sockets; `topics`
+ * is NULL if there is nobody. */
+int ws_lua_publish(lua_State *L, ws_topics *topics,
+                   const ws_connection *except);
