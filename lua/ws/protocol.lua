@@ -26,12 +26,14 @@ local protocol = {}
 ---@field url string|nil on a client: the URL, normalised
 local methods = {}
 
--- The key of what is ours in the object. A weak table would keep objects that
--- their `upgrade` knows, on Lua 5.1 and LuaJIT for ever.
-local INNER = {}
+local inner_of = setmetatable({}, { __mode = "k" })
+
+-- The key, in the object, of what the user's functions are in: `upgrade` may know
+-- the object, and in inner_of would keep it for ever on Lua 5.1 and LuaJIT.
+local POLICY = {}
 
 local function check(self, name)
-  local inner = type(self) == "table" and rawget(self, INNER)
+  local inner = inner_of[self]
   if not inner then raise("TypeError", name .. ": a protocol expected, got " .. type(self), 3) end
   return inner
 end
@@ -84,7 +86,7 @@ local function answer_request(self, inner, request)
     return failing(self, inner, "the request is no WebSocket handshake", "EHANDSHAKE")
   end
   local function answer()
-    return judge.answer(inner.policy, request, inner.session, inner.session,
+    return judge.answer(self[POLICY], request, inner.session, inner.session,
       function(data) self.data = data end)
   end
   local ok, accepted, status = pcall(answer)
@@ -226,8 +228,10 @@ end
 
 -- ------------------------------------------------------------------ making
 
-local function make(inner)
-  return setmetatable({ [INNER] = inner, protocol = "", extensions = "" }, meta)
+local function make(inner, policy)
+  local self = setmetatable({ [POLICY] = policy, protocol = "", extensions = "" }, meta)
+  inner_of[self] = inner
+  return self
 end
 
 local client_schema = {
@@ -269,7 +273,7 @@ function protocol.server(given)
     role = "server", maxPayload = checked.maxPayload,
     deflate = compression(checked.compression, false, 2),
   }
-  return make { session = session, policy = checked, origin = "", server = true }
+  return make({ session = session, origin = "", server = true }, checked)
 end
 
 return protocol
