@@ -7,8 +7,17 @@ local core = require "ws.core"
 
 local turning = {}
 
--- Raw connections have as methods what only lua/ws calls.
-for name, fn in pairs(core.connection.internals) do core.connection.methods[name] = fn end
+-- Raw connections have as methods what only lua/ws calls, until the spec ends: the
+-- next may run in the same process.
+local methods, internals = core.connection.methods, core.connection.internals
+for name, fn in pairs(internals) do methods[name] = fn end
+local subscribe = require "busted".subscribe -- not in spec/lua/two_states.lua
+if subscribe then
+  subscribe({ "file", "end" }, function()
+    for name in pairs(internals) do methods[name] = nil end
+    return nil, true
+  end)
+end
 
 turning.unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
