@@ -314,8 +314,16 @@ static void fail_securing(ws_connection *c, int status) {
   ws_connection_fail_at(c, staged ? "" : "tls: ", status, why);
 }
 
+/* Strangers could ask for a thousand signatures at once. Who has to wait is
+ * still readable in the next turn. */
+static int go_on_with_handshake(ws_connection *c) {
+  bool asked = !c->client && ws_stream_may_hold(c->stream);
+  if (asked && !ws_hub_may_shake(c->hub)) return WS_EAGAIN;
+  return ws_stream_open(c->stream);
+}
+
 void ws_connection_secure(ws_connection *c) {
-  int status = ws_stream_open(c->stream);
+  int status = go_on_with_handshake(c);
   if (status == WS_EAGAIN) {
     ws_connection_rewatch(c);
     return;

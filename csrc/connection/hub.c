@@ -9,6 +9,9 @@
 
 #include <string.h>
 
+/* TLS handshakes a turn goes on with. */
+#define HANDSHAKES_MOST 8
+
 static void on_answers(void *owner, unsigned events) {
   ws_hub *hub = owner;
   (void)events;
@@ -19,8 +22,30 @@ static void on_answers(void *owner, unsigned events) {
   }
 }
 
+/* ------------------------------------------------------- handshakes */
+
+static void count_anew(void *owner) {
+  ws_hub *hub = owner;
+  hub->crowded = hub->handshakes > HANDSHAKES_MOST;
+  hub->handshakes = 0;
+}
+
+bool ws_hub_may_shake(ws_hub *hub) {
+  ws_loop_post_end(hub->loop, &hub->turn_end);
+  return ++hub->handshakes <= HANDSHAKES_MOST;
+}
+
+bool ws_hub_is_crowded(ws_hub *hub) {
+  if (hub->crowded) ws_loop_post_end(hub->loop, &hub->turn_end);
+  return hub->crowded;
+}
+
+/* -------------------------------------------------------------- all */
+
 void ws_hub_init(ws_hub *hub, ws_loop *loop) {
   memset(hub, 0, sizeof *hub);
+  hub->turn_end.run = count_anew;
+  hub->turn_end.owner = hub;
   hub->loop = loop;
   hub->budget = ws_loop_budget(loop);
   ws_buffer_init(&hub->cork, ws_memory_resize, 0);
@@ -30,6 +55,7 @@ void ws_hub_init(ws_hub *hub, ws_loop *loop) {
 void ws_hub_deinit(ws_hub *hub) {
   while (hub->first) ws_connection_abandon(hub->first);
   while (hub->servers) ws_server_abandon(hub->servers);
+  ws_loop_cancel(hub->loop, &hub->turn_end);
   if (hub->resolver) {
     ws_loop_unwatch(hub->loop, &hub->answers);
     ws_resolver_free(hub->resolver);

@@ -29,6 +29,9 @@ typedef struct ws_hub {
   size_t cork_payload;          /* of these, how many are payload */
   bool cork_begun; /* the first of them was written in part */
   struct ws_connection *corked; /* whose they are, or NULL */
+  unsigned handshakes;          /* TLS, of clients, gone on with this turn */
+  bool crowded;                 /* the turn before had more of them */
+  ws_task turn_end;             /* counts anew */
   struct ws_feeding *feeding;   /* the input being delivered, or NULL */
   struct ws_connection *first;  /* those alive or whose end was not told yet */
   struct ws_server *servers;    /* all that are not yet freed */
@@ -45,6 +48,13 @@ void ws_hub_init(ws_hub *hub, ws_loop *loop);
 /* Drops every connection and server without telling its owner, who still has to
  * release it; then frees what is shared. */
 void ws_hub_deinit(ws_hub *hub);
+
+/* Asked by a server before it goes on with a client's TLS handshake, whose
+ * signature costs it a millisecond or more: false once this turn had its share.
+ * The rest comes in the next, in the order of arrival: until then whoever
+ * listens with TLS takes nobody in (ws_hub_is_crowded). */
+bool ws_hub_may_shake(ws_hub *hub);
+bool ws_hub_is_crowded(ws_hub *hub);
 
 /* The shared input buffer, or NULL without memory. */
 uint8_t *ws_hub_input(ws_hub *hub);

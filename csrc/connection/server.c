@@ -192,6 +192,7 @@ static void pause_accepting(ws_server *server) {
 static void on_ready(void *owner, unsigned events) {
   ws_server *server = owner;
   (void)events;
+  if (server->tls && ws_hub_is_crowded(server->hub)) return;
   for (int i = 0; i < ACCEPT_BUDGET; i++) {
     if (server->listener == WS_FD_NONE) return;
     ws_fd fd;

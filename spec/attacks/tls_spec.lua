@@ -202,6 +202,33 @@ describe("TLS:", function()
     proving.echo(ground.url, { tls = { verify = false } })
   end)
 
+  it("A86 of handshakes that come at once a turn does eight, and the first come first", function()
+    local port, accept = ground:listen()
+    ground:client("wss://127.0.0.1:" .. port, { tls = { verify = false } })
+    local client = accept()
+    client:wait(function(self) return #self.bytes > 100 end, "a ClientHello")
+    local url = secure()
+    local raws, answered = {}, 0
+    for i = 1, 40 do raws[i] = ground:raw(client.bytes) end
+    local late = ground:client(url, { tls = { ca = file "root.pem" } })
+    local function answers()
+      local count = 0
+      for _, raw in ipairs(raws) do
+        if #raw.bytes == 0 then raw:pump() end
+        if #raw.bytes > 0 then count = count + 1 end
+      end
+      return count
+    end
+    repeat
+      ws.poll(20)
+      local now = answers()
+      assert.is_true(now - answered <= 8, now - answered .. " in one turn")
+      assert.is_true(late.readyState == 0 or now == 40, "one that came later was let in before")
+      answered = now
+    until answered == 40
+    helper.wait_until(function() return late.readyState == 1 end, 5000, "who came last")
+  end)
+
   it("A87 client certificates: none, old, a stranger's, a server's: not let in", function()
     local opened = 0
     local url = secure(with { ca = file "root.pem", requestCert = true },

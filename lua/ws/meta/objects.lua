@@ -126,7 +126,9 @@ function View:byte(i, j) end
 --- The request of a handshake, or a plain HTTP request.
 ---@class ws.Request
 ---@field method string
----@field path string Without the query.
+--- As it came, without the query. Guards that compare it should mind that a request line may have
+--- an absolute URI (RFC 9112 section 3.2.2), which is then here as it is.
+---@field path string
 ---@field query string|nil What follows the "?", not decoded.
 ---@field headers table<string, string> Keys are in lower case; repeated headers are joined by ", ".
 ---@field protocols string[] The subprotocols a handshake offers.
