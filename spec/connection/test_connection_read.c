@@ -266,6 +266,18 @@ static void pause_at_third(side *s, const char *event) {
     ws_connection_pause(s->connection, WS_PAUSE_USER, true);
 }
 
+/* Of nine messages in one write three are told, the others after the pause. */
+static void read_on_after_pause(party *p, raw *r, side *s) {
+  uint8_t bytes[200];
+  size_t len = 0;
+  for (int i = 0; i < 9; i++) len += raw_put(bytes + len, 0x81, "m", 1);
+  CHECK(raw_write(p, r, bytes, len));
+  for (int i = 0; i < 20; i++) ws_loop_turn(p->loop, 1);
+  CHECK_INT(s->messages, 3);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, false);
+  PARTY_UNTIL(p, s->messages, 9);
+}
+
 /* Messages of one read that come after a pause wait, and none is lost. */
 TEST(pausing_in_the_middle_of_a_read) {
   party p;
@@ -274,14 +286,7 @@ TEST(pausing_in_the_middle_of_a_read) {
   party_listen(&p);
   raw r = raw_open(&p);
   side *s = party_other(&p);
-  uint8_t bytes[200];
-  size_t len = 0;
-  for (int i = 0; i < 9; i++) len += raw_put(bytes + len, 0x81, "m", 1);
-  CHECK(raw_write(&p, &r, bytes, len));
-  for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
-  CHECK_INT(s->messages, 3);
-  ws_connection_pause(s->connection, WS_PAUSE_USER, false);
-  PARTY_UNTIL(&p, s->messages, 9);
+  read_on_after_pause(&p, &r, s);
   raw_end(&r);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
@@ -325,14 +330,7 @@ TEST(resuming_reads_what_a_filter_holds) {
   CHECK_INT(ws_connection_attach(s->connection, stream, NULL), WS_OK);
   raw_say(&p, &r, RAW_REQUEST);
   PARTY_UNTIL(&p, s->opens, 1);
-  uint8_t bytes[200];
-  size_t len = 0;
-  for (int i = 0; i < 9; i++) len += raw_put(bytes + len, 0x81, "m", 1);
-  CHECK(raw_write(&p, &r, bytes, len));
-  for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
-  CHECK_INT(s->messages, 3);
-  ws_connection_pause(s->connection, WS_PAUSE_USER, false);
-  PARTY_UNTIL(&p, s->messages, 9);
+  read_on_after_pause(&p, &r, s);
   raw_end(&r);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);

@@ -549,19 +549,27 @@ static void answer_at_length(void *owner) {
   free(body);
 }
 
+/* A party that answers plain HTTP so, and a peer that has asked. */
+static void ask(party *p, raw *r, ws_connection_events *events,
+                void (*answer)(void *owner)) {
+  *events = side_events;
+  events->on_request = never_answer;
+  events->on_body_end = answer;
+  party_begin(p);
+  p->served = events;
+  party_listen(p);
+  *r = raw_connect(party_port(p));
+  raw_say(p, r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+}
+
 /* Plain HTTP: a long answer arrives whole at a peer that takes its time, also at
  * one that ended its own direction behind the request. */
 TEST(a_slow_download) {
   for (int half = 0; half < 2; half++) {
-    ws_connection_events events = side_events;
+    ws_connection_events events;
     party p;
-    party_begin(&p);
-    events.on_request = never_answer;
-    events.on_body_end = answer_at_length;
-    p.served = &events;
-    party_listen(&p);
-    raw r = raw_connect(party_port(&p));
-    raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    raw r;
+    ask(&p, &r, &events, answer_at_length);
     if (half) ws_socket_shutdown(r.fd);
     uint64_t began = ws_clock_now();
     CHECK_INT(read_slowly(&p, &r, SIZE_MAX), LONG_MESSAGE);
@@ -585,16 +593,11 @@ static void answer_who_resets(void *owner) {
 /* Its first write fails already: nobody is waited for, with no time-out either.
  */
 TEST(a_download_that_is_given_up) {
-  ws_connection_events events = side_events;
+  ws_connection_events events;
   party p;
-  party_begin(&p);
-  events.on_request = never_answer;
-  events.on_body_end = answer_who_resets;
-  p.served = &events;
-  party_listen(&p);
-  raw r = raw_connect(party_port(&p));
+  raw r;
   downloader = &r;
-  CHECK(raw_write(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", 27));
+  ask(&p, &r, &events, answer_who_resets);
   PARTY_UNTIL_THAT(&p, p.count == 1 && p.sides[0].gones == 1);
   CHECK(p.hub.first == NULL);
   party_end(&p);
@@ -605,15 +608,10 @@ TEST(a_download_that_is_given_up) {
  * read then, and only writing tells. */
 TEST(a_stream_to_who_has_gone) {
   static char noise[20000];
-  ws_connection_events events = side_events;
+  ws_connection_events events;
   party p;
-  party_begin(&p);
-  events.on_request = never_answer;
-  events.on_body_end = begin_answer;
-  p.served = &events;
-  party_listen(&p);
-  raw r = raw_connect(party_port(&p));
-  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  raw r;
+  ask(&p, &r, &events, begin_answer);
   CHECK(raw_write(&p, &r, noise, sizeof noise));
   raw_read(&p, &r, 1);
   for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);

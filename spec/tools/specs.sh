@@ -6,7 +6,9 @@
 lua=$1
 shift
 ok=0
-for spec in $(find "$@" -name '*_spec.lua' | sort); do
+found=$(find "$@" -name '*_spec.lua') || exit 1
+[ "$found" ] || { echo "specs.sh: no spec in $*"; exit 1; }
+for spec in $(echo "$found" | sort); do
   echo "-- $spec"
   lua5.4 spec/tools/tally.lua timeout 300 "$lua" /usr/bin/busted "$spec" || ok=1
 done
