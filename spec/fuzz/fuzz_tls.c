@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS records around a session: either side of TLS against any bytes, or both
  * sides over pipes in memory with sessions on top, the input being the
- * schedule. WS_CERTS names the certificates, else those in build/certs. */
+ * schedule. These begin with a handshake, or go on with a pair that the inputs
+ * before have left open: there are fifty of those in the time of a handshake.
+ * WS_CERTS names the certificates, else those in build/certs. */
 #include "fuzz.h"
 
 #include "protocol/session.h"
@@ -14,16 +16,21 @@ typedef struct end {
   uint64_t sent[64];
   size_t sent_count, got_count;
   struct end *other;
+  struct both *both;
   memory_pipe *pipe; /* what it writes to */
   int status;        /* of opening, then of the first failure */
   bool failed;       /* the session did */
 } end;
 
+typedef struct both {
+  tls_pair pair;
+  end client, server;
+  size_t plaintext; /* bytes read, by either */
+  unsigned inputs;  /* that it has served; 0: it is not open */
+  bool faithful;    /* nothing was spoilt or cut off */
+} both;
+
 static ws_tls *server_tls, *client_tls;
-static tls_pair pair;
-static end client, server;
-static bool faithful;
-static size_t plaintext; /* bytes read, by either */
 
 static const ws_session_config client_config = {.resize = fuzz_resize,
                                                 .random = fuzz_random};
@@ -75,6 +82,7 @@ static void run_alone(ws_stream *stream, memory_pipe *in, memory_pipe *out,
 }
 
 static void check_alone(fuzz_input in, bool as_server) {
+  static tls_pair pair;
   fuzz_cuts cuts = fuzz_take_cuts(&in);
   pair_pipes(&pair, PIPE_ROOM, PIPE_ROOM);
   ws_stream *below = memory_end_new(&pair.to_server, &pair.to_client);
@@ -116,7 +124,7 @@ static void note_status(end *it, ptrdiff_t status) {
   check_status(status);
   if (status >= 0 || status == WS_EAGAIN) return;
   if (it->status == WS_OK) it->status = (int)status;
-  PROMISE(!faithful || status == WS_EOF);
+  PROMISE(!it->both->faithful || status == WS_EOF);
 }
 
 static void read_some(end *it, size_t most) {
@@ -124,7 +132,7 @@ static void read_some(end *it, size_t most) {
   ptrdiff_t got = ws_stream_read(it->stream, data, most);
   note_status(it, got);
   PROMISE(got <= (ptrdiff_t)most);
-  if (got > 0) plaintext += (size_t)got;
+  if (got > 0) it->both->plaintext += (size_t)got;
   if (got > 0 && !it->failed) feed(it, data, (size_t)got);
 }
 
@@ -143,7 +151,8 @@ static void turn(end *it, size_t most) {
     it->status = ws_stream_open(it->stream);
     (void)ws_stream_flush(it->stream);
     check_status(it->status);
-    if (it->status < 0 && it->status != WS_EAGAIN) PROMISE(!faithful);
+    if (it->status < 0 && it->status != WS_EAGAIN)
+      PROMISE(!it->both->faithful);
   }
   if (it->status != WS_OK) return;
   if (most > 0) read_some(it, most);
@@ -180,11 +189,11 @@ static void step(end *it, unsigned what, fuzz_input *in) {
     case 7:
       if (it->pipe->len == 0) break;
       pipe_data(it->pipe)[number % it->pipe->len] ^= fuzz_byte(in) | 1;
-      faithful = false;
+      it->both->faithful = false;
       break;
     case 8:
       it->pipe->ended = true;
-      faithful = false;
+      it->both->faithful = false;
       break;
     default:
       if (ws_session_state(&it->session) != WS_OPEN) break;
@@ -193,15 +202,15 @@ static void step(end *it, unsigned what, fuzz_input *in) {
   }
 }
 
-static void settle(void) {
-  pair.to_server.room = pair.to_client.room = PIPE_ROOM;
-  pair.to_server.bite = pair.to_client.bite = PIPE_ROOM;
+static void settle(both *b) {
+  b->pair.to_server.room = b->pair.to_client.room = PIPE_ROOM;
+  b->pair.to_server.bite = b->pair.to_client.bite = PIPE_ROOM;
   size_t moves;
   do {
-    moves = pair_moves(&pair) + plaintext;
-    turn(&client, 65536);
-    turn(&server, 65536);
-  } while (moves != pair_moves(&pair) + plaintext);
+    moves = pair_moves(&b->pair) + b->plaintext;
+    turn(&b->client, 65536);
+    turn(&b->server, 65536);
+  } while (moves != pair_moves(&b->pair) + b->plaintext);
 }
 
 static void check_end(const end *it) {
@@ -213,46 +222,78 @@ static void check_end(const end *it) {
     PROMISE(it->got_count == it->other->sent_count);
 }
 
-static void begin(end *it, end *other, ws_stream *stream, memory_pipe *pipe) {
-  *it = (end){
-      .stream = stream, .other = other, .pipe = pipe, .status = WS_EAGAIN};
+static void begin_end(both *b, end *it, end *other, ws_stream *stream,
+                      memory_pipe *pipe) {
+  *it = (end){.stream = stream, .other = other, .both = b, .pipe = pipe,
+              .status = WS_EAGAIN};
   ws_buffer_init(&it->out, fuzz_resize, 0);
 }
 
-static void finish(end *it) {
+static void finish_end(end *it) {
   ws_stream_free(it->stream);
   ws_session_deinit(&it->session);
   ws_buffer_deinit(&it->out);
 }
 
-static void check_both(fuzz_input in) {
+static void begin(both *b) {
   const ws_handshake_request request = {.target = {"/", 1}, .host = {"h", 1}};
-  faithful = true;
-  pair_begin(&pair, client_tls, server_tls, "localhost", PIPE_ROOM, PIPE_ROOM);
-  begin(&client, &server, pair.client, &pair.to_server);
-  begin(&server, &client, pair.server, &pair.to_client);
-  PROMISE(ws_session_init_client(&client.session, &client_config, &request,
-                                 &client.out) == WS_OK);
-  ws_session_init_server(&server.session, &server_config);
+  b->faithful = true;
+  pair_begin(&b->pair, client_tls, server_tls, "localhost", PIPE_ROOM,
+             PIPE_ROOM);
+  begin_end(b, &b->client, &b->server, b->pair.client, &b->pair.to_server);
+  begin_end(b, &b->server, &b->client, b->pair.server, &b->pair.to_client);
+  PROMISE(ws_session_init_client(&b->client.session, &client_config, &request,
+                                 &b->client.out) == WS_OK);
+  ws_session_init_server(&b->server.session, &server_config);
+}
+
+static void finish(both *b) {
+  finish_end(&b->client);
+  finish_end(&b->server);
+}
+
+/* Its first `kinds` kinds of steps. */
+static void run(both *b, fuzz_input in, unsigned kinds) {
   for (int i = 0; i < 200 && in.len > 0; i++) {
     uint8_t op = fuzz_byte(&in);
-    step(op & 1 ? &client : &server, (op >> 1) % 10, &in);
+    step(op & 1 ? &b->client : &b->server, (op >> 1) % kinds, &in);
   }
-  settle();
-  if (faithful) check_end(&client);
-  if (faithful) check_end(&server);
-  finish(&client);
-  finish(&server);
+  settle(b);
+  if (b->faithful) check_end(&b->client);
+  if (b->faithful) check_end(&b->server);
+}
+
+static void check_fresh(fuzz_input in) {
+  static both fresh;
+  begin(&fresh);
+  run(&fresh, in, 10);
+  finish(&fresh);
+}
+
+/* Without the steps that spoil or end it. True while it stays open. */
+static bool check_kept(fuzz_input in) {
+  static both kept;
+  if (kept.inputs++ == 0) begin(&kept);
+  kept.client.sent_count = kept.client.got_count = 0;
+  kept.server.sent_count = kept.server.got_count = 0;
+  run(&kept, in, 7);
+  if (kept.inputs < 1000) return true;
+  finish(&kept);
+  kept.inputs = 0;
+  return false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
+  static bool keeps;
   fuzz_input in = {data, len};
   if (!server_tls) start();
-  uint8_t mode = fuzz_byte(&in) % 4;
+  uint8_t mode = fuzz_byte(&in) % 16;
   if (mode < 3)
     check_alone(in, mode > 0);
+  else if (mode == 3)
+    check_fresh(in);
   else
-    check_both(in);
-  fuzz_memory_done();
+    keeps = check_kept(in);
+  if (!keeps) fuzz_memory_done();
   return 0;
 }
