@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 static struct {
@@ -105,6 +106,41 @@ static inline void check_run(const char *name, void (*test)(void)) {
 static inline int check_done(void) {
   printf("%u passed, %u failed\n", check_counts.passed, check_counts.failed);
   return check_counts.failed != 0;
+}
+
+/* What takes time: as much of it as `size` says. */
+typedef void check_work(void *subject, size_t size);
+
+/* Of the processor, for this process: others may be busy, too. */
+static inline clock_t check_time(check_work *work, void *subject,
+                                 size_t size) {
+  clock_t start = clock();
+  work(subject, size);
+  return clock() - start;
+}
+
+/* Whether the work on `b` takes less than `most` times as long as that on `a`.
+ * Each is timed beside the other, for a busy machine is a slow one, and the
+ * least of some tries is what counts. */
+static inline bool check_times(check_work *work, void *a, size_t a_size,
+                               void *b, size_t b_size, long most) {
+  clock_t a_least = 0, b_least = 0;
+  for (int i = 0; i < 10; i++) {
+    clock_t a_time = check_time(work, a, a_size);
+    clock_t b_time = check_time(work, b, b_size);
+    if (i == 0 || a_time < a_least) a_least = a_time;
+    if (i == 0 || b_time < b_least) b_least = b_time;
+    if (b_least < most * (a_least + 1)) return true; /* 1: the clock's tick */
+  }
+  fprintf(stderr, "  %ld ticks of the clock, where %ld are the measure\n",
+          (long)b_least, (long)a_least);
+  return false;
+}
+
+/* Whether its time grows with the size: for 8 times as much, what grows with
+ * the size's square takes 64 times as long. */
+static inline bool check_linear(check_work *work, void *subject, size_t size) {
+  return check_times(work, subject, size, subject, 8 * size, 24);
 }
 
 /* `len` writable bytes right before a page that may not be touched: reading

@@ -51,8 +51,7 @@ tsan: $(two_states) build/certs/done  ## run what has threads under ThreadSaniti
 # only ten milliseconds, are too short.
 # Then those that try everything there is, for minutes.
 valgrind_skips := no_descriptors_left a_descriptor_comes_back \
-  a_peer_whose_path_has_no_nul long_ones_take_linear_time test_empty_fragments \
-  test_tiny_fragments paused_with_input_at_hand paused_is_not_dead \
+  a_peer_whose_path_has_no_nul paused_with_input_at_hand paused_is_not_dead \
   a_long_message_is_no_silence an_answered_ping_is_no_idleness a_slow_download
 valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \
   nobody_gets_in_when_one_allocation_fails nobody_gets_in_when_all_fail_from_there \

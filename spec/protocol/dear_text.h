@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* Attacks 4 and 27: long texts that may be dear to read. They begin and end in
+ * some way, with pieces in between, as many as there is room for. */
+#pragma once
+#include "check.h"
+
+#include <stdlib.h>
+
+enum { DEAR_SIZE = 16384 };
+
+typedef struct dear_text {
+  const char *front, *piece, *tail;
+  void (*read)(const char *text, size_t len);
+} dear_text;
+
+/* About `size` bytes and a NUL; the caller frees them. */
+static inline char *dear_write(const dear_text *dear, size_t size,
+                               size_t *len) {
+  size_t front = strlen(dear->front), piece = strlen(dear->piece);
+  char *text = malloc(front + size + strlen(dear->tail) + 1);
+  if (!text) abort();
+  memcpy(text, dear->front, front);
+  for (*len = front; *len + piece < size; *len += piece)
+    memcpy(text + *len, dear->piece, piece);
+  strcpy(text + *len, dear->tail);
+  *len += strlen(dear->tail);
+  return text;
+}
+
+static inline void dear_read(void *subject, size_t size) {
+  const dear_text *dear = subject;
+  size_t len;
+  char *text = dear_write(dear, size, &len);
+  dear->read(text, len);
+  free(text);
+}
+
+static inline void dear_is_cheap(dear_text dear) {
+  if (!CHECK(check_linear(dear_read, &dear, DEAR_SIZE)))
+    fprintf(stderr, "  of: %s%s...%s\n", dear.front, dear.piece, dear.tail);
+}
