@@ -62,9 +62,7 @@ describe("handshake of a server:", function()
   it("A1 200 half requests hold up no honest client", function()
     local _, url = serve { handshakeTimeout = 5000 }
     for _ = 1, 200 do ground:raw(handshake():sub(1, 60)) end
-    local began = ws.now()
     for _ = 1, 20 do proving.echo(url) end
-    assert.is_true(ws.now() - began < 20 * 100 * helper.patience)
   end)
 
   local endless = {
@@ -114,7 +112,8 @@ describe("handshake of a server:", function()
     assert.equal(431, (answer(handshake(nil, ("a:\r\n"):rep(4000) .. "a:"))))
   end)
 
-  -- A quadratic parser takes 10^8 steps for these, a tenth of a second each.
+  -- A quadratic parser takes 10^8 steps for these, a tenth of a second each: some
+  -- hundred times as long as for a header of the same length.
   it("A4 15 KiB that are dear to parse are cheap (CVE-2021-32640 CVE-2020-7662 CVE-2020-7663 "
     .. "CVE-2018-17281)", function()
       serve { protocols = { "chat" }, compression = true }
@@ -129,16 +128,17 @@ describe("handshake of a server:", function()
         extensions .. "permessage-deflate" .. ("; client_max_window_bits"):rep(600),
         "Connection: " .. (","):rep(15000), "Cookie: " .. ("a=b; "):rep(3000),
       }
-      local cost = proving.cost(function()
-        for _, line in ipairs(dear) do
+      local function asking(line)
+        return function()
           for _ = 1, 5 do
             local raw = ground:raw(handshake(nil, line))
             raw:head()
             raw:close(true)
           end
         end
-      end)
-      assert.is_true(cost / (#dear * 5) < 0.02 * helper.patience, cost)
+      end
+      local plain = asking("X: " .. ("a"):rep(15000))
+      for _, line in ipairs(dear) do proving.times(10, plain, asking(line)) end
     end)
 
   it("A4 8,000 subprotocols of a plain request, which has no limit, cost in proportion", function()
@@ -147,19 +147,14 @@ describe("handshake of a server:", function()
       told = #request.protocols
       response:finish "plain"
     end }
-    local function cost(names)
+    proving.linear(function(names)
       local request = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-WebSocket-Protocol: "
         .. ("a,"):rep(names) .. "\r\n\r\n"
-      return proving.cost(function()
-        for _ = 1, 5 do
-          assert.equal(200, (answer(request)))
-          assert.equal(names, told)
-        end
-      end)
-    end
-    local quarter = cost(2000)
-    local whole = cost(8000)
-    assert.is_true(whole < 8 * quarter + 0.1 * helper.patience, quarter .. ", " .. whole)
+      for _ = 1, 5 do
+        assert.equal(200, (answer(request)))
+        assert.equal(names, told)
+      end
+    end, 1000)
   end)
 
   it("A5 a head of 4 KiB in segments of one byte is read once (CVE-2023-43669)", function()

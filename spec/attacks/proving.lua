@@ -19,6 +19,8 @@ proving.roles = { "server", "client" }
 --- How long a fresh client may wait for its echo, in milliseconds.
 proving.ECHO = 1000 * helper.patience
 
+local CLOCK_TICK = 1e-6 -- seconds of os.clock
+
 --- A server's option `tls`.
 proving.certificate = { cert = "build/certs/server.pem", key = "build/certs/leaf.key" }
 
@@ -40,12 +42,30 @@ function proving.resident()
   return tonumber(text:match "VmRSS:%s*(%d+)")
 end
 
---- Processor seconds of this process that fn() took.
-function proving.cost(fn)
+-- Processor seconds of this process that fn() took.
+local function cost(fn)
   collectgarbage()
   local before = os.clock()
   fn()
   return os.clock() - before
+end
+
+--- Fails unless fn() takes less than `most` times the processor time of
+--- measure(). As in spec/check.h each is timed beside the other, and the least
+--- of some tries is what counts.
+function proving.times(most, measure, fn)
+  local least, least_of_fn = math.huge, math.huge
+  for _ = 1, 10 do
+    least, least_of_fn = math.min(least, cost(measure)), math.min(least_of_fn, cost(fn))
+    if least_of_fn < most * (least + CLOCK_TICK) then return end
+  end
+  error(("it takes %f s, where %f s are the measure"):format(least_of_fn, least), 2)
+end
+
+--- Fails unless the processor time of work(size) grows with the size: for 8
+--- times as much, what grows with the size's square takes 64 times as long.
+function proving.linear(work, size)
+  proving.times(24, function() work(size) end, function() work(8 * size) end)
 end
 
 --- Fails unless a fresh client of `url` gets its echo within a second.
@@ -64,7 +84,7 @@ function proving.echo(url, options)
   helper.wait_until(function() return sock.readyState == 3 end, 5000, "the proof's end")
   if failure then error("no echo for a fresh client: " .. failure, 2) end
   if got ~= "proof" then error("the echo is wrong", 2) end
-  if took > proving.ECHO then error(("an echo after %d ms"):format(took), 2) end
+  if took > proving.ECHO then error(("an echo after %.0f ms"):format(took), 2) end
 end
 
 local function wait_for_descriptors(before)
