@@ -219,15 +219,15 @@ TEST(paused_with_input_at_hand) {
 TEST(a_long_message_is_no_silence) {
   party p;
   party_begin(&p);
-  p.server_config->ping_interval = 20;
-  p.server_config->ping_timeout = 80;
+  p.server_config->ping_interval = 60;
+  p.server_config->ping_timeout = 400;
   p.echo = false;
   party_listen(&p);
   raw r = raw_open(&p);
   side *s = party_other(&p);
   CHECK(raw_write(&p, &r, "\x82\xb0\0\0\0\0", 6));
-  for (int i = 0; i < 48; i++) { /* in 240 ms or more */
-    uint64_t next = ws_clock_now() + 5;
+  for (int i = 0; i < 48; i++) { /* in 960 ms or more */
+    uint64_t next = ws_clock_now() + 20;
     raw_write(&p, &r, "x", 1);
     while (ws_clock_now() < next) ws_loop_turn(p.loop, 2);
   }
@@ -254,7 +254,7 @@ static void raw_pong(raw *r) {
 TEST(a_late_pong_is_no_event) {
   party p;
   party_begin(&p);
-  p.server_config->idle_timeout = 300;
+  p.server_config->idle_timeout = 1000;
   p.echo = false;
   party_listen(&p);
   raw r = raw_open(&p);
@@ -381,10 +381,10 @@ TEST(a_peer_that_reads_is_not_silent) {
 TEST(an_answered_ping_is_no_idleness) {
   party p;
   party_begin(&p);
-  p.server_config->idle_timeout = 200;
+  p.server_config->idle_timeout = 800;
   party_listen(&p);
   side *s = party_open(&p), *other = party_other(&p);
-  turns_in(&p, 600);
+  turns_in(&p, 2000);
   CHECK_INT(other->errors, 0);
   CHECK(s->pings >= 3);
   party_end(&p);

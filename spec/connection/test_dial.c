@@ -141,8 +141,9 @@ TEST(an_unknown_name_says_so) {
   party_end(&p);
 }
 
-/* The first address refuses at once: the next is tried without waiting. */
-TEST(the_next_address_after_a_refusal) {
+/* The first address refuses at once: the next is tried without waiting. How
+ * many milliseconds that took. */
+static uint64_t dial_past_a_refusal(void) {
   party p;
   call c;
   uint16_t port;
@@ -153,13 +154,20 @@ TEST(the_next_address_after_a_refusal) {
   start(&p, &c, "both.test", port);
   PARTY_UNTIL(&p, c.done, 1);
   CHECK_INT(c.status, WS_OK);
-  CHECK(c.at - began < 200);
   ws_address peer;
   CHECK(ws_socket_peer(c.fd, &peer));
   CHECK_INT(ws_address_family(&peer), 4);
   ws_socket_close(c.fd);
   ws_socket_close(listener);
   party_end(&p);
+  return c.at - began;
+}
+
+/* A busy machine may hold one up; all wait 250 ms if waiting is what we do. */
+TEST(the_next_address_after_a_refusal) {
+  uint64_t took = dial_past_a_refusal();
+  for (int i = 0; i < 10 && took >= 200; i++) took = dial_past_a_refusal();
+  CHECK(took < 200);
 }
 
 /* A listener whose queue is full answers nothing: as a dead route does. */

@@ -108,7 +108,7 @@ function suite.holds(host, it, before_each, after_each)
     assert.same({ nil, "timeout" }, got[2])
     assert.same({ { "\255", "binary" }, { "last", "text" } }, { got[3], got[4] })
     assert.same({ nil, "closed", 3000, "enough" }, got[5])
-    assert.is_true(got[6] >= 19 and got[6] < 500)
+    assert.is_true(got[6] >= 19)
   end)
 
   it("gives nil, message, code when a connection fails", function()
@@ -120,7 +120,7 @@ function suite.holds(host, it, before_each, after_each)
   end)
 
   it("serves its own coroutines while one of them waits for us", function()
-    local steps, waiting = 0, true
+    local steps, waiting, before = 0, true, nil
     host.spawn(function()
       while waiting do
         host.sleep(0.004)
@@ -129,12 +129,18 @@ function suite.holds(host, it, before_each, after_each)
     end)
     run(function()
       local sock = assert(ws.connect(url))
-      sock:receive(40)
-      ws.sleep(40)
+      repeat -- of a busy machine's waits one may do
+        before = steps
+        sock:receive(40)
+      until steps >= before + 3
+      repeat
+        before = steps
+        ws.sleep(40)
+      until steps >= before + 3
       waiting = false
       sock:close()
     end)
-    assert.is_true(steps >= 5, steps .. " steps")
+    assert.is_true(steps >= 6)
   end)
 
   it("serves two coroutines that wait for each other", function()
@@ -154,10 +160,10 @@ function suite.holds(host, it, before_each, after_each)
   end)
 
   it("turns the loop only when it is due: idling costs nothing", function()
-    local idle, busy
+    local idle, busy, heard
     run(function()
       local sock = assert(ws.connect(url))
-      host.spawn(function() sock:receive() end)
+      host.spawn(function() heard = sock:receive() end)
       collectgarbage() collectgarbage() -- what earlier specs left is to be freed by turns
       for _ = 1, 20 do -- and may end in its own time: one that never idles stays found
         idle = suite.turns(function() host.sleep(0.15) end)
@@ -165,7 +171,7 @@ function suite.holds(host, it, before_each, after_each)
       end
       busy = suite.turns(function()
         sock:send "x"
-        host.sleep(0.05)
+        repeat host.sleep(0.05) until heard
       end)
       sock:close()
     end)
@@ -174,22 +180,26 @@ function suite.holds(host, it, before_each, after_each)
   end)
 
   it("hears of what was begun while it was idle", function()
-    local got, before = {}, nil
+    local order, before, timer, closed = {}, nil, nil, nil
+    local function note(name)
+      order[#order + 1] = name
+      return ws.now() - before
+    end
     run(function()
       local sock = assert(ws.connect(url .. "deaf", nil, { closeTimeout = 30 }))
       local other = ws.new(url)
       host.sleep(0.03)
-      other.onclose = function() got.terminated = ws.now() - before end
-      sock.onclose = function() got.closed = ws.now() - before end
+      other.onclose = function() note "terminated" end
+      sock.onclose = function() closed = note "closed" end
       before = ws.now()
-      ws.setTimeout(function() got.timer = ws.now() - before end, 10)
+      ws.setTimeout(function() timer = note "timer" end, 10)
       other:terminate()
       sock:close()
-      host.sleep(0.15)
+      host.sleep(0.6)
+      note "awake"
     end)
-    assert.is_true(got.terminated < 10, tostring(got.terminated))
-    assert.is_true(got.timer >= 9 and got.timer < 30, tostring(got.timer))
-    assert.is_true(got.closed >= 29 and got.closed < 120, tostring(got.closed))
+    assert.same({ "terminated", "timer", "closed", "awake" }, order)
+    assert.is_true(timer >= 9 and closed >= 29, timer .. ", " .. closed)
   end)
 
   it("hears of it when only a deadline is left", function()
