@@ -225,9 +225,12 @@ static int choose_address(const ws_server_options *options,
 
 static void say_no_address(const ws_server_options *options, char *why,
                            size_t why_size) {
-  ws_slice given = options->path.len > 0 ? options->path : options->host;
-  snprintf(why, why_size, "cannot listen: '%.*s' is no address",
-           (int)given.len, given.data);
+  if (options->path.len > 0)
+    snprintf(why, why_size,
+             "cannot listen: the path is too long for a Unix socket");
+  else
+    snprintf(why, why_size, "cannot listen: '%.*s' is no address",
+             (int)options->host.len, options->host.data);
 }
 
 static void say_refused(const ws_server *server, uint16_t port, int status,

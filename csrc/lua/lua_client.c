@@ -92,6 +92,8 @@ int ws_lua_connect(lua_State *L) {
   }
   ws_tie_drop(L, loop, &link->tie);
   if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
+  if (!why && options.unix_path.len > 0)
+    why = "the path is too long for a Unix socket";
   return ws_lua_raise(L, "TypeError", "cannot connect: %s",
                       why ? why : ws_status_text(status));
 }

@@ -43,9 +43,10 @@ function options.is_callable(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
---- For a schema. An empty path is refused: it would count as none.
+--- For a schema. An empty path is refused: it would count as none; and one with a
+--- zero, at which the system would end it.
 function options.is_path(value)
-  return type(value) == "string" and value ~= "", "a path"
+  return type(value) == "string" and value ~= "" and not value:find("\0", 1, true), "a path"
 end
 
 -- The length of a list; nil when it has other keys or a hole, as what is there

@@ -141,6 +141,17 @@ describe("ws.serve", function()
     end
   end)
 
+  it("says that a Unix socket's path is too long, or what else is none", function()
+    local long = "/tmp/" .. ("x"):rep(104)
+    assert.same({ nil, "cannot listen: the path is too long for a Unix socket", "EINVAL" },
+      { ws.serve { path = long } })
+    assert.matches("the path is too long for a Unix socket$", helper.raised_there("TypeError",
+      function() return nil, ws.new("ws://localhost/", { path = long }) end))
+    for _, fn in ipairs { ws.serve, function(given) ws.new("ws://localhost/", given) end } do
+      assert.matches("option 'path': a path expected", raised(fn, { path = "/tmp/x\0y" }))
+    end
+  end)
+
   it("serves at a Unix socket's path", function()
     local path = os.tmpname()
     os.remove(path)
