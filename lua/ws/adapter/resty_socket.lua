@@ -251,7 +251,7 @@ function resty_socket.open(self, deadline)
         self.protocol, self.extensions = self.p.protocol, self.p.extensions
         return true
       elseif event.type == "error" then
-        self.failure = event
+        self.failure = { message = "http: " .. event.message, code = event.code }
       end
     end
     if self.failure then break end

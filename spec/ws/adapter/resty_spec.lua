@@ -340,7 +340,7 @@ describe("in nginx", function()
       local closed = ("ws://127.0.0.1:%d/"):format(free_port())
       assert.matches("^nil tcp: 127.0.0.1 port %d+: .*refused ECONNREFUSED$",
         ask("fail", closed)[1])
-      assert.matches("^nil .*401.* EHANDSHAKE$", ask("fail", url .. "no")[1])
+      assert.matches("^nil http: .*401.* EHANDSHAKE$", ask("fail", url .. "no")[1])
       assert.matches("^nil name: .* ENOTFOUND$", ask("fail", "ws://nowhere.example/")[1])
       local listener, silent = helper.raw_server()
       assert.matches("^nil http: .* ETIMEDOUT$",
