@@ -36,6 +36,7 @@ local tls_schema = { verify = "boolean", servername = "string" }
 local function failure(stage, why)
   local code = why:find("timeout", 1, true) and "ETIMEDOUT"
     or why:find("refused", 1, true) and "ECONNREFUSED"
+    or why:find("no such file", 1, true) and "ENOENT"
     or stage == "tls" and "ETLS"
     or (why:find("resolve", 1, true) or why:find("host not found", 1, true)) and "ENOTFOUND"
     or "ECONNRESET"
@@ -58,12 +59,11 @@ local function dial(url, checked, tls, deadline)
   local tcp = ngx.socket.tcp()
   local ms = math.max(1, deadline - core.now())
   tcp:settimeouts(ms, SEND_TIMEOUT, ms)
+  local place = checked.path or ("%s port %d"):format(url.host, url.port)
   local ok, why
   if checked.path then ok, why = tcp:connect("unix:" .. checked.path)
   else ok, why = tcp:connect(url.host, url.port) end
-  if not ok then
-    return failure("tcp", ("%s port %d: %s"):format(url.host, url.port, why))
-  end
+  if not ok then return failure("tcp", place .. ": " .. why) end
   if url.secure then return secure(tcp, url, tls) end
   return tcp
 end

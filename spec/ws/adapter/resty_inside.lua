@@ -183,6 +183,13 @@ function client.fail(url)
   return { words(resty.client(url, { timeout = 80, tls = { servername = "localhost" } })) }
 end
 
+function client.path(path)
+  local sock, message, code = resty.client("ws://localhost/", { path = path })
+  if not sock then return { words(message, code) } end
+  sock:send "by path"
+  return { words(sock:receive()) }
+end
+
 function client.trust(url)
   local lax = assert(resty.client(url, { tls = { verify = false } }))
   local results = { words(lax.readyState) }

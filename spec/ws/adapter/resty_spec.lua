@@ -336,6 +336,16 @@ describe("in nginx", function()
       secure:close()
     end)
 
+    it("by a Unix socket, and names its path when that fails", function()
+      local path = os.tmpname()
+      os.remove(path)
+      assert.same({ ("tcp: %s: no such file or directory ENOENT"):format(path) },
+        ask("path", path))
+      local on_path = helper.echo_server { path = path, port = 0 }
+      assert.same({ "by path text" }, ask("path", path))
+      on_path:close()
+    end)
+
     it("tells why it failed", function()
       local closed = ("ws://127.0.0.1:%d/"):format(free_port())
       assert.matches("^nil tcp: 127.0.0.1 port %d+: .*refused ECONNREFUSED$",
