@@ -33,15 +33,24 @@ local client_schema = {
 }
 local tls_schema = { verify = "boolean", servername = "string" }
 
-local function failure(stage, why)
-  local code = why:find("timeout", 1, true) and "ETIMEDOUT"
-    or why:find("refused", 1, true) and "ECONNREFUSED"
-    or why:find("no such file", 1, true) and "ENOENT"
-    or stage == "tls" and "ETLS"
-    or (why:find("resolve", 1, true) or why:find("host not found", 1, true)) and "ENOTFOUND"
-    or "ECONNRESET"
+-- What nginx says, and our code for it. What is about names comes first, as it
+-- quotes the host.
+local codes = {
+  { "resolve", "ENOTFOUND" }, { "host not found", "ENOTFOUND" }, { "timeout", "ETIMEDOUT" },
+  { "refused", "ECONNREFUSED" }, { "no such file", "ENOENT" },
+}
+
+local function code_of(stage, why)
+  for _, known in ipairs(codes) do
+    if why:find(known[1], 1, true) then return known[2] end
+  end
+  return stage == "tls" and "ETLS" or "ECONNRESET"
+end
+
+local function failure(stage, why, place)
+  local code = code_of(stage, why)
   if code == "ENOTFOUND" then stage = "name" end
-  return nil, stage .. ": " .. why, code
+  return nil, ("%s: %s%s"):format(stage, place and place .. ": " or "", why), code
 end
 
 local function secure(tcp, url, given)
@@ -63,7 +72,7 @@ local function dial(url, checked, tls, deadline)
   local ok, why
   if checked.path then ok, why = tcp:connect("unix:" .. checked.path)
   else ok, why = tcp:connect(url.host, url.port) end
-  if not ok then return failure("tcp", place .. ": " .. why) end
+  if not ok then return failure("tcp", why, place) end
   if url.secure then return secure(tcp, url, tls) end
   return tcp
 end

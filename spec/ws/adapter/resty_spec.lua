@@ -351,7 +351,10 @@ describe("in nginx", function()
       assert.matches("^nil tcp: 127.0.0.1 port %d+: .*refused ECONNREFUSED$",
         ask("fail", closed)[1])
       assert.matches("^nil http: .*401.* EHANDSHAKE$", ask("fail", url .. "no")[1])
-      assert.matches("^nil name: .* ENOTFOUND$", ask("fail", "ws://nowhere.example/")[1])
+      for _, host in ipairs { "nowhere", "refused", "timeout" } do
+        local unknown = ("ws://%s.example/"):format(host)
+        assert.matches("^nil name: .* ENOTFOUND$", ask("fail", unknown)[1])
+      end
       local listener, silent = helper.raw_server()
       assert.matches("^nil http: .* ETIMEDOUT$",
         ask("fail", ("ws://127.0.0.1:%d/"):format(silent))[1])
