@@ -17,6 +17,18 @@ local ngx = ngx -- luacheck: ignore 113
 local resty = {}
 
 local SEND_TIMEOUT = 60000
+local CLOSE_TIMEOUT = 5000
+
+-- As elsewhere 0 means none, for which nginx waits as long as it can.
+local function limit(ms, default)
+  ms = ms or default
+  return ms > 0 and math.min(ms, resty_socket.FOREVER) or resty_socket.FOREVER
+end
+
+-- As elsewhere 0 means the default.
+local function positive(ms, default)
+  return ms and ms > 0 and ms or default
+end
 
 -- Errors raised in the user's handlers go to nginx's error log.
 if ngx and not loop.error_handler() then
@@ -95,15 +107,14 @@ function resty.client(url, given)
     origin = checked.origin, maxPayload = checked.maxPayload,
     compression = checked.compression,
   })
-  local deadline = core.now() + (checked.timeout or 30000)
+  local deadline = core.now() + limit(checked.timeout, 30000)
   local tcp, message, code = dial(core.url(p.url), checked, tls, deadline)
   if not tcp then return nil, message, code end
   local interval = checked.pingInterval or 0
-  local grace = checked.pingTimeout or 0
   local sock = resty_socket.new(tcp, p, {
-    silence = interval, grace = grace > 0 and grace or interval,
-    close_timeout = checked.closeTimeout or 5000,
-    send_timeout = checked.sendTimeout or SEND_TIMEOUT,
+    silence = interval, grace = positive(checked.pingTimeout, interval),
+    close_timeout = positive(checked.closeTimeout, CLOSE_TIMEOUT),
+    send_timeout = limit(checked.sendTimeout, SEND_TIMEOUT),
   })
   local ok
   ok, message, code = resty_socket.open(sock, deadline)
@@ -188,8 +199,9 @@ function resty.server(given)
   if not tcp then return nil, "tcp: " .. tostring(why), "ECONNRESET" end
   local half = math.ceil((checked.idleTimeout or 120000) / 2)
   return resty_socket.new(tcp, p, {
-    silence = half, grace = half, close_timeout = checked.closeTimeout or 5000,
-    send_timeout = checked.sendTimeout or SEND_TIMEOUT,
+    silence = half, grace = half,
+    close_timeout = positive(checked.closeTimeout, CLOSE_TIMEOUT),
+    send_timeout = limit(checked.sendTimeout, SEND_TIMEOUT),
   })
 end
 

@@ -20,6 +20,7 @@ resty_socket.methods = methods
 
 local CHUNK = 65536
 local FOREVER = 2 ^ 31 - 1 -- what nginx can wait for, milliseconds
+resty_socket.FOREVER = FOREVER
 
 local meta = {
   __name = "ws.resty",

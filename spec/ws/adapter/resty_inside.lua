@@ -39,6 +39,11 @@ end
 
 local server = {}
 
+function server.zeros()
+  local sock = assert(resty.server { idleTimeout = 0, sendTimeout = 0, closeTimeout = 0 })
+  ngx.log(ngx.NOTICE, "zeros: ", words(sock:receive(), sock:close(1000)))
+end
+
 local function echo(sock)
   for data, opcode in sock:messages() do sock:send(data, opcode) end
 end
@@ -181,6 +186,16 @@ end
 
 function client.fail(url)
   return { words(resty.client(url, { timeout = 80, tls = { servername = "localhost" } })) }
+end
+
+--- As for ws.new, 0 is no limit, and for closeTimeout the default; limits may be huge.
+function client.zeros(url)
+  local results = {}
+  for i, ms in ipairs { 0, 2 ^ 52 } do
+    local sock, why = resty.client(url, { timeout = ms, sendTimeout = ms, closeTimeout = 0 })
+    results[i] = sock and words(sock:send "here", sock:receive(), sock:close()) or why
+  end
+  return results
 end
 
 function client.path(path)

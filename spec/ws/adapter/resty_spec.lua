@@ -209,6 +209,13 @@ describe("in nginx", function()
       assert.same({ nil, "closed", 4001, "enough" }, { sock:receive(2000) })
     end)
 
+    it("has no limits, and the usual closeTimeout, when these are 0", function()
+      local sock = connect "zeros"
+      sock:send "here"
+      assert.same({ nil, "closed", 1000, "" }, { sock:receive(2000) })
+      assert.equal("here true", logged "zeros: ":match "^%a+ %a+")
+    end)
+
     it("says whether a closing was clean, within closeTimeout", function()
       local sock = connect "closes"
       sock:send "close"
@@ -334,6 +341,10 @@ describe("in nginx", function()
       } }
       assert.same({ "1", "nil ETLS", "secret text" }, ask("trust", secure_url))
       secure:close()
+    end)
+
+    it("without limits, and with the usual closeTimeout, when these are 0", function()
+      assert.same({ "true here true", "true here true" }, ask("zeros", url))
     end)
 
     it("by a Unix socket, and names its path when that fails", function()
