@@ -44,9 +44,22 @@ void *ws_lua_check(lua_State *L, int index, const char *name) {
   return NULL;
 }
 
+/* Pushes "file:line: " of the nearest line. The caller may have none: it is in
+ * C when pcall itself calls a method, and gone after a tail call. */
+static void push_position(lua_State *L) {
+  lua_Debug frame;
+  int level = 1;
+  while (lua_getstack(L, level, &frame)) {
+    lua_getinfo(L, "l", &frame);
+    if (frame.currentline > 0) break;
+    level++;
+  }
+  luaL_where(L, level);
+}
+
 int ws_lua_raise(lua_State *L, const char *name, const char *format, ...) {
   va_list arguments;
-  luaL_where(L, 1);
+  push_position(L);
   lua_pushfstring(L, "%s: ", name);
   va_start(arguments, format);
   lua_pushvfstring(L, format, arguments);

@@ -25,7 +25,8 @@ void *ws_lua_object(lua_State *L, const char *name, size_t size, int values);
 /* The object at `index`, or raises "TypeError: ...". */
 void *ws_lua_check(lua_State *L, int index, const char *name);
 
-/* Raises "TypeError: ..." (or another name) at the caller's line. */
+/* Raises "TypeError: ..." (or another name) at the line of the caller, or the
+ * nearest one above when that has none. */
 int ws_lua_raise(lua_State *L, const char *name, const char *format, ...);
 
 /* Pushes nil, message, and the name of the status; returns 3. If `message` is

@@ -3,6 +3,7 @@
 -- methods come from their class (DOM section 2.2, HTML "MessageEvent").
 
 local core = require "ws.core"
+local options = require "ws.options"
 
 local kind_of = type -- `type` is an event's, too
 
@@ -83,9 +84,9 @@ for _, meta in pairs(classes) do known[meta] = true end
 --- Makes a constructor: Event(type [, fields]).
 local function constructor(name)
   return function(type, fields)
-    if type == nil then error(("TypeError: %s: the type is missing"):format(name), 2) end
+    if type == nil then options.raise("TypeError", name .. ": the type is missing", 2) end
     if fields ~= nil and kind_of(fields) ~= "table" then
-      error(("TypeError: %s: a table of fields expected, got %s"):format(name, kind_of(fields)), 2)
+      options.raise("TypeError", name .. ": a table of fields expected, got " .. kind_of(fields), 2)
     end
     local event = {}
     for key, value in pairs(fields or {}) do event[key] = value end

@@ -7,9 +7,21 @@ local core = require "ws.core"
 
 local options = {}
 
+-- "file:line: " of the nearest line at `level` or above: a function in C has none,
+-- as when pcall itself calls ws.new, nor has one that has made a tail call.
+local function position(level)
+  level = level + 1
+  local frame = debug.getinfo(level, "Sl")
+  while frame and frame.currentline < 0 do
+    level = level + 1
+    frame = debug.getinfo(level, "Sl")
+  end
+  return frame and ("%s:%d: "):format(frame.short_src, frame.currentline) or ""
+end
+
 --- Raises "file:line: Name: message".
 function options.raise(name, message, level)
-  error(("%s: %s"):format(name, message), level + 1)
+  error(position(level + 1) .. name .. ": " .. message, 0)
 end
 local raise = options.raise
 
@@ -212,8 +224,8 @@ end
 --- of ours.
 function options.blame(level, fn, ...)
   local ok, first, second, third = pcall(fn, ...)
-  if not ok then error(first, level + 1) end
-  return first, second, third
+  if ok then return first, second, third end
+  error(position(level + 1) .. (first:match ":%d+: (%u%a*Error: .*)" or first), 0)
 end
 
 return options

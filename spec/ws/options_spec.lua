@@ -3,6 +3,7 @@
 
 local helper = require "spec.helper"
 local options = require "ws.options"
+local ws = require "ws"
 
 local raised = helper.raised
 
@@ -138,5 +139,34 @@ describe("whose line it is", function()
     local ok, message = pcall(function() call() end)
     assert.is_false(ok)
     assert.matches("options_spec.lua:" .. line .. ": TypeError: it", message)
+  end)
+
+  -- What fn(...) raises, called by pcall itself, has to begin with our line.
+  local function check_line(name, fn, ...)
+    local line = debug.getinfo(1, "l").currentline + 1
+    local _, message = pcall(fn, ...)
+    local start = ("options_spec.lua:%d: %s: "):format(line, name)
+    assert.matches(start, message, 1, true)
+  end
+
+  it("is the nearest one when pcall itself is the caller, or a tail call", function()
+    local server = assert(ws.serve { port = 0 })
+    local sock = ws.new("ws://127.0.0.1:" .. server.port)
+    check_line("SyntaxError", ws.new, "")
+    check_line("SyntaxError", ws, "")
+    check_line("SyntaxError", ws.connect, "")
+    check_line("SyntaxError", function() return ws.new "" end)
+    check_line("TypeError", ws.new, sock.url, nil, { nonsense = 1 })
+    check_line("InvalidStateError", sock.send, sock, "early")
+    check_line("InvalidAccessError", sock.close, sock, 999)
+    check_line("TypeError", ws.serve, { port = -1 })
+    check_line("TypeError", server.publish, server, "topic")
+    check_line("TypeError", ws.setTimeout)
+    check_line("TypeError", ws.Event)
+    check_line("TypeError", ws.protocol.client, { url = "ws://h/", headers = { a = true } })
+    check_line("InvalidStateError", ws.protocol.server().ping, ws.protocol.server())
+    sock:terminate()
+    helper.closed(sock)
+    helper.close_server(server)
   end)
 end)
