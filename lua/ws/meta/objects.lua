@@ -51,9 +51,11 @@ function ws.now() end
 ---@field ondrain? fun(event: ws.Event) The peer has caught up after send returned false.
 ---@field remoteAddress string|nil The peer's address; nil before there is a TCP connection.
 ---@field remotePort integer|nil
+--- Ours, while there is a TCP connection. That may be gone when `close` comes: this and `tls` are
+--- nil then.
 ---@field localAddress string|nil
 ---@field localPort integer|nil
----@field tls ws.TLSInfo|nil Set once the connection is encrypted.
+---@field tls ws.TLSInfo|nil Set while the connection is encrypted.
 ---@field latency number|nil Milliseconds from the last automatic ping to its pong.
 ---@field data any A place for your own state.
 local WebSocket = {}
@@ -130,7 +132,8 @@ function View:byte(i, j) end
 --- an absolute URI (RFC 9112 section 3.2.2), which is then here as it is.
 ---@field path string
 ---@field query string|nil What follows the "?", not decoded.
----@field headers table<string, string> Keys are in lower case; repeated headers are joined by ", ".
+--- Keys are in lower case; repeated headers are joined by ", ", those of Cookie by "; ".
+---@field headers table<string, string>
 ---@field protocols string[] The subprotocols a handshake offers.
 ---@field origin string|nil
 ---@field remoteAddress string|nil
