@@ -12,11 +12,13 @@ local uv = vim and (vim.uv or vim.loop) or require "luv"
 ---@class ws.adapter.luv
 local adapter = {}
 
+-- Made once and only stopped later: luv 1.44 crashes when a state ends before its loop
+-- has run once more to get rid of what was closed.
 local poll    -- watches the loop's descriptor, nil where its poller has none
 local timer   -- for the loop's deadlines; does not keep libuv's loop running
 local prepare -- before libuv waits: what has been asked of the loop meanwhile?
 local keeper  -- poll, or timer: keeps libuv's loop running while ours is alive
-local scheduled = false
+local attached, scheduled = false, false
 
 local host = { scheduler = threads.of() }
 local ready
@@ -45,7 +47,7 @@ local function before_waiting()
 end
 
 local function settle(ok, raised)
-  if prepare then -- a handler may have detached
+  if attached then -- a handler may have detached
     plan()
     keep(driving.alive())
   end
@@ -64,7 +66,7 @@ local function turn_later()
   if poll then uv.poll_stop(poll) end
   vim.schedule(function()
     scheduled = false
-    if not prepare then return end
+    if not attached then return end
     start_poll()
     turn()
   end)
@@ -76,28 +78,37 @@ function host.wanted()
   keep(true)
 end
 
-function host.stop()
-  for _, handle in ipairs { prepare, timer, poll } do uv.close(handle) end
-  prepare, timer, poll, keeper = nil, nil, nil, nil
+-- A program may have closed all of libuv's handles, ours too.
+local function is_made()
+  return prepare ~= nil and not uv.is_closing(prepare)
 end
 
-local function start()
+function host.stop()
+  attached = false
+  if not is_made() then return end
+  uv.prepare_stop(prepare)
+  uv.timer_stop(timer)
+  if poll then uv.poll_stop(poll) end
+end
+
+local function make()
   timer, prepare = uv.new_timer(), uv.new_prepare()
   poll = driving.fd() and uv.new_poll(driving.fd())
   keeper = poll or timer
   uv.unref(timer)
   uv.unref(prepare)
-  uv.prepare_start(prepare, before_waiting)
-  start_poll()
 end
 
 --- Runs the loop inside libuv's: handlers are called there; receive, messages,
 --- ws.connect and ws.sleep yield to it in any coroutine. uv.run() goes on while
 --- either loop has something to wait for.
 function adapter.attach()
-  if prepare then return end
+  if attached then return end
   driving.begin(host)
-  start()
+  if not is_made() then make() end
+  attached = true
+  uv.prepare_start(prepare, before_waiting)
+  start_poll()
   keep(true)
 end
 

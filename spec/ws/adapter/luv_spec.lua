@@ -136,6 +136,37 @@ describe("the adapter of luv", function()
     assert.is_true(got)
   end)
 
+  it("makes its handles anew when the program has closed all there were", function()
+    uv.walk(function(handle)
+      if not uv.is_closing(handle) then uv.close(handle) end
+    end)
+    adapter.detach()
+    uv.run()
+    adapter.attach()
+    local got
+    host.spawn(function()
+      local sock = assert(ws.connect(url))
+      sock:send "again"
+      got = sock:receive(2000)
+      sock:close()
+      server:close()
+    end)
+    assert.is_true(host.run(4))
+    assert.equal("again", got)
+  end)
+
+  it("may be detached at a program's end", function()
+    for _, used in ipairs { "", "ws.setTimeout(uv.stop, 1) uv.run()" } do
+      local status, output = helper.child(([[
+        local uv, ws, adapter = require "luv", require "ws", require "ws.adapter.luv"
+        adapter.attach() %s adapter.detach()
+        adapter.attach() %s adapter.detach()
+        io.write "end"
+      ]]):format(used, used))
+      assert.same({ 0, "end" }, { status, output })
+    end
+  end)
+
   it("a coroutine's error goes to ws.onerror with its traceback", function()
     local report
     ws.onerror = function(...) report = { ... } end
