@@ -51,30 +51,45 @@ local function check_type(type_, name, level)
   return tostring(type_)
 end
 
+-- Listeners in the order added: 1 to `count`. Those removed stay there, without
+-- their callbacks, while `live` others are more than half; then a list of the others
+-- replaces it. So a pass under way, which knows how many there were at its start,
+-- sees the list as it was then, and nothing costs more when there are many. `on` is
+-- the on... handler; list[capture] has the others by their callbacks.
+local function new_list()
+  return { count = 0, live = 0 }
+end
+
 local function find(list, callback, capture)
-  for i, listener in ipairs(list or {}) do
-    if not listener.is_on and listener.callback == callback and listener.capture == capture then
-      return i, listener
-    end
-  end
+  local known = list and list[capture]
+  return known and known[callback]
 end
 
--- Lists are replaced, never changed: a pass under way keeps the one it started
--- with.
-local function without(list, index)
-  local copy = {}
-  for i, listener in ipairs(list) do
-    if i ~= index then copy[#copy + 1] = listener end
+-- It counts only in the last step: any other may run out of memory.
+local function append(list, listener)
+  list[list.count + 1] = listener
+  if listener.is_on then
+    list.on = listener
+  else
+    local known = list[listener.capture] or {}
+    known[listener.callback] = listener
+    list[listener.capture] = known
   end
-  list[index].removed = true
-  return copy[1] and copy or nil
+  list.count, list.live = list.count + 1, list.live + 1
 end
 
-local function with(list, listener)
-  local copy = {}
-  for i, other in ipairs(list or {}) do copy[i] = other end
-  copy[#copy + 1] = listener
-  return copy
+-- The list to go on with, nil when nobody is left.
+local function without(list, listener)
+  if listener.is_on then list.on = nil
+  else list[listener.capture][listener.callback] = nil end
+  listener.callback, list.live = nil, list.live - 1
+  if list.live == 0 then return nil end
+  if 2 * list.live > list.count then return list end
+  local rest = new_list()
+  for i = 1, list.count do
+    if list[i].callback then append(rest, list[i]) end
+  end
+  return rest
 end
 
 -- lists[1] is the function that alone listens to messages, if that is all that
@@ -82,13 +97,20 @@ end
 local function put(lists, type_, list)
   lists[type_] = list
   if type_ ~= "message" then return end
-  local only = list and not list[2] and list[1]
+  local only = list and list.count == 1 and list[1]
   lists[1] = only and only.plain and not only.once and only.callback or nil
 end
 
-local function take_out(lists, type_, callback, capture)
-  local index = find(lists[type_], callback, capture)
-  if index then put(lists, type_, without(lists[type_], index)) end
+local function put_in(lists, type_, listener)
+  local list = lists[type_] or new_list()
+  append(list, listener)
+  put(lists, type_, list)
+end
+
+local function take_out(lists, type_, listener)
+  if listener and listener.callback then
+    put(lists, type_, without(lists[type_], listener))
+  end
 end
 
 --- Adds a listener to `lists` (type -> list). S81, S84.
@@ -108,11 +130,9 @@ function event_target.add(lists, type_, callback, opts, level)
     callback = callback, plain = kind == "function", capture = capture,
     once = more.once and true or nil, passive = more.passive and true or nil,
   }
-  put(lists, type_, with(lists[type_], listener))
+  put_in(lists, type_, listener)
   if more.signal and more.signal.addEventListener then
-    more.signal:addEventListener("abort", function()
-      if not listener.removed then take_out(lists, type_, callback, capture) end
-    end)
+    more.signal:addEventListener("abort", function() take_out(lists, type_, listener) end)
   end
 end
 
@@ -120,32 +140,28 @@ end
 function event_target.remove(lists, type_, callback, opts, level)
   type_ = check_type(type_, "removeEventListener", level + 1)
   local more = flat_options(opts, "removeEventListener", level + 1)
-  take_out(lists, type_, callback, more.capture)
+  take_out(lists, type_, find(lists[type_], callback, more.capture))
 end
 
 --- What the on... property reads.
 function event_target.get_on(lists, type_)
-  for _, listener in ipairs(lists[type_] or {}) do
-    if listener.is_on then return listener.callback end
-  end
+  local list = lists[type_]
+  return list and list.on and list.on.callback
 end
 
 --- Sets the on... property: functions and objects are kept, all else is nil;
 --- replacing keeps the place. S82, S83.
 function event_target.set_on(lists, type_, value)
-  local kind = type(value)
-  if kind ~= "function" and kind ~= "table" and kind ~= "userdata" then value = nil end
-  for i, listener in ipairs(lists[type_] or {}) do
-    if listener.is_on then
-      local list = lists[type_]
-      if value == nil then list = without(list, i)
-      else listener.callback, listener.plain = value, kind == "function" end
-      return put(lists, type_, list)
-    end
-  end
-  if value ~= nil then
-    put(lists, type_, with(lists[type_],
-      { callback = value, plain = kind == "function", is_on = true, capture = false }))
+  local kind, list = type(value), lists[type_]
+  local on = list and list.on
+  if kind ~= "function" and kind ~= "table" and kind ~= "userdata" then
+    take_out(lists, type_, on)
+  elseif on then
+    on.callback, on.plain = value, kind == "function"
+    put(lists, type_, list)
+  else
+    put_in(lists, type_, { callback = value, plain = kind == "function", is_on = true,
+      capture = false })
   end
 end
 
@@ -161,8 +177,7 @@ local function call_object(object, event)
   handle(object, event)
 end
 
-local function invoke(listener, event)
-  local callback = listener.callback
+local function invoke(listener, callback, event)
   if listener.plain and passes_arguments then
     local ok, raised = xpcall(callback, event_target.traced, event)
     if not ok then report(raised) end
@@ -174,21 +189,22 @@ local function invoke(listener, event)
 end
 
 -- Its preventDefault does nothing, S84.
-local function invoke_passive(listener, event)
+local function invoke_passive(listener, callback, event)
   event.inPassiveListener = true
-  invoke(listener, event)
+  invoke(listener, callback, event)
   event.inPassiveListener = nil
 end
 
 local function pass(lists, event, capture)
   if event.propagationStopped then return end
-  local list = lists[event.type] or {}
-  for i = 1, #list do
+  local list = lists[event.type]
+  for i = 1, list and list.count or 0 do
     local listener = list[i]
-    if listener.capture == capture and not listener.removed then
-      if listener.once then take_out(lists, event.type, listener.callback, capture) end
-      if listener.passive then invoke_passive(listener, event)
-      else invoke(listener, event) end
+    local callback = listener.callback
+    if callback and listener.capture == capture then
+      if listener.once then take_out(lists, event.type, listener) end
+      if listener.passive then invoke_passive(listener, callback, event)
+      else invoke(listener, callback, event) end
       if event.immediatelyStopped then return end
     end
   end

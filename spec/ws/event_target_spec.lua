@@ -5,6 +5,17 @@
 local helper = require "spec.helper"
 local ws = require "ws"
 
+-- How many hundreds of the interpreter's steps fn() takes.
+local function steps(fn)
+  local count, jit = 0, jit -- luacheck: ignore 113
+  if jit then jit.off() end -- what it compiles is not counted
+  debug.sethook(function() count = count + 1 end, "", 100)
+  fn()
+  debug.sethook()
+  if jit then jit.on() end
+  return count
+end
+
 describe("listeners", function()
   local sock, order, told
 
@@ -264,6 +275,82 @@ describe("listeners", function()
     sock:addEventListener("close", last)
     assert.equal("CAP", (fire "close"))
     assert.equal("", (fire "close"))
+  end)
+
+  it("S87 what is removed and added meanwhile, by many, concerns the next pass", function()
+    local function nothing() end
+    local fillers = {}
+    for i = 1, 20 do fillers[i] = function() nothing(i) end end
+    sock:addEventListener("open", note("first", function()
+      for _, filler in ipairs(fillers) do sock:removeEventListener("open", filler) end
+      sock:addEventListener("open", note "late")
+    end), { once = true })
+    for _, filler in ipairs(fillers) do sock:addEventListener("open", filler) end
+    sock:addEventListener("open", note "last")
+    sock.onopen = note "on"
+    assert.equal("first last on", (fire()))
+    assert.equal("last on late", (fire()))
+    local calls = 0
+    for i = 1, 20 do
+      sock:addEventListener("close", function() calls = calls + i end, { once = true })
+    end
+    fire "close"
+    fire "close"
+    assert.equal(210, calls)
+  end)
+
+  it("S84 removed by somebody before its turn, a listener may be added again", function()
+    local fn = note "fn"
+    sock:addEventListener("open", note("first", function()
+      sock:removeEventListener("open", fn)
+      sock:addEventListener("open", fn)
+      sock:addEventListener("open", fn)
+    end), { once = true })
+    sock:addEventListener("open", fn)
+    sock:addEventListener("open", note "last")
+    assert.equal("first last", (fire()))
+    assert.equal("last fn", (fire()))
+  end)
+
+  it("removed, one is not kept alive by the others", function()
+    local kept = setmetatable({}, { __mode = "k" })
+    local function made()
+      local object = {}
+      kept[object] = true
+      return function() return object end
+    end
+    for _ = 1, 8 do sock:addEventListener("open", function() kept = kept end) end
+    local function add_and_remove(fn)
+      sock:addEventListener("open", fn)
+      sock:removeEventListener("open", fn)
+    end
+    add_and_remove(made())
+    sock.onopen = made()
+    sock.onopen = nil
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(kept))
+  end)
+
+  it("adding and removing one costs the same when there are many", function()
+    local COUNT = 100
+    local function listeners(count)
+      local list = {}
+      for i = 1, count do list[i] = function() return i end end
+      return list
+    end
+    local function each(method, list)
+      return function()
+        for _, fn in ipairs(list) do sock[method](sock, "open", fn) end
+      end
+    end
+    local few, many, more = listeners(COUNT), listeners(40 * COUNT), listeners(COUNT)
+    local adding = steps(each("addEventListener", few))
+    local removing = steps(each("removeEventListener", few))
+    each("addEventListener", many)()
+    assert.is_true(steps(each("addEventListener", more)) <= 2 * adding)
+    assert.is_true(steps(each("removeEventListener", more)) <= 2 * removing)
+    assert.is_true(steps(each("removeEventListener", many)) <= 2 * 40 * removing)
   end)
 
   it("S88 those that capture come first; stopping stops", function()
