@@ -357,10 +357,11 @@ int ws_connection_refuse(ws_connection *c, unsigned status, ws_slice body,
   return result;
 }
 
-void ws_connection_finish(ws_connection *c) {
-  if (c->ended || c->phase != WS_PHASE_LIVE) return;
+int ws_connection_finish(ws_connection *c) {
+  if (c->ended || c->phase != WS_PHASE_LIVE) return WS_ECONNABORTED;
   if (c->waiting) ws_session_finish(&c->session);
   end_answer(c);
+  return c->status;
 }
 
 ws_deflate *ws_connection_deflate(const ws_connection *c) {

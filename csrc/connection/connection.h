@@ -152,6 +152,11 @@ void ws_connection_close(ws_connection *connection, unsigned code,
  * (which has been handled). */
 bool ws_connection_flush(ws_connection *connection);
 
+/* Why it has ended, also as a sentence that lives as long as the connection:
+ * WS_ECONNABORTED, when nothing failed. */
+int ws_connection_failure(const ws_connection *connection,
+                          const char **message);
+
 /* Ends it with a failure: error and close events follow in a later task.
  * `message` is copied; NULL: the status's own text. Does nothing if it has
  * ended already. */
@@ -180,7 +185,8 @@ int ws_connection_refuse(ws_connection *connection, unsigned status,
 /* Plain HTTP: writes bytes of the response, which are copied (WS_OK,
  * WS_ECONNABORTED once the connection has ended, or WS_ENOMEM, which ends it);
  * and finishes the response: TCP is closed when all was sent, or after
- * idle_timeout without progress, and then on_gone comes. */
+ * idle_timeout without progress, and then on_gone comes (WS_OK, or a failure:
+ * the client has gone, at the latest now). */
 int ws_connection_write(ws_connection *connection, const void *data,
                         size_t len);
-void ws_connection_finish(ws_connection *connection);
+int ws_connection_finish(ws_connection *connection);

@@ -60,6 +60,12 @@ unsigned ws_connection_end(const ws_connection *c, ws_slice *reason) {
   return c->code ? c->code : 1006;
 }
 
+int ws_connection_failure(const ws_connection *c, const char **message) {
+  int status = c->status == WS_OK ? WS_ECONNABORTED : c->status;
+  *message = c->message ? c->message : ws_status_text(status);
+  return status;
+}
+
 static void on_request(ws_connection *c) {
   const ws_http_head *head = ws_session_request(&c->session);
   const ws_handshake_verdict *verdict = ws_session_verdict(&c->session);
@@ -90,6 +96,7 @@ static void on_pong(ws_connection *c, const ws_event *event) {
 
 static void on_body_end(ws_connection *c) {
   c->waiting = true;
+  c->stage = "beginning the answer";
   if (c->events && c->events->on_body_end) c->events->on_body_end(c->owner);
   else if (c->events)
     ws_connection_refuse(c, 426, (ws_slice){NULL, 0}, NULL, 0);

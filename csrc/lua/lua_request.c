@@ -283,19 +283,29 @@ static bool is_plain(const ws_link *link) {
   return link->request && link->request->plain;
 }
 
+/* The client has gone: nil, and why. */
+static int fail_gone(lua_State *L, const ws_link *link) {
+  const char *message;
+  int status = ws_connection_failure(link->connection, &message);
+  return ws_lua_failure(L, status, message);
+}
+
 int ws_lua_write_raw(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   ws_slice data = ws_lua_slice(L, 2);
   int status = WS_ECONNABORTED;
   if (is_plain(link))
     status = ws_connection_write(link->connection, data.data, data.len);
-  if (status != WS_OK) return ws_lua_failure(L, status, NULL);
+  if (status != WS_OK) return fail_gone(L, link);
   lua_pushboolean(L, ws_connection_writable(link->connection));
   return 1;
 }
 
 int ws_lua_finish_raw(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
-  if (is_plain(link)) ws_connection_finish(link->connection);
-  return 0;
+  int status = WS_ECONNABORTED;
+  if (is_plain(link)) status = ws_connection_finish(link->connection);
+  if (status != WS_OK) return fail_gone(L, link);
+  lua_pushboolean(L, 1);
+  return 1;
 }

@@ -137,38 +137,48 @@ function Response:writeHead(status, headers)
   write_head(self, status, headers, 2)
 end
 
+-- What the core returned: nil and why, when the client has gone.
+local function told(done, message, code)
+  if done == nil then return false, message, code end
+  return done
+end
+
 --- Writes a piece of the body. Without a writeHead before it, the status is 200.
 ---@param chunk string
 ---@return boolean more false when the client reads more slowly than this writes
 --- (wait for ondrain), or is gone
+---@return string|nil message why it is gone
+---@return string|nil code "ETIMEDOUT" (also when the answer begins after
+--- handshakeTimeout), "ECONNRESET", "ECONNABORTED" ...
 function Response:write(chunk)
   check_self(self, "write")
   chunk = check_chunk(self, "write", chunk, 2)
   if not self.status then write_head(self, 200, nil, 2) end
-  if self.gone then return false end
   local head = begin(self)
   local bytes = head .. encoded(self, chunk)
   self.untold = false
-  return bytes == "" or internals.writeRaw(self.conn, bytes) == true
+  return told(internals.writeRaw(self.conn, bytes))
 end
 
 --- Ends the response, optionally with a last piece of the body.
 ---@param chunk? string
+---@return boolean ok false when the client is gone; true is no proof that all reaches it
+---@return string|nil message why it is gone
+---@return string|nil code as write's
 function Response:finish(chunk)
   check_self(self, "finish")
   if chunk == nil then chunk = "" end
   chunk = check_chunk(self, "finish", chunk, 2)
   if not self.status then write_head(self, 200, nil, 2) end
   self.finished = true
-  if self.gone then return end
   local head = begin(self, #chunk)
   local bytes = head .. encoded(self, chunk) .. (self.chunked and "0\r\n\r\n" or "")
-  if self.length and self.sent < self.length and not self.discards then
+  if self.length and self.sent < self.length and not (self.discards or self.gone) then
     self.conn:terminate() -- the client must not take it for whole
     raise("InvalidStateError", "finish: less than Content-Length says", 2)
   end
   if bytes ~= "" then internals.writeRaw(self.conn, bytes) end
-  internals.finishRaw(self.conn)
+  return told(internals.finishRaw(self.conn))
 end
 
 local function add(list, name, fn)

@@ -243,6 +243,51 @@ describe("plain HTTP", function()
     assert.same({ 200, "data: 1\n\ndata: 2\n\ndata: 3\n\ndata: 4\n\n" }, { status, body })
   end)
 
+  it("that begins after handshakeTimeout is told so, whoever sends it", function()
+    local results = {}
+    handler = function(request, response)
+      response:onclose(function()
+        if request.path == "/head" then response:writeHead(200, { ["Content-Length"] = 5 }) end
+        if request.path == "/write" then results[1] = { response:write "x" } end
+        results[#results + 1] = { response:finish "y" }
+      end)
+    end
+    serve { handshakeTimeout = 50 }
+    for _, path in ipairs { "/write", "/finish", "/head" } do
+      assert.equal("", ask("GET " .. path .. " HTTP/1.1"):all())
+    end
+    wait_until(function() return results[4] end)
+    local late = { false, "beginning the answer took longer than 50 ms", "ETIMEDOUT" }
+    assert.same({ late, late, late, late }, results)
+    assert.same({}, reports)
+  end)
+
+  it("tells what became of it, as far as that is known", function()
+    local finished, response
+    handler = function(_, it) response = it end
+    serve()
+    local raw = ask()
+    wait_until(function() return response end)
+    raw:close(true)
+    wait_until(function()
+      finished = { response:write "x" }
+      return not finished[1]
+    end)
+    assert.same({ false, "string", "string" },
+      { finished[1], type(finished[2]), type(finished[3]) })
+    assert.same({ finished[1], finished[2], finished[3] }, { response:finish() })
+    handler = function(_, it) finished = { it:finish "all" } end
+    assert.equal(200, (ask():response()))
+    assert.same({ true }, finished)
+    handler = function(_, it) response = it end
+    response = nil
+    raw = ask()
+    wait_until(function() return response end)
+    server:close()
+    assert.same({ false, "connection aborted", "ECONNABORTED" }, { response:write "late" })
+    assert.equal(503, (raw:response()))
+  end)
+
   describe("with more than the system takes", function()
     local LENGTH = 8000000 -- bytes
     local ended
