@@ -206,6 +206,13 @@ size_t ws_http_find_end(const char *data, size_t len, size_t *scanned) {
   return 0;
 }
 
+ws_slice ws_http_skip_empty_line(const ws_buffer *bytes) {
+  ws_slice text = {(const char *)bytes->data, bytes->len};
+  size_t len = text.len < 2 ? text.len : 2;
+  if (len == 0 || memcmp(text.data, "\r\n", len) != 0) return text;
+  return (ws_slice){text.data + len, text.len - len};
+}
+
 int ws_http_parse_request(ws_http_head *head, const char *data, size_t len) {
   ws_slice rest = {data, len}, line;
   clear(head);

@@ -35,7 +35,12 @@ typedef struct ws_http_head {
  * refused by the parser. */
 size_t ws_http_find_end(const char *data, size_t len, size_t *scanned);
 
-/* Both parse a whole head of `len` bytes as ws_http_find_end measured it.
+/* The bytes of a request without the empty line that may stand before it (RFC
+ * 9112 section 2.2); of a part of that line nothing is left. */
+ws_slice ws_http_skip_empty_line(const ws_buffer *bytes);
+
+/* Both parse a whole head of `len` bytes as ws_http_find_end measured it,
+ * without an empty line before it.
  * WS_OK, WS_EHTTP (bare CR or LF, NUL or control bytes, obsolete folding,
  * space before the colon, a name that is no token, malformed first line), or
  * WS_EHEADTOOBIG (more than WS_HTTP_HEADERS_MAX headers).

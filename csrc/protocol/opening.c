@@ -250,8 +250,8 @@ static void judge_request(ws_opening *opening, ws_buffer *out,
                           ws_event *event) {
   ws_http_head *head = &opening->head;
   ws_handshake_verdict *verdict = &opening->verdict;
-  int status = ws_http_parse_request(head, (const char *)opening->bytes.data,
-                                     opening->bytes.len);
+  ws_slice text = ws_http_skip_empty_line(&opening->bytes);
+  int status = ws_http_parse_request(head, text.data, text.len);
   if (status == WS_OK) ws_handshake_judge_request(head, verdict);
   if (status == WS_EHEADTOOBIG) {
     refuse(opening, out, 431, status, "the request has too many headers",
@@ -270,12 +270,14 @@ static void judge_request(ws_opening *opening, ws_buffer *out,
 
 /* A request begins with a token; a TLS hello, for one, does not. */
 static bool may_be_request(const ws_buffer *bytes) {
-  return ws_slice_is_token((ws_slice){(const char *)bytes->data, 1});
+  ws_slice text = ws_http_skip_empty_line(bytes);
+  return text.len == 0 || ws_slice_is_token((ws_slice){text.data, 1});
 }
 
 /* RFC 9112 section 3: 414 when it is the request's own line. */
 static void refuse_large(ws_opening *opening, ws_buffer *out, ws_event *event) {
-  bool line = !memchr(opening->bytes.data, '\n', opening->bytes.len);
+  ws_slice text = ws_http_skip_empty_line(&opening->bytes);
+  bool line = !memchr(text.data, '\n', text.len);
   refuse(opening, out, line ? 414 : 431, WS_EHEADTOOBIG,
          line ? "the request's target is too long"
               : "the head of the request is too large",
@@ -364,8 +366,7 @@ int ws_opening_start(ws_opening *opening, const ws_handshake_request *request,
   opening->stage = WS_OPENING_RESPONSE;
   if (random(key, sizeof key) != WS_OK) return WS_ERANDOM;
   int status = keep_offer(opening, request);
-  if (status != WS_OK)
-    return status;
+  if (status != WS_OK) return status;
   return ws_handshake_write_request(out, request, key, opening->accept);
 }
 

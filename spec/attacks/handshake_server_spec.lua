@@ -289,7 +289,9 @@ describe("handshake of a server:", function()
       handshake(nil, " X: a"), handshake(nil, "X(: a"), handshake(nil, "X\195\164: a"),
       handshake(nil, ": a"), handshake(nil, "X"), handshake(nil, "X: a\127"),
       handshake(nil, "X: a\27[31m"), "\r\n\r\n" .. handshake(), " " .. handshake(),
+      "\n" .. handshake(), "\r" .. handshake(), "\0\r\n" .. handshake(),
     })
+    assert.equal(101, (answer("\r\n" .. handshake()))) -- RFC 9112 section 2.2
   end)
 
   it("A12 request targets come to Lua as they were sent, or not at all", function()

@@ -139,6 +139,23 @@ TEST(r2_request_lines) {
   CHECK_INT(REQUEST("GET / FOO/1.1\r\n\r\n"), WS_EHTTP);
 }
 
+/* RFC 9112 section 2.2 */
+TEST(an_empty_line_before_a_request_is_skipped) {
+  static const struct {
+    const char *bytes, *left;
+  } rows[] = {
+      {"", ""},           {"\r", ""},          {"\r\n", ""},
+      {"\r\nGET", "GET"}, {"\r\n\r\n", "\r\n"}, {"GET", "GET"},
+      {"G", "G"},         {"\n", "\n"},        {"\n\r\n", "\n\r\n"},
+      {"\rG", "\rG"},     {"\r\r\n", "\r\r\n"},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    ws_buffer bytes = {.len = strlen(rows[i].bytes)};
+    bytes.data = (uint8_t *)guarded(rows[i].bytes, bytes.len);
+    CHECK(same(ws_http_skip_empty_line(&bytes), rows[i].left));
+  }
+}
+
 /* R2: a version above 1 can be told apart, for a 505. */
 TEST(r2_unknown_major_version) {
   CHECK_INT(REQUEST("PRI * HTTP/2.0\r\n\r\n"), WS_EHTTP);
@@ -561,6 +578,7 @@ int main(void) {
   RUN(a_request_is_cut_into_slices);
   RUN(a_cut_request_is_an_error);
   RUN(r2_request_lines);
+  RUN(an_empty_line_before_a_request_is_skipped);
   RUN(r2_unknown_major_version);
   RUN(targets_are_raw_visible_ascii);
   RUN(r19_bad_lines_are_errors);

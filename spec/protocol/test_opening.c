@@ -435,6 +435,44 @@ TEST(test_good_request) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
+/* RFC 9112 section 2.2: one empty line before a request is no part of it. */
+TEST(test_empty_line_before_a_request) {
+  static const char late[] = "\r\n" REQUEST;
+  for (size_t way = 0; way < wire_ways(sizeof late - 1); way++) {
+    side server;
+    ask(&server, late, sizeof late - 1, way);
+    EVENTS(&server, "request ");
+    const ws_http_head *head = ws_session_request(&server.session);
+    CHECK_BYTES(head->method.data, head->method.len, "GET");
+    CHECK_INT(ws_session_verdict(&server.session)->kind, WS_REQUEST_UPGRADE);
+    side_free(&server);
+  }
+  CHECK_INT(wire_memory.blocks, 0);
+}
+
+/* R18: it counts towards the 16 KiB, and is not the request's own line. */
+TEST(test_size_with_an_empty_line) {
+  for (size_t over = 0; over < 2; over++)
+    for (size_t way = 0; way < 2; way++) {
+      side server;
+      wire bytes = {0};
+      wire_say(&bytes, "\r\n" ASK KEY "Filler: ");
+      while (bytes.len < 16384 - 4 + over) wire_say(&bytes, "x");
+      wire_say(&bytes, "\r\n\r\n");
+      ask(&server, bytes.data, bytes.len, way);
+      EVENTS(&server, over == 0 ? "request " : "fail EHEADTOOBIG ");
+      side_free(&server);
+      bytes.len = 0;
+      wire_say(&bytes, "\r\nGET /");
+      while (bytes.len < 16384) wire_say(&bytes, "x");
+      ask(&server, bytes.data, bytes.len, way);
+      EVENTS(&server, "fail EHEADTOOBIG ");
+      CHECK_BYTES(server.out.data, 13, "HTTP/1.1 414 ");
+      side_free(&server);
+      wire_free(&bytes);
+    }
+}
+
 /* R21, 10: bytes after the head wait with the caller. */
 TEST(test_early_frames) {
   static const char early[] = REQUEST "\x81\x82\0\0\0\0hi";
@@ -508,6 +546,10 @@ TEST(test_refused_requests) {
       {"R19", "GET / HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n", "400",
        "fail EHTTP "},
       {"11: bare LF", "GET / HTTP/1.1\nHost: h\n\n", "400", "fail EHTTP "},
+      {"two empty lines", "\r\n\r\n" REQUEST, "400", "fail EHTTP "},
+      {"11: an empty line of a bare LF", "\n" REQUEST, "400", "fail EHTTP "},
+      {"11: bare CR", "\r" REQUEST, "400", "fail EHTTP "},
+      {"R19", "\r\n folded\r\n\r\n", "400", "fail EHTTP "},
       {"19: TLS to a plain port", "\x16\x03\x01", "400", "fail EHTTP "},
       {"9: body above the limit",
        "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 21\r\n\r\n", "413",
@@ -806,6 +848,8 @@ int main(void) {
   RUN(test_early_frames);
   RUN(test_refused_requests);
   RUN(test_chunked_body_above_the_limit);
+  RUN(test_empty_line_before_a_request);
+  RUN(test_size_with_an_empty_line);
   RUN(test_size_of_the_request);
   RUN(test_plain_requests);
   RUN(test_finish);
