@@ -78,6 +78,7 @@ void ws_connection_kill(ws_connection *c) {
   if (c->phase == WS_PHASE_DEAD) return;
   /* Only an answer that is cut short was not settled before. */
   ws_connection_settle(c, WS_ECONNABORTED, NULL, 1006, false);
+  ws_connection_mark_cut(c);
   c->phase = WS_PHASE_DEAD;
   ws_loop *loop = c->hub->loop;
   ws_connection_drop_output(c);

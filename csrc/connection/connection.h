@@ -182,6 +182,11 @@ int ws_connection_refuse(ws_connection *connection, unsigned status,
                          ws_slice body, const ws_header *headers,
                          size_t count);
 
+/* Plain HTTP: nothing but the end of TCP will mark the end of the response
+ * (HTTP/1.0). If it is cut short the client gets a reset, lest it takes what
+ * came for all; over a Unix socket there is none. */
+void ws_connection_open_ended(ws_connection *connection);
+
 /* Plain HTTP: writes bytes of the response, which are copied (WS_OK,
  * WS_ECONNABORTED once the connection has ended, or WS_ENOMEM, which ends it);
  * and finishes the response: TCP is closed when all was sent, or after

@@ -81,6 +81,7 @@ struct ws_connection {
   bool telling;     /* the latter */
   bool hurried;     /* the short deadline of a refusal's body runs */
   bool answering;   /* plain HTTP: the answer has begun */
+  bool open_ended;  /* plain HTTP: only the end of TCP marks the answer's */
   bool buried;
 };
 
@@ -160,6 +161,9 @@ bool ws_connection_write_on(ws_connection *c);
 
 /* Brings bufferedAmount up to date: never while a user's code runs. */
 void ws_connection_tell_buffered(ws_connection *c);
+
+/* Before the stream goes: an answer that is cut short must not look whole. */
+void ws_connection_mark_cut(const ws_connection *c);
 
 /* Drops what waits; bufferedAmount keeps counting it. */
 void ws_connection_drop_output(ws_connection *c);

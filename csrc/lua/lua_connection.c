@@ -172,6 +172,7 @@ void ws_lua_fill_internals(lua_State *L) {
                                        {"isServer", l_is_server},
                                        {"accept", ws_lua_accept},
                                        {"refuse", ws_lua_refuse},
+                                       {"openEnded", ws_lua_open_ended},
                                        {"writeRaw", ws_lua_write_raw},
                                        {"finishRaw", ws_lua_finish_raw},
                                        {NULL, NULL}};

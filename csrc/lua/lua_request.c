@@ -301,6 +301,12 @@ int ws_lua_write_raw(lua_State *L) {
   return 1;
 }
 
+int ws_lua_open_ended(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  if (is_plain(link)) ws_connection_open_ended(link->connection);
+  return 0;
+}
+
 int ws_lua_finish_raw(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
   int status = WS_ECONNABORTED;

@@ -52,6 +52,8 @@ local function framing(self, whole)
   elseif self.chunks then
     self.chunked = true
     return "Transfer-Encoding: chunked\r\n"
+  else
+    internals.openEnded(self.conn)
   end
   return ""
 end

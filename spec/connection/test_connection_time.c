@@ -582,6 +582,64 @@ TEST(a_slow_download) {
   }
 }
 
+/* How TCP ends for the client, with what has come before. */
+static ptrdiff_t end_of(party *p, raw *r) {
+  for (int i = 0; i < 5000; i++) {
+    if (r->len == sizeof r->data) r->len = 0;
+    ws_loop_turn(p->loop, 1);
+    ptrdiff_t got =
+        ws_socket_read(r->fd, r->data + r->len, sizeof r->data - r->len);
+    if (got > 0) r->len += (size_t)got;
+    else if (got != WS_EAGAIN) return got;
+  }
+  return WS_EAGAIN;
+}
+
+/* When only the end of TCP marks its end, an answer that is cut short, by the
+ * owner or by a time-out, is reset; else it ends as all do. */
+TEST(an_answer_cut_short) {
+  for (int way = 0; way < 6; way++) {
+    bool open_ended = way % 2 == 1;
+    party p;
+    ws_connection_events events;
+    raw r = ask_for_pieces(&p, &events);
+    ws_connection *answering = p.sides[0].connection;
+    if (open_ended) ws_connection_open_ended(answering);
+    if (way / 2 == 0) ws_connection_terminate(answering);
+    if (way / 2 == 1) ws_connection_finish(answering);
+    bool cut = open_ended && way / 2 != 1;
+    CHECK_INT(end_of(&p, &r), cut ? WS_ECONNRESET : WS_EOF);
+    CHECK_BYTES(r.data, r.len, "ab");
+    CHECK_INT(p.sides[0].gones, 1);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
+static void answer_with_open_end(void *owner) {
+  ws_connection_open_ended(((side *)owner)->connection);
+  answer_at_length(owner);
+}
+
+/* The same when it is finished, but the client does not take all of it. */
+TEST(an_answer_not_taken) {
+  ws_connection_events events = side_events;
+  party p;
+  party_begin(&p);
+  p.server_config->idle_timeout = 200;
+  events.on_body_end = answer_with_open_end;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_say(&p, &r, "GET / HTTP/1.0\r\n\r\n");
+  PARTY_UNTIL_THAT(&p, p.count == 1 && p.sides[0].gones == 1);
+  CHECK_INT(end_of(&p, &r), WS_ECONNRESET);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 static raw *downloader;
 
 static void answer_who_resets(void *owner) {
@@ -676,6 +734,8 @@ int main(void) {
   RUN(closing_while_paused);
   RUN(a_server_that_does_not_end_tcp);
   RUN(a_slow_download);
+  RUN(an_answer_cut_short);
+  RUN(an_answer_not_taken);
   RUN(a_download_that_is_given_up);
   RUN(a_stream_to_who_has_gone);
   RUN(lingering_has_an_end);

@@ -128,8 +128,8 @@ end
 -- ----------------------------------------------------------- operations
 
 -- What only lua/ws calls, and is called with the object all the same.
-for _, name in ipairs { "rawClose", "ended", "isServer", "accept", "refuse", "writeRaw",
-                        "finishRaw" } do
+for _, name in ipairs { "rawClose", "ended", "isServer", "accept", "refuse", "openEnded",
+                        "writeRaw", "finishRaw" } do
   core.connection.methods[name] = core.connection.internals[name]
 end
 

@@ -431,6 +431,36 @@ describe("plain HTTP", function()
     assert.equal(1, #reports)
   end)
 
+  -- Only after a reset does not even a first piece go out.
+  local function was_reset(raw)
+    return raw.tcp:send("x") == nil
+  end
+
+  it("an error after the head of HTTP/1.0 is a reset, as the end would say it is whole", function()
+    local cut
+    handler = function(_, response)
+      response:write("half")
+      ws.sleep(5)
+      if cut == "error" then error("oops") end
+      if cut == "close" then server:close() else response:finish() end
+    end
+    for _, each in ipairs { "error", "close", "finish" } do
+      cut = each
+      serve()
+      local raw = ask("GET / HTTP/1.0")
+      assert.equal(200, (raw:head()))
+      assert.equal("half", raw:all())
+      assert.equal(cut ~= "finish", was_reset(raw), cut)
+      helper.close_server(server)
+    end
+    serve() -- where the framing tells, what was written still arrives
+    cut = "error"
+    local raw = ask()
+    assert.matches("\r\n4\r\nhalf\r\n$", raw:all())
+    assert.is_false(was_reset(raw))
+    assert.equal(2, #reports)
+  end)
+
   it("an error after finish changes nothing", function()
     handler = function(_, response)
       response:finish("good")
