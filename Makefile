@@ -115,9 +115,12 @@ $(build)/libcore.a: $(objects)
 	@rm -f $@
 	@ar rcs $@ $^
 
-$(build)/spec/%$(exe): spec/%.c spec/check.h $(build)/libcore.a
+$(build)/spec/%$(exe): spec/%.c $(build)/libcore.a
 	@mkdir -p $(@D)
-	@echo "  CC $<"; $(CC) $(all_cflags) $(spec_cflags) -Ispec -o $@ $< $(build)/libcore.a $(libs)
+	@echo "  CC $<"; $(CC) $(all_cflags) $(spec_cflags) -Ispec -MMD -MP -MT $@ \
+	  -MF $@.d -o $@ $< $(build)/libcore.a $(libs)
+
+-include $(wildcard $(build)/spec/*/*.d)
 
 c-test-programs: $(c_test_programs)
 
