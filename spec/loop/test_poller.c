@@ -4,6 +4,7 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "check.h"
+#include "loop/clock.h"
 #include "loop/poller.h"
 
 #include <arpa/inet.h>
@@ -87,7 +88,9 @@ TEST(free_gives_its_descriptor_back) {
 TEST(nothing_watched_times_out) {
   begin();
   CHECK_INT(kind->wait(poller, ready, MOST, 0), 0);
+  double start = ws_clock_precise();
   CHECK_INT(kind->wait(poller, ready, MOST, 5), 0);
+  CHECK(ws_clock_precise() - start >= 5);
   end();
 }
 
