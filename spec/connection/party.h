@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* A loop with one server and some clients in it, whose events are written
- * down; for the tests of connection/. */
+ * down; for the tests of connection/. Its clock stands still, whatever the test
+ * waits for, until time is to pass: so no deadline comes too early, however
+ * long the system takes to bring what was sent. */
 #pragma once
 #include "bytes/memory.h"
 #include "bytes/status.h"
@@ -8,11 +10,13 @@
 #include "connection/client.h"
 #include "connection/connection_open.h"
 #include "connection/server.h"
-#include "loop/clock.h"
+#include "loop/virtual_clock.h"
 #include "transport/entropy.h"
 #include "transport/socket.h"
 
+#include <poll.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define PARTY_SIDES 64
 
@@ -46,6 +50,7 @@ typedef struct party {
   bool echo;
   void (*react)(side *side, const char *event); /* for new ones */
   const ws_connection_events *served; /* of the server's; NULL: all */
+  unsigned redirects; /* that clients follow */
 } party;
 
 /* ------------------------------------------------------------- events */
@@ -223,7 +228,7 @@ static inline side *party_connect_to(party *p, const char *text) {
   side *s = party_side(p, true);
   CHECK_INT(ws_url_parse(&url, ws_slice_of(text), ws_memory_resize, &why),
             WS_OK);
-  ws_client_options options = {.url = &url};
+  ws_client_options options = {.url = &url, .redirects = p->redirects};
   CHECK_INT(ws_client_connect(&p->hub, p->client_config, &options,
                               &side_events, s, &s->connection),
             WS_OK);
@@ -254,26 +259,84 @@ static inline void party_end(party *p) {
 
 /* ------------------------------------------------------------- waiting */
 
-/* Turns until the counter is at least `least`; at most `ms` long. */
-static inline bool party_turn_for(party *p, const unsigned *counter,
-                                  unsigned least, uint64_t ms) {
-  uint64_t end = ws_clock_now() + ms;
-  while (*counter < least && ws_clock_now() < end)
-    if (ws_loop_turn(p->loop, 20) < 0) return false;
-  return *counter >= least;
+/* What does not come in so many real seconds never will. */
+#define PATIENCE 10
+
+static inline time_t real_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
 }
 
-/* Turns until it holds; at most five seconds long. */
-#define PARTY_UNTIL_THAT(p, condition)                  \
-  do {                                                  \
-    uint64_t until_ = ws_clock_now() + 5000;            \
-    while (!(condition) && ws_clock_now() < until_)     \
-      ws_loop_turn((p)->loop, 5);                       \
-    CHECK(condition);                                   \
+/* Turns until it holds. */
+#define PARTY_UNTIL_THAT(p, condition)              \
+  do {                                              \
+    time_t until_ = real_seconds() + PATIENCE;      \
+    while (!(condition) && real_seconds() < until_) \
+      ws_loop_turn((p)->loop, 5);                   \
+    CHECK(condition);                               \
   } while (0)
 
 #define PARTY_UNTIL(p, counter, least) \
-  CHECK(party_turn_for((p), &(counter), (least), 5000))
+  PARTY_UNTIL_THAT(p, (counter) >= (least))
+
+/* Waits for the resolver's threads: what they still have is given back. */
+static inline void party_memory_returns(void) {
+  time_t until = real_seconds() + PATIENCE;
+  while (ws_memory_live() > 0 && real_seconds() < until) usleep(1000);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Turns until something has come and was served. */
+static inline void party_serve(party *p) {
+  time_t until = real_seconds() + PATIENCE;
+  int served = 0;
+  while (served == 0 && real_seconds() < until)
+    served = ws_loop_turn(p->loop, 5);
+  CHECK(served > 0);
+}
+
+/* Waits, without a turn, until there is something for this side to read. */
+static inline void party_await_input(const side *s) {
+  ws_fd fd = ws_stream_fd(ws_connection_stream(s->connection));
+  struct pollfd entry = {.fd = fd, .events = POLLIN};
+  CHECK_INT(poll(&entry, 1, PATIENCE * 1000), 1);
+}
+
+/* More turns on end than anything needs: then the loop spins. */
+#define PARTY_RESTLESS 1000
+
+/* Turns until there is nothing left to do; how often. */
+static inline unsigned party_rest(party *p) {
+  unsigned turns = 0;
+  while (turns < PARTY_RESTLESS && ws_loop_turn(p->loop, 0) > 0) turns++;
+  CHECK(turns < PARTY_RESTLESS);
+  return turns;
+}
+
+/* Lets so much time pass, from deadline to deadline, with a rest at each. How
+ * many turns had something to do. */
+static inline unsigned party_pass(party *p, uint64_t ms) {
+  double end = virtual_clock + (double)ms;
+  unsigned turns = party_rest(p);
+  while (virtual_clock < end) {
+    int next = ws_loop_timeout(p->loop);
+    bool waits = next > 0 && virtual_clock + next < end;
+    virtual_clock = waits ? virtual_clock + next : end;
+    turns += party_rest(p);
+  }
+  return turns;
+}
+
+/* It happens once so much time has passed, and not a millisecond before. */
+#define PARTY_AFTER(p, ms, counter)    \
+  do {                                 \
+    size_t before_ = (counter);        \
+    party_pass((p), (ms) - 1);         \
+    CHECK_INT((counter), before_);     \
+    party_pass((p), 1);                \
+    CHECK_INT((counter), before_ + 1); \
+  } while (0)
 
 static inline side *party_open(party *p) {
   side *s = party_connect(p);

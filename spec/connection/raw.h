@@ -24,7 +24,8 @@ static inline raw raw_connect(uint16_t port) {
 
 static inline bool raw_write(party *p, raw *r, const void *data, size_t len) {
   ws_slice slice = {data, len};
-  for (int i = 0; i < 1000 && slice.len > 0; i++) {
+  time_t until = real_seconds() + PATIENCE;
+  while (slice.len > 0 && real_seconds() < until) {
     ptrdiff_t wrote = ws_socket_write(r->fd, &slice, 1);
     if (wrote > 0) {
       slice.data += wrote;
@@ -41,10 +42,17 @@ static inline void raw_say(party *p, raw *r, const char *text) {
   CHECK(raw_write(p, r, text, strlen(text)));
 }
 
+/* The same for a few bytes, and the loop has had them. */
+static inline void raw_heard(party *p, raw *r, const char *text) {
+  ws_slice slice = ws_slice_of(text);
+  CHECK_INT(ws_socket_write(r->fd, &slice, 1), slice.len);
+  party_serve(p);
+}
+
 /* Reads until `least` bytes are there or the end is. */
 static inline void raw_read(party *p, raw *r, size_t least) {
-  uint64_t end = ws_clock_now() + 5000;
-  while (r->len < least && !r->ended && ws_clock_now() < end) {
+  time_t until = real_seconds() + PATIENCE;
+  while (r->len < least && !r->ended && real_seconds() < until) {
     ws_loop_turn(p->loop, 1);
     ptrdiff_t got =
         ws_socket_read(r->fd, r->data + r->len, sizeof r->data - r->len);
@@ -71,9 +79,9 @@ static inline bool raw_has(const raw *r, const char *text) {
 static inline raw raw_open(party *p) {
   raw r = raw_connect(party_port(p));
   raw_say(p, &r, RAW_REQUEST);
-  uint64_t end = ws_clock_now() + 5000;
+  time_t until = real_seconds() + PATIENCE;
   char *blank = NULL;
-  while (!blank && !r.ended && ws_clock_now() < end) {
+  while (!blank && !r.ended && real_seconds() < until) {
     raw_read(p, &r, r.len + 1);
     blank = memmem(r.data, r.len, "\r\n\r\n", 4);
   }
@@ -154,7 +162,8 @@ static inline acceptor accept_here(int backlog) {
 static inline raw raw_take(party *p, acceptor *a) {
   raw r = {.fd = WS_FD_NONE};
   ws_address peer;
-  for (int i = 0; i < 500 && r.fd == WS_FD_NONE; i++) {
+  time_t until = real_seconds() + PATIENCE;
+  while (r.fd == WS_FD_NONE && real_seconds() < until) {
     ws_loop_turn(p->loop, 10);
     if (ws_socket_accept(a->listener, &r.fd, &peer) != WS_OK)
       r.fd = WS_FD_NONE;

@@ -374,9 +374,7 @@ TEST(released_between_its_death_and_its_end) {
   s->connection = other->connection = NULL;
   ws_server_close(p.server, 1001);
   PARTY_UNTIL(&p, p.server_closed, 1);
-  for (int i = 0; i < 50 && ws_loop_alive(p.loop); i++)
-    ws_loop_turn(p.loop, 50);
-  CHECK(!ws_loop_alive(p.loop));
+  PARTY_UNTIL_THAT(&p, !ws_loop_alive(p.loop));
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
 }

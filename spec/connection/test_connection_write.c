@@ -88,7 +88,10 @@ TEST(too_slow_a_reader) {
   CHECK_INT(s->status, WS_EBACKPRESSURE);
   CHECK_INT(s->code, 1013);
   CHECK(ws_connection_buffered(s->connection) + (1 << 18) >= waiting);
-  PARTY_UNTIL_THAT(&p, p.hub.first == NULL);
+  party_pass(&p, 999);
+  CHECK(p.hub.first != NULL); /* it lingers */
+  party_pass(&p, 1);
+  CHECK(p.hub.first == NULL);
   CHECK(ws_connection_buffered(s->connection) + (1 << 18) >= waiting);
   free(block);
   raw_end(&r);
@@ -230,8 +233,8 @@ TEST(pings_of_someone_who_does_not_read) {
   CHECK(ws_memory_live() <= live + 4);
   size_t firsts = 0;
   bool last = false;
-  uint64_t end = ws_clock_now() + 5000;
-  while (!last && !r.ended && ws_clock_now() < end) {
+  time_t until = real_seconds() + PATIENCE;
+  while (!last && !r.ended && real_seconds() < until) {
     r.len = 0;
     raw_read(&p, &r, 1);
     last = raw_has(&r, "\x8a\x04last");
