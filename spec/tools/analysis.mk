@@ -47,12 +47,10 @@ tsan: $(two_states) build/certs/done  ## run what has threads under ThreadSaniti
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
 
 # Tests that valgrind changes: a limit of descriptors does not hold as it is set,
-# it looks for the NUL of a path that has none, and deadlines that a peer keeps to
-# are too short.
+# and it looks for the NUL of a path that has none.
 # Then those that try everything there is, for minutes.
 valgrind_skips := no_descriptors_left a_descriptor_comes_back \
-  a_peer_whose_path_has_no_nul paused_with_input_at_hand paused_is_not_dead \
-  a_slow_download
+  a_peer_whose_path_has_no_nul
 valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \
   nobody_gets_in_when_one_allocation_fails nobody_gets_in_when_all_fail_from_there \
   test_avx2 without_memory_anywhere small_windows no_takeover \
