@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* poll(2) on Windows: WSAPoll, which needs help twice. It does not wait when
- * there are no descriptors, and before Windows 10 version 2004 it never reports
- * that connecting has failed. */
+/* poll(2) on Windows: WSAPoll, which needs help three times. It does not wait
+ * when there are no descriptors. Before Windows 10 version 2004 it never tells
+ * that connecting has failed. And a peer that has ended its side is a hang-up
+ * to it, which it tells also to those who only want to write. */
 #include "loop/poll_system.h"
 
 #include "bytes/status.h"
@@ -12,6 +13,9 @@
 
 /* How often connections under way are looked at, milliseconds. */
 #define LOOK_EVERY 250
+
+/* How long to rest when there is nothing but such hang-ups, milliseconds. */
+#define NAP 10
 
 /* select does tell, as an exception. */
 static bool has_failed(SOCKET fd) {
@@ -31,6 +35,17 @@ static int count_failed(struct pollfd *entries, size_t count) {
     found++;
   }
   return found;
+}
+
+/* What is lost is an error, too. */
+static int drop_ended(struct pollfd *entries, size_t count) {
+  int dropped = 0;
+  for (size_t i = 0; i < count; i++) {
+    if (entries[i].events != POLLOUT || entries[i].revents != POLLHUP) continue;
+    entries[i].revents = 0;
+    dropped++;
+  }
+  return dropped;
 }
 
 static bool any_writer(const struct pollfd *entries, size_t count) {
@@ -67,8 +82,11 @@ static int poll_looking(struct pollfd *entries, size_t count, int ms,
     bool last = ms >= 0 && left <= LOOK_EVERY;
     int found = poll_once(entries, count, last ? left : LOOK_EVERY);
     if (found < 0) return found;
+    int ended = found > 0 ? drop_ended(entries, count) : 0;
+    found -= ended;
     if (is_due(looked, found)) found += count_failed(entries, count);
-    if (found != 0 || last) return found;
+    if (found != 0 || left == 0 || (last && ended == 0)) return found;
+    if (ended > 0) Sleep((DWORD)(left < NAP ? left : NAP));
   }
 }
 
