@@ -14,8 +14,10 @@
 #include <string.h>
 
 #define TYPE "ws.session"
+#define MAGIC 0x77735f32u
 
 typedef struct ws_lua_session {
+  uint32_t magic; /* MAGIC: guards against forged objects */
   ws_session session;
   ws_session_config config;
   ws_deflate_pool pool;
@@ -27,8 +29,17 @@ typedef struct ws_lua_session {
   bool telling;  /* what is being pushed lies in `in` and in the session */
 } ws_lua_session;
 
+/* By its name in the registry the type would take longer to find. */
+static ws_lua_session *check_type(lua_State *L) {
+  ws_lua_session *self = lua_touserdata(L, 1);
+  if (!self || lua_rawlen(L, 1) != sizeof *self || self->magic != MAGIC)
+    ws_lua_raise(L, "TypeError", TYPE " expected, got %s",
+                 luaL_typename(L, 1));
+  return self;
+}
+
 static ws_lua_session *check(lua_State *L) {
-  ws_lua_session *self = ws_lua_check(L, 1, TYPE);
+  ws_lua_session *self = check_type(L);
   if (!self->begun) luaL_error(L, "the session is gone");
   return self;
 }
@@ -94,6 +105,7 @@ int ws_lua_new_session(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
   ws_lua_session *self = ws_lua_object(L, TYPE, sizeof *self, 0);
+  self->magic = MAGIC;
   lua_getfield(L, 1, "role");
   const char *role = lua_tostring(L, -1);
   bool client = role && strcmp(role, "client") == 0;
@@ -112,7 +124,7 @@ int ws_lua_new_session(lua_State *L) {
 }
 
 static int l_collect(lua_State *L) {
-  ws_lua_session *self = ws_lua_check(L, 1, TYPE);
+  ws_lua_session *self = check_type(L);
   if (self->begun) ws_session_deinit(&self->session);
   self->begun = false;
   if (self->pool.resize) ws_deflate_pool_deinit(&self->pool);

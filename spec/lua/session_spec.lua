@@ -308,6 +308,22 @@ describe("a session's memory", function()
     assert.is_true(failures > 5)
   end)
 
+  it("is not what has only its metatable", function()
+    local session = core.session { role = "server" }
+    local other = io.tmpfile()
+    local its = debug.getmetatable(other)
+    debug.setmetatable(other, debug.getmetatable(session))
+    local messages = {}
+    for _, name in ipairs { "state", "next", "output" } do
+      local ok, message = pcall(session[name], other)
+      messages[#messages + 1] = not ok and message:match "TypeError: .*"
+    end
+    debug.setmetatable(other, its) -- its finalizer too
+    other:close()
+    local expected = "TypeError: ws.session expected, got userdata"
+    assert.same({ expected, expected, expected }, messages)
+  end)
+
   it("stays where it is while an event is told, whatever a finalizer does", function()
     local code, output = turning.child [[
       local core = require "ws.core"
