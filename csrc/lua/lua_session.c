@@ -21,12 +21,17 @@ typedef struct ws_lua_session {
   ws_session session;
   ws_session_config config;
   ws_deflate_pool pool;
-  ws_buffer in;  /* fed, not yet looked at */
-  ws_buffer out; /* written, not yet taken */
+  ws_buffer in;    /* fed, not yet told */
+  ws_buffer out;   /* written, not yet taken */
+  ws_buffer taken; /* out's bytes, on their way to who asked for them */
+  ws_event event;  /* the last; its bytes lie in `in` and in the session */
+  size_t used;     /* bytes of `in` up to its end */
+  bool untold;     /* pushing it failed: the next call tells it */
   bool begun;
-  bool ended;    /* endInput was called */
+  bool ended;      /* endInput was called */
   bool end_told;
-  bool telling;  /* what is being pushed lies in `in` and in the session */
+  bool telling;    /* the event is being pushed */
+  bool giving;     /* so is `taken` */
 } ws_lua_session;
 
 /* By its name in the registry the type would take longer to find. */
@@ -45,11 +50,22 @@ static ws_lua_session *check(lua_State *L) {
 }
 
 /* For what moves the bytes an event lies in: a finalizer may run while it is
- * pushed. Without memory it stays half told: then nothing may follow it. */
+ * pushed. */
 static ws_lua_session *check_told(lua_State *L) {
   ws_lua_session *self = check(L);
   if (self->telling) luaL_error(L, "the session has not told its last event");
   return self;
+}
+
+/* Calls the function below its argument on the top of the stack, with *flag set
+ * as long as that takes. Pushing these two may itself run finalizers: do it
+ * before anything else. */
+static int call_under(lua_State *L, bool *flag) {
+  int below = lua_gettop(L) - 2;
+  *flag = true;
+  int status = lua_pcall(L, 1, LUA_MULTRET, 0);
+  *flag = false;
+  return status == LUA_OK ? lua_gettop(L) - below : lua_error(L);
 }
 
 static int succeed(lua_State *L, int status) {
@@ -116,6 +132,7 @@ int ws_lua_new_session(lua_State *L) {
   ws_deflate_pool_init(&self->pool, ws_memory_resize);
   ws_buffer_init(&self->in, ws_memory_resize, 0);
   ws_buffer_init(&self->out, ws_memory_resize, 0);
+  ws_buffer_init(&self->taken, ws_memory_resize, 0);
   if (client) begin_client(L, self);
   else ws_session_init_server(&self->session, &self->config);
   self->begun = true;
@@ -130,6 +147,7 @@ static int l_collect(lua_State *L) {
   if (self->pool.resize) ws_deflate_pool_deinit(&self->pool);
   if (self->in.resize) ws_buffer_deinit(&self->in);
   if (self->out.resize) ws_buffer_deinit(&self->out);
+  if (self->taken.resize) ws_buffer_deinit(&self->taken);
   return 0;
 }
 
@@ -170,16 +188,19 @@ static int push_fail(lua_State *L, const ws_event *event) {
   return 3;
 }
 
+/* A finalizer may end the session meanwhile: the head stays. */
 static int push_request(lua_State *L, const ws_lua_session *self) {
+  const ws_http_head *head = ws_session_request(&self->session);
+  bool upgrade =
+      ws_session_verdict(&self->session)->kind == WS_REQUEST_UPGRADE;
   lua_pushliteral(L, "request");
-  ws_lua_push_head(L, ws_session_request(&self->session),
-                   ws_session_verdict(&self->session)->kind ==
-                       WS_REQUEST_UPGRADE);
+  ws_lua_push_head(L, head, upgrade);
   return 2;
 }
 
-static int push_event(lua_State *L, const ws_lua_session *self,
-                      const ws_event *event) {
+static int push_event(lua_State *L) {
+  const ws_lua_session *self = lua_touserdata(L, 1);
+  const ws_event *event = &self->event;
   switch (event->type) {
     case WS_EVENT_OPEN: return push_open(L, self);
     case WS_EVENT_MESSAGE: return push_message(L, event);
@@ -192,34 +213,55 @@ static int push_event(lua_State *L, const ws_lua_session *self,
     case WS_EVENT_BODY_END: lua_pushliteral(L, "bodyEnd"); return 1;
     case WS_EVENT_NONE: break;
   }
-  lua_pushnil(L);
-  return 1;
+  return 0;
+}
+
+static void find_event(ws_lua_session *self) {
+  memset(&self->event, 0, sizeof self->event);
+  self->used = ws_session_feed(&self->session, self->in.data, self->in.len,
+                               &self->out, &self->event);
+  if (self->event.type == WS_EVENT_NONE && self->ended && !self->end_told) {
+    self->end_told = true;
+    ws_session_end(&self->session, &self->event);
+  }
+}
+
+static void forget_event(ws_lua_session *self) {
+  ws_buffer_consume(&self->in, self->used);
+  self->untold = false;
+}
+
+/* Our Close came between: no messages any more, and no request to answer. */
+static bool is_outdated(const ws_lua_session *self) {
+  const ws_session *session = &self->session;
+  ws_event_type type = self->event.type;
+  return (type == WS_EVENT_MESSAGE && ws_session_state(session) != WS_OPEN) ||
+         (type == WS_EVENT_REQUEST && !ws_session_request(session));
 }
 
 /* The next event, or nil when more bytes are needed. */
 static int l_next(lua_State *L) {
   ws_lua_session *self = check_told(L);
-  ws_event event;
-  memset(&event, 0, sizeof event);
-  size_t used = ws_session_feed(&self->session, self->in.data, self->in.len,
-                                &self->out, &event);
-  ws_buffer_consume(&self->in, used);
-  if (event.type == WS_EVENT_NONE && self->ended && !self->end_told) {
-    self->end_told = true;
-    ws_session_end(&self->session, &event);
-  }
-  self->telling = true;
-  int count = push_event(L, self, &event);
-  self->telling = false;
+  lua_pushcfunction(L, push_event);
+  lua_pushlightuserdata(L, self);
+  if (self->untold && is_outdated(self)) forget_event(self);
+  if (!self->untold) find_event(self);
+  self->untold = self->event.type != WS_EVENT_NONE;
+  int count = 0;
+  if (self->untold) count = call_under(L, &self->telling);
+  forget_event(self);
   return count;
 }
 
+/* What is still to be told moves along. */
 static int l_feed(lua_State *L) {
   ws_lua_session *self = check_told(L);
   ws_slice bytes = ws_lua_slice(L, 2);
-  if (ws_buffer_append(&self->in, bytes.data, bytes.len) != WS_OK)
-    return luaL_error(L, "not enough memory");
-  return 0;
+  uintptr_t at = (uintptr_t)self->event.data - (uintptr_t)self->in.data;
+  bool moves = self->untold && at < self->in.len;
+  int status = ws_buffer_append(&self->in, bytes.data, bytes.len);
+  if (moves) self->event.data = self->in.data + at;
+  return status == WS_OK ? 0 : luaL_error(L, "not enough memory");
 }
 
 static int l_end_input(lua_State *L) {
@@ -227,12 +269,30 @@ static int l_end_input(lua_State *L) {
   return 0;
 }
 
+static int push_taken(lua_State *L) {
+  const ws_lua_session *self = lua_touserdata(L, 1);
+  ws_slice bytes = {(const char *)self->taken.data, self->taken.len};
+  ws_lua_push_slice(L, bytes);
+  return 1;
+}
+
+/* A finalizer that runs meanwhile may write to `out`; it is given nothing. What
+ * could not be given is given at the next call. */
 static int l_output(lua_State *L) {
   ws_lua_session *self = check(L);
-  ws_slice bytes = {(const char *)self->out.data, self->out.len};
-  ws_lua_push_slice(L, bytes);
-  ws_buffer_deinit(&self->out);
-  return 1;
+  lua_pushcfunction(L, push_taken);
+  lua_pushlightuserdata(L, self);
+  if (self->giving) {
+    lua_pushliteral(L, "");
+    return 1;
+  }
+  if (self->taken.len == 0) {
+    self->taken = self->out;
+    ws_buffer_init(&self->out, ws_memory_resize, 0);
+  }
+  int count = call_under(L, &self->giving);
+  ws_buffer_deinit(&self->taken);
+  return count;
 }
 
 /* ------------------------------------------------------------- sending */

@@ -55,4 +55,84 @@ scenario("an answer that wakes nobody", function(s)
   scene.same(client.open, 0)
 end)
 
+-- Made beforehand: string.rep does not try again, as Lua itself does.
+local short, longer = ("short"):rep(100), {}
+for i = 1, 4 do longer[i] = ("longer"):rep(2400 * i * i) end
+
+-- What could not be pushed for want of memory was refused for ever, or lost.
+local function ask_again(session, method)
+  for _ = 1, 10 do
+    local ok, first, second = pcall(session[method], session)
+    if ok and first == "error" then error(second, 0) end
+    if ok then return first, second end
+    scene.same(first, "not enough memory")
+  end
+  error("ten times " .. method, 0)
+end
+
+local function asked_events(session, expected)
+  for _, event in ipairs(expected) do
+    local kind, data = ask_again(session, "next")
+    scene.same(kind, event[1])
+    if event[2] then scene.same(data, event[2]) end
+  end
+  scene.same(ask_again(session, "next"), nil)
+end
+
+local function messages_between(client, server, long)
+  client:control("ping", "p")
+  client:send(short)
+  server:feed(ask_again(client, "output"))
+  scene.same(ask_again(server, "next"), "ping")
+  local ok, kind, data = pcall(server.next, server)
+  client:send(long, "binary")
+  server:feed(ask_again(client, "output")) -- moves what was not told
+  if not ok then kind, data = ask_again(server, "next") end
+  if kind == "error" then error(data, 0) end
+  scene.same(data, short)
+  kind, data = ask_again(server, "next")
+  scene.same(kind, "message")
+  scene.same(data, long)
+end
+
+local function session_pair()
+  local client = core.session { role = "client", url = "ws://a/" }
+  local server = core.session { role = "server" }
+  server:feed(ask_again(client, "output"))
+  asked_events(server, { { "request" } })
+  if not server:accept() then error("not accepted", 0) end
+  client:feed(ask_again(server, "output"))
+  asked_events(client, { { "open", "" } })
+  return client, server
+end
+
+scenario("events and output that were not told at once", function()
+  local client, server = session_pair()
+  for i = 1, 4 do messages_between(client, server, longer[i]) end
+  client:close(1000, "why")
+  server:feed(ask_again(client, "output"))
+  asked_events(server, { { "close", 1000 } })
+  client:feed(ask_again(server, "output"))
+  for _ = 1, 4 do scene.same(ask_again(client, "next"), "pong") end
+  asked_events(client, { { "close", 1000 } })
+end)
+
+-- What was not told before our Close is not told behind it.
+local function told_or_closed(session)
+  if not pcall(session.next, session) then
+    session:close(1000)
+    scene.same(ask_again(session, "next"), nil)
+  end
+end
+
+scenario("events that come too late", function()
+  local client, server = session_pair()
+  client:send(short)
+  server:feed(ask_again(client, "output"))
+  told_or_closed(server)
+  local asked = core.session { role = "server" }
+  asked:feed("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+  told_or_closed(asked)
+end)
+
 return list

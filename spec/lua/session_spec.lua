@@ -324,8 +324,27 @@ describe("a session's memory", function()
     assert.same({ expected, expected, expected }, messages)
   end)
 
+  -- In a child: the nth finalizer knocks while session:METHOD() runs.
+  local with_finalizers = [[
+      pcall(collectgarbage, "incremental", 4, 1000, 8) -- a step at every 256 bytes
+      local function during(method, session, knock, nth)
+        local n, done = 0, false
+        local function litter()
+          finally(function()
+            n = n + 1
+            if n == nth and not done then pcall(knock, session) end
+            if n < nth and not done then litter() end
+          end)
+        end
+        litter()
+        local first, second = session[method](session)
+        done = true
+        return first, second
+      end
+  ]]
+
   it("stays where it is while an event is told, whatever a finalizer does", function()
-    local code, output = turning.child [[
+    local code, output = turning.child(with_finalizers .. [[
       local core = require "ws.core"
       local head = { "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         .. "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" }
@@ -333,24 +352,6 @@ describe("a session's memory", function()
       for i = 1, 60 do head[i + 1] = "X-" .. i .. ": " .. value .. "\r\n" end
       local request = table.concat(head) .. "\r\n"
       local frame = "\129\254\15\160\0\0\0\0" .. ("m"):rep(4000) -- text, masked by zeros
-      pcall(collectgarbage, "incremental", 4, 1000, 8) -- a step at every 256 bytes
-
-      -- The nth finalizer knocks while the session tells its next event.
-      local function tell(session, knock, nth)
-        local n, told = 0, false
-        local function litter()
-          finally(function()
-            n = n + 1
-            if n == nth and not told then pcall(knock, session) end
-            if n < nth and not told then litter() end
-          end)
-        end
-        litter()
-        local kind, first = session:next()
-        told = true
-        return kind, first
-      end
-
       local knocks = {
         function(session) session:accept() end,
         function(session) session:feed(request:rep(50)) end,
@@ -361,16 +362,75 @@ describe("a session's memory", function()
         for nth = 1, 40 do
           local session = core.session { role = "server" }
           session:feed(request)
-          local _, seen = tell(session, knock, nth)
+          local _, seen = during("next", session, knock, nth)
           for i = 1, 60 do assert(seen.headers["x-" .. i] == value) end
           assert(session:accept())
           session:output()
           session:feed(frame)
-          local kind, data = tell(session, knock, nth)
+          local kind, data = during("next", session, knock, nth)
           assert(kind == "message" and data == ("m"):rep(4000))
         end
       end
-      print "looked"]]
+      local ends = {
+        function(session) session:close() end,
+        function(session) session:finish() end,
+        function(session) session:refuse(403, "no", {}) end,
+      }
+      for _, knock in ipairs(ends) do
+        for nth = 1, 10 do
+          for garbage = 1, 200, 40 do -- where in the telling it comes
+            local session = core.session { role = "server" }
+            session:feed(request)
+            value = ("v"):rep(garbage) .. nth
+            local kind, seen = during("next", session, knock, nth)
+            assert(kind == "request" and seen.path == "/")
+            for i = 1, 60 do assert(seen.headers["x-" .. i] == ("v"):rep(150)) end
+          end
+        end
+      end
+      print "looked"]])
+    assert.equal(0, code, output)
+    assert.equal("looked\n", output)
+  end)
+
+  it("gives each byte of its output once, whatever a finalizer does meanwhile", function()
+    local code, output = turning.child(with_finalizers .. [[
+      local core = require "ws.core"
+      local request = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+        .. "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        .. "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+      local taken, sent = {}, 0
+      local function take(session, bytes) taken[#taken + 1] = bytes or session:output() end
+      local function send(session)
+        sent = sent + 1
+        session:send(("%05d"):format(sent):rep(200), "binary")
+      end
+      local knocks = {
+        take, send,
+        function(session) take(session) send(session) take(session) send(session) end,
+        function(session) for _ = 1, 50 do send(session) end take(session) end,
+      }
+      for _, knock in ipairs(knocks) do
+        for nth = 1, 20 do
+          local session = core.session { role = "server" }
+          session:feed(request)
+          session:next()
+          session:accept()
+          session:output()
+          taken, sent = {}, 0
+          for _ = 1, 3 do
+            for _ = 1, 5 do send(session) end
+            take(session, (during("output", session, knock, nth)))
+          end
+          take(session)
+          local frames = {}
+          for i = 1, sent do frames[i] = "\130\126\3\232" .. ("%05d"):format(i):rep(200) end
+          local all = table.concat(taken)
+          assert(#all == #table.concat(frames), #all .. " bytes of " .. sent .. " frames")
+          for _, frame in ipairs(frames) do assert(all:find(frame, 1, true)) end
+        end
+      end
+      print "looked"]])
     assert.equal(0, code, output)
     assert.equal("looked\n", output)
   end)
