@@ -7,9 +7,11 @@
 
 #include <string.h>
 
-/* The shortest run the vectors take, and where the wider ones pay. */
+/* The shortest run the vectors take, where the wider ones pay, and where they
+ * pass over ASCII by several blocks at once. */
 #define SHORTEST ((size_t)16)
 #define LONG ((size_t)64)
+#define LONGER ((size_t)160)
 
 /* True for ASCII only. Reads words, the last of which may overlap the one
  * before. */
@@ -33,7 +35,7 @@ static bool is_ascii(const uint8_t *data, size_t len) {
 
 /* Whole characters from the front, as ws_utf8_walk. */
 static size_t walk(const uint8_t *data, size_t len) {
-  if (len < LONG && is_ascii(data, len)) return len;
+  if (len < LONGER && is_ascii(data, len)) return len;
   if (len < SHORTEST) return 0;
   ws_utf8_walk *by = len < LONG ? NULL : ws_utf8_avx2();
   if (!by) by = ws_utf8_vectors();
