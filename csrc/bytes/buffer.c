@@ -9,11 +9,6 @@
 
 #define SMALLEST ((size_t)256)
 
-static size_t room_behind(const ws_buffer *buffer) {
-  if (!buffer->base) return 0;
-  return buffer->cap - (size_t)(buffer->data - buffer->base) - buffer->len;
-}
-
 static void move_to_front(ws_buffer *buffer) {
   if (buffer->len) memmove(buffer->base, buffer->data, buffer->len);
   buffer->data = buffer->base;
@@ -62,10 +57,7 @@ void ws_buffer_deinit(ws_buffer *buffer) {
   buffer->len = buffer->cap = 0;
 }
 
-int ws_buffer_reserve(ws_buffer *buffer, size_t extra) {
-  if (extra <= room_behind(buffer) &&
-      (!buffer->max || extra <= buffer->max - buffer->len))
-    return WS_OK;
+int ws_buffer_make_room(ws_buffer *buffer, size_t extra) {
   if (extra > SIZE_MAX - buffer->len) return WS_ETOOBIG;
   size_t needed = buffer->len + extra;
   if (buffer->max && needed > buffer->max) return WS_ETOOBIG;
@@ -91,7 +83,7 @@ int ws_buffer_append(ws_buffer *buffer, const void *bytes, size_t len) {
 }
 
 void ws_buffer_trim(ws_buffer *buffer, size_t spare) {
-  size_t end = buffer->cap - room_behind(buffer);
+  size_t end = buffer->cap - ws_buffer_room(buffer);
   if (!buffer->resize || end == 0 || buffer->cap - end <= spare) return;
   size_t front = (size_t)(buffer->data - buffer->base);
   uint8_t *base = buffer->resize(buffer->base, end);

@@ -2,6 +2,8 @@
 /* A run of bytes that grows at its end and is consumed at its front. It grows
  * only if its owner gave it a ws_resize; without one its size is fixed. */
 #pragma once
+#include "bytes/status.h"
+
 #include <stddef.h>
 #include <stdint.h>
 
@@ -27,12 +29,24 @@ void ws_buffer_init_fixed(ws_buffer *buffer, void *memory, size_t size);
 /* Frees the block; the buffer is empty and can be used again. */
 void ws_buffer_deinit(ws_buffer *buffer);
 
+/* Bytes free behind the live ones. */
+static inline size_t ws_buffer_room(const ws_buffer *buffer) {
+  if (!buffer->base) return 0;
+  return buffer->cap - (size_t)(buffer->data - buffer->base) - buffer->len;
+}
+
+/* For ws_buffer_reserve, where that is not enough. */
+int ws_buffer_make_room(ws_buffer *buffer, size_t extra);
+
 /* Makes room for `extra` more bytes at data + len: WS_OK, WS_ENOMEM, or
  * WS_ETOOBIG when that would pass max. If moving the live bytes to the front
  * makes enough room, they are moved, provided that at least as many bytes were
  * consumed or the block may not grow. Else the block grows, by doubling. Never
  * reserves more than max. */
-int ws_buffer_reserve(ws_buffer *buffer, size_t extra);
+static inline int ws_buffer_reserve(ws_buffer *buffer, size_t extra) {
+  return extra <= ws_buffer_room(buffer) ? WS_OK
+                                         : ws_buffer_make_room(buffer, extra);
+}
 
 /* Appends a copy. WS_OK, WS_ENOMEM or WS_ETOOBIG; on failure unchanged.
  * `bytes` may be NULL when len is 0. */

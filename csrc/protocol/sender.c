@@ -10,11 +10,14 @@
 
 #define REASON_MAX (WS_CONTROL_MAX - 2)
 
-static int write_frame(ws_sender *sender, ws_frame frame, const void *data,
-                       size_t len, ws_buffer *out) {
-  frame.fin = true;
-  frame.masked = sender->random != NULL;
-  frame.length = len;
+static inline int write_frame(ws_sender *sender, unsigned opcode,
+                              unsigned rsv, const void *data, size_t len,
+                              ws_buffer *out) {
+  ws_frame frame = {.fin = true,
+                    .masked = sender->random != NULL,
+                    .rsv = (uint8_t)rsv,
+                    .opcode = (uint8_t)opcode,
+                    .length = len};
   if (len > SIZE_MAX - WS_FRAME_HEAD_MAX)
     return WS_ETOOBIG;
   /* 5.3: a fresh key for every frame, or none goes out at all. */
@@ -40,14 +43,12 @@ void ws_sender_init(ws_sender *sender, ws_random *random) {
 
 int ws_sender_write(ws_sender *sender, unsigned opcode, const void *data,
                     size_t len, ws_buffer *out) {
-  ws_frame frame = {.opcode = (uint8_t)opcode};
-  return write_frame(sender, frame, data, len, out);
+  return write_frame(sender, opcode, 0, data, len, out);
 }
 
 int ws_sender_write_compressed(ws_sender *sender, unsigned opcode,
                                const void *data, size_t len, ws_buffer *out) {
-  ws_frame frame = {.opcode = (uint8_t)opcode, .rsv = WS_RSV1};
-  return write_frame(sender, frame, data, len, out);
+  return write_frame(sender, opcode, WS_RSV1, data, len, out);
 }
 
 size_t ws_sender_head(unsigned opcode, unsigned rsv, uint64_t len,

@@ -346,11 +346,6 @@ int ws_session_send_plain(ws_session *session, unsigned opcode,
   return ws_sender_write(&session->sender, opcode, data, len, out);
 }
 
-bool ws_session_compresses(const ws_session *session, size_t len) {
-  /* Asked for each message: most connections have none. */
-  return session->deflate && ws_deflate_wants(session->deflate, len);
-}
-
 int ws_session_control(ws_session *session, unsigned opcode, const void *data,
                        size_t len, ws_buffer *out) {
   bool may = session->phase == PHASE_FRAMES &&

@@ -164,7 +164,10 @@ int ws_session_send_plain(ws_session *session, unsigned opcode,
                           const void *data, size_t len, ws_buffer *out);
 
 /* True if ws_session_send would compress a message of that length. */
-bool ws_session_compresses(const ws_session *session, size_t len);
+static inline bool ws_session_compresses(const ws_session *session,
+                                         size_t len) {
+  return session->deflate && ws_deflate_wants(session->deflate, len);
+}
 
 /* The session's compression if it was agreed on, else NULL. */
 static inline ws_deflate *ws_session_deflate(const ws_session *session) {
