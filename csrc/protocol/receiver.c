@@ -57,6 +57,10 @@ static void give(ws_event *event, ws_event_type type, const uint8_t *data,
 
 static void give_message(ws_receiver *receiver, unsigned opcode,
                          const uint8_t *data, size_t len, ws_event *event) {
+  if (receiver->muted) {
+    drop_message(receiver);
+    return;
+  }
   event->opcode = (uint8_t)opcode;
   /* Not NULL even for a message of empty fragments. */
   give(event, WS_EVENT_MESSAGE, data ? data : receiver->spill, len);
@@ -287,8 +291,7 @@ static void begin(ws_receiver *receiver) {
 static void give_whole(ws_receiver *receiver, uint8_t *payload, size_t len,
                        ws_event *event) {
   const ws_frame *frame = &receiver->frame;
-  if (frame->masked)
-    ws_mask(payload, len, frame->key, 0);
+  if (frame->masked) ws_mask(payload, len, frame->key, 0);
   if (ws_opcode_is_control(frame->opcode))
     give_control(receiver, payload, len, event);
   else if (frame->opcode == WS_TEXT && !ws_utf8_valid(payload, len))
@@ -341,8 +344,7 @@ static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
       head + length > len || length > ws_receiver_limit(receiver->limits))
     return 0;
   uint8_t *payload = data + head;
-  if (masked)
-    ws_mask(payload, length, data + 2, 0);
+  if (masked) ws_mask(payload, length, data + 2, 0);
   if (opcode == WS_TEXT && !ws_utf8_valid(payload, length))
     fail_message(receiver, WS_EUTF8, event);
   else
@@ -371,10 +373,8 @@ void ws_receiver_deinit(ws_receiver *receiver) {
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
                         ws_event *event) {
   *event = (ws_event){0};
-  if (receiver->deliver)
-    drop_message(receiver);
-  if (receiver->control && !receiver->in_frame)
-    drop_control(receiver);
+  if (receiver->deliver) drop_message(receiver);
+  if (receiver->control && !receiver->in_frame) drop_control(receiver);
   if (receiver->failed != WS_OK) {
     say_failure(receiver, event);
     return 0;

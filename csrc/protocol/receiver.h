@@ -62,9 +62,9 @@ void ws_receiver_deinit(ws_receiver *receiver);
  * 7692 section 6). It must live as long as the receiver. */
 void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate);
 
-/* From now on messages are ignored. Compressed ones are not inflated any more,
- * which can cost a thousand times what sending them does: their MESSAGE event
- * has no data, or what was inflated before. */
+/* From now on messages are ignored: checked, but not given. Compressed ones are
+ * not inflated any more, which can cost a thousand times what sending them
+ * does. */
 static inline void ws_receiver_mute(ws_receiver *receiver) {
   receiver->muted = true;
   if (receiver->compressed) receiver->utf8 = (ws_utf8){0};

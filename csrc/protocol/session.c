@@ -180,12 +180,10 @@ static int answer_close(ws_session *session, const ws_event *close,
   return status;
 }
 
-/* Whether the caller gets the event; it may have become a failure. */
-static bool react(ws_session *session, ws_buffer *out, ws_event *event) {
+/* The event may become a failure. */
+static void react(ws_session *session, ws_buffer *out, ws_event *event) {
   int status = WS_OK;
   switch (event->type) {
-    case WS_EVENT_MESSAGE:
-      return session->state == WS_OPEN;
     case WS_EVENT_PING:
       status = answer_ping(session, event, out);
       break;
@@ -200,15 +198,13 @@ static bool react(ws_session *session, ws_buffer *out, ws_event *event) {
   }
   if (status != WS_OK)
     fail(session, status, NULL, out, event);
-  return true;
 }
 
 static size_t feed_frames(ws_session *session, uint8_t *data, size_t len,
                           ws_buffer *out, ws_event *event) {
   size_t used = ws_receiver_feed(&session->receiver, data, len, event);
-  while (!react(session, out, event))
-    used += ws_receiver_feed(&session->receiver, data + used, len - used,
-                             event);
+  if (event->type != WS_EVENT_MESSAGE)
+    react(session, out, event);
   return used;
 }
 
