@@ -33,11 +33,11 @@ static bool may_feed(const ws_connection *c) {
   return !c->paused || c->state != WS_OPEN;
 }
 
-static bool may_read(const ws_connection *c) {
+static inline bool may_read(const ws_connection *c) {
+  if (may_feed(c)) return c->pending.len == 0;
   if (c->phase == WS_PHASE_LINGERING) return !c->read_ended;
-  if (c->phase != WS_PHASE_LIVE) return false;
-  if (c->waiting) return c->pending.len < WAITING_MOST;
-  return may_feed(c) && c->pending.len == 0;
+  return c->phase == WS_PHASE_LIVE && c->waiting &&
+         c->pending.len < WAITING_MOST;
 }
 
 /* ------------------------------------------------------------- events */
@@ -158,18 +158,18 @@ static bool has_had_enough(const ws_feeding *f) {
 }
 
 /* The next event of what is being fed; false when there is none for now. */
-static bool step(ws_feeding *f) {
+static inline bool step(ws_feeding *f) {
   ws_connection *c = f->connection;
   if (f->kept) {
     f->kept = false;
     return true;
   }
-  if (!may_feed(c)) return false;
-  if (f->used == f->len && ws_session_dry(&c->session)) return false;
+  if (f->dry || !may_feed(c)) return false;
   f->more = f->used < f->len && has_had_enough(f);
   if (f->more) return false;
   f->used += ws_session_feed(&c->session, f->data + f->used, f->len - f->used,
                              ws_connection_out(c), &f->event);
+  f->dry = f->used == f->len && ws_session_dry(&c->session);
   if (f->event.type == WS_EVENT_NONE) return false;
   f->events++;
   if (f->event.type == WS_EVENT_MESSAGE) f->told += f->event.len;
@@ -360,7 +360,6 @@ void ws_connection_ready(void *owner, unsigned events) {
   /* What the end of the turn would do again. */
   ws_loop_cancel(c->hub->loop, &c->flush);
   ws_connection_flush_task(c);
-  if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
 }
 
 /* A hang-up is reported turn after turn: a connection that may not read now is

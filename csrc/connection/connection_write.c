@@ -17,21 +17,28 @@ static size_t corked(const ws_connection *c) {
   return c->hub->corked == c ? c->hub->cork.len : 0;
 }
 
+static size_t unwritten(const ws_connection *c) {
+  return corked(c) + c->outbox.bytes;
+}
+
 static void empty_cork(ws_hub *hub) {
   ws_buffer_consume(&hub->cork, hub->cork.len);
   hub->cork_payload = 0;
   hub->cork_begun = false;
 }
 
-/* Takes the corked bytes over into their connection's outbox. */
-static int uncork(ws_connection *c) {
+static int move_cork(ws_connection *c) {
   ws_hub *hub = c->hub;
-  if (corked(c) == 0) return WS_OK;
   int status = ws_outbox_copy(&c->outbox, hub->cork.data, hub->cork.len,
                               hub->cork_payload);
   if (hub->cork_begun) ws_outbox_begun(&c->outbox);
   empty_cork(hub);
   return status;
+}
+
+/* Takes the corked bytes over into their connection's outbox. */
+static int uncork(ws_connection *c) {
+  return corked(c) > 0 ? move_cork(c) : WS_OK;
 }
 
 ws_buffer *ws_connection_take_cork(ws_connection *c) {
@@ -60,13 +67,17 @@ void ws_connection_drop_output(ws_connection *c) {
  * compression saved as written last. */
 static void drop_corked(ws_hub *hub, size_t len) {
   size_t before = hub->cork.len;
+  if (len == before) {
+    empty_cork(hub);
+    return;
+  }
   size_t extra =
       hub->cork_payload > before ? hub->cork_payload - before : 0;
   ws_buffer_consume(&hub->cork, len);
-  hub->cork_begun = hub->cork.len > 0;
+  hub->cork_begun = true;
   size_t plain = hub->cork_payload - extra;
   if (plain > hub->cork.len) plain = hub->cork.len;
-  hub->cork_payload = hub->cork.len == 0 ? 0 : plain + extra;
+  hub->cork_payload = plain + extra;
 }
 
 /* The first bytes of what waits, outbox before cork. */
@@ -105,7 +116,7 @@ static bool write_failed(ws_connection *c, int status) {
 }
 
 static bool write_all(ws_connection *c) {
-  while (!c->blocked && corked(c) + c->outbox.bytes > 0) {
+  while (!c->blocked && unwritten(c) > 0) {
     ws_slice slices[WS_SOCKET_GATHER];
     size_t count = gather(c, slices);
     ptrdiff_t wrote = ws_stream_write(c->stream, slices, count);
@@ -144,7 +155,7 @@ static bool hold_pong(ws_connection *c) {
 
 /* Nothing of ours waits. */
 static bool is_flushed(const ws_connection *c) {
-  return corked(c) == 0 && c->outbox.bytes == 0 &&
+  return unwritten(c) == 0 &&
          (!c->stream || !(ws_stream_wants(c->stream) & WS_WRITABLE));
 }
 
@@ -158,10 +169,8 @@ static void finish(ws_connection *c) {
   else ws_connection_linger(c);
 }
 
-bool ws_connection_flush(ws_connection *c) {
-  if (!c->stream || c->phase == WS_PHASE_DEAD ||
-      c->phase == WS_PHASE_SECURING)
-    return false;
+/* False if writing failed, which has been handled. */
+static bool write_out(ws_connection *c) {
   if (c->write_failed != WS_OK) {
     ws_connection_drop_output(c);
     return true;
@@ -170,12 +179,17 @@ bool ws_connection_flush(ws_connection *c) {
   if (c->write_failed != WS_OK) return true;
   if (!keep_rest(c) || !hold_pong(c)) return false;
   if (c->finishing && is_flushed(c)) finish(c);
-  if (c->phase != WS_PHASE_DEAD) ws_connection_rewatch(c);
-  return c->phase != WS_PHASE_DEAD;
+  return true;
 }
 
-static size_t unwritten(const ws_connection *c) {
-  return corked(c) + c->outbox.bytes;
+bool ws_connection_flush(ws_connection *c) {
+  if (!c->stream || c->phase == WS_PHASE_DEAD ||
+      c->phase == WS_PHASE_SECURING)
+    return false;
+  bool good = write_out(c);
+  if (c->phase == WS_PHASE_DEAD) return false;
+  ws_connection_rewatch(c);
+  return good && c->phase != WS_PHASE_DEAD;
 }
 
 bool ws_connection_write_on(ws_connection *c) {
@@ -226,17 +240,15 @@ static void give_up(ws_connection *c) {
 
 static bool over_limit(const ws_connection *c, size_t more) {
   size_t most = c->config->max_backpressure;
-  return most > 0 && c->outbox.bytes + corked(c) + more > most;
+  return most > 0 && unwritten(c) + more > most;
 }
 
 void ws_connection_wrote(ws_connection *c) {
   if (c->ended && c->phase != WS_PHASE_LINGERING) return;
-  bool turning = ws_loop_turning(c->hub->loop);
-  if (turning) ws_loop_post_end(c->hub->loop, &c->flush);
+  ws_loop_post_end(c->hub->loop, &c->flush);
   bool full = corked(c) >= WS_HUB_CORK;
   bool much = full || c->outbox.bytes >= FLUSH_AT;
-  if (!turning || (much && !c->blocked)) {
-    if (!turning) ws_loop_post_end(c->hub->loop, &c->flush);
+  if ((much && !c->blocked) || !ws_loop_turning(c->hub->loop)) {
     if (!ws_connection_flush(c)) return;
   } else if (full && uncork(c) != WS_OK) {
     ws_connection_fail(c, WS_ENOMEM, NULL);
