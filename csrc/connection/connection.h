@@ -67,9 +67,9 @@ typedef struct ws_connection_events {
 } ws_connection_events;
 
 /* Only to be called in on_message: takes the next message, if it has arrived
- * already and may be delivered; then on_message is not called for it. False:
- * there is none, return. Its bytes are valid until the next call. */
-bool ws_connection_next_message(ws_connection *connection, ws_event *message);
+ * already and may be delivered; then on_message is not called for it. NULL:
+ * there is none, return. It is valid until the next call. */
+const ws_event *ws_connection_next_message(ws_connection *connection);
 
 /* The side of a server or client, without a stream, CONNECTING, keeping the
  * loop alive. Takes a reference to `config`. The owner must call

@@ -177,12 +177,11 @@ static inline bool step(ws_feeding *f) {
   return true;
 }
 
-bool ws_connection_next_message(ws_connection *c, ws_event *message) {
+const ws_event *ws_connection_next_message(ws_connection *c) {
   ws_feeding *f = c->hub->feeding;
-  if (!f || f->connection != c || !step(f)) return false;
+  if (!f || f->connection != c || !step(f)) return NULL;
   f->kept = f->event.type != WS_EVENT_MESSAGE || c->state != WS_OPEN;
-  *message = f->event;
-  return !f->kept;
+  return f->kept ? NULL : &f->event;
 }
 
 /* Feeds data[0..len); returns how much was used. `more` says that the budget

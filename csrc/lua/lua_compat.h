@@ -49,6 +49,20 @@ static inline int lua_setiuservalue(lua_State *L, int index, int n) {
 }
 #endif
 
+#if LUA_VERSION_NUM < 503
+/* These return the type of what they pushed. */
+static inline int ws_rawget(lua_State *L, int index) {
+  lua_rawget(L, index);
+  return lua_type(L, -1);
+}
+static inline int ws_rawgeti(lua_State *L, int index, int n) {
+  lua_rawgeti(L, index, n);
+  return lua_type(L, -1);
+}
+#define lua_rawget ws_rawget
+#define lua_rawgeti ws_rawgeti
+#endif
+
 #if LUA_VERSION_NUM == 501
 #define lua_rawlen lua_objlen
 static inline int lua_absindex(lua_State *L, int index) {
@@ -85,6 +99,17 @@ static inline void ws_traceback(lua_State *L, lua_State *of, const char *text) {
 #define ws_setfuncs(L, list) luaL_setfuncs(L, list, 0)
 #define ws_traceback(L, of, text) luaL_traceback(L, of, text, 1)
 #endif
+
+/* Returns where the copy is, as lua_pushlstring does since 5.2. */
+static inline const char *ws_push_copy(lua_State *L, const char *data,
+                                       size_t len) {
+#if LUA_VERSION_NUM == 501
+  lua_pushlstring(L, data, len);
+  return lua_tostring(L, -1);
+#else
+  return lua_pushlstring(L, data, len);
+#endif
+}
 
 /* Where numbers are doubles, lua_Integer may have 32 bits. */
 static inline void ws_push_count(lua_State *L, unsigned long long count) {

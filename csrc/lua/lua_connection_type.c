@@ -45,11 +45,9 @@ static int collect(lua_State *L) {
 /* Upvalues: methods, getters. */
 static int index(lua_State *L) {
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
-  if (lua_toboolean(L, 3)) return 1;
+  if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) return 1;
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(2));
-  if (lua_isnil(L, -1)) return 1;
+  if (lua_rawget(L, lua_upvalueindex(2)) == LUA_TNIL) return 1;
   lua_pushvalue(L, 1);
   lua_call(L, 1, 1);
   return 1;
@@ -58,8 +56,7 @@ static int index(lua_State *L) {
 /* Upvalue: setters. */
 static int new_index(lua_State *L) {
   lua_pushvalue(L, 2);
-  lua_rawget(L, lua_upvalueindex(1));
-  if (lua_isnil(L, -1)) {
+  if (lua_rawget(L, lua_upvalueindex(1)) == LUA_TNIL) {
     const char *name =
         lua_isstring(L, 2) ? lua_tostring(L, 2) : luaL_typename(L, 2);
     return ws_lua_raise(L, "TypeError", "cannot assign to '%s'", name);

@@ -11,6 +11,7 @@
 void ws_link_let_go(ws_link *link, lua_State *L) {
   ws_handlers *handlers = link->handlers;
   link->handlers = NULL;
+  link->version++;
   ws_request_free(link, L);
   if (handlers) ws_handlers_unuse(handlers, L);
   ws_tie_drop(L, link->loop, &link->tie);

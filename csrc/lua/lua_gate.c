@@ -5,16 +5,22 @@
 #include <assert.h>
 #include <stdio.h>
 
-typedef struct passage {
-  ws_gate_entry *entry;
-  void *argument;
-} passage;
-
 static int enter(lua_State *L) {
-  passage *p = lua_touserdata(L, 1);
-  lua_settop(L, 0);
-  p->entry(L, p->argument);
+  const ws_gate *gate = lua_touserdata(L, WS_GATE_SELF);
+  gate->entry(L, gate->argument);
   return 0;
+}
+
+/* In the order of their numbers; returns how many there are. */
+static int push_upvalues(lua_State *L, ws_gate *gate) {
+  lua_pushlightuserdata(L, gate);
+  lua_pushliteral(L, "text");
+  lua_pushliteral(L, "binary");
+  lua_pushliteral(L, "data");
+  lua_pushliteral(L, "opcode");
+  lua_pushliteral(L, "target");
+  ws_view_push_type(L);
+  return 7;
 }
 
 static int call_tostring(lua_State *L) {
@@ -103,8 +109,8 @@ static void on_failure(ws_gate *gate) {
   lua_pop(L, 1);
 }
 
-static int keep_function(lua_State *L, lua_CFunction function) {
-  lua_pushcfunction(L, function);
+static int keep_function(lua_State *L, lua_CFunction function, int upvalues) {
+  lua_pushcclosure(L, function, upvalues);
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
@@ -115,9 +121,9 @@ void ws_gate_init(ws_gate *gate, lua_State *L) {
                     .report = LUA_NOREF,
                     .failure = LUA_NOREF,
                     .thread = LUA_NOREF};
-  gate->traceback = keep_function(L, with_traceback);
-  gate->enter = keep_function(L, enter);
-  gate->report = keep_function(L, report);
+  gate->traceback = keep_function(L, with_traceback, 0);
+  gate->report = keep_function(L, report, 0);
+  gate->enter = keep_function(L, enter, push_upvalues(L, gate));
   lua_createtable(L, 1, 0);
   gate->failure = luaL_ref(L, LUA_REGISTRYINDEX);
   gate->L = lua_newthread(L);
@@ -138,12 +144,12 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L) {
 
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   lua_State *L = gate->L;
-  passage p = {entry, argument};
+  gate->entry = entry;
+  gate->argument = argument;
   assert(lua_gettop(L) == 0); /* only a turn tells, and turns do not nest */
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->traceback);
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
-  lua_pushlightuserdata(L, &p);
-  bool good = lua_pcall(L, 1, 0, -3) == LUA_OK;
+  bool good = lua_pcall(L, 0, 0, -2) == LUA_OK;
   ws_gate_end_telling(gate); /* nothing of Lua's has run since */
   if (!good) on_failure(gate);
   lua_pop(L, 1);
@@ -156,10 +162,9 @@ static void do_nothing(lua_State *L, void *argument) {
 }
 
 void ws_gate_prepare_raise(ws_gate *gate, lua_State *L) {
-  passage p = {do_nothing, NULL};
+  gate->entry = do_nothing;
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
-  lua_pushlightuserdata(L, &p);
-  lua_call(L, 1, 0);
+  lua_call(L, 0, 0);
 }
 
 void ws_gate_rethrow(ws_gate *gate, lua_State *L) {

@@ -7,6 +7,21 @@
 
 #include <stdbool.h>
 
+/* What is done inside: run with the gate's stack, which is empty. */
+typedef void ws_gate_entry(lua_State *L, void *argument);
+
+/* Where an entry finds what most messages need: it runs in a function that has
+ * these as upvalues. */
+enum {
+  WS_GATE_SELF = lua_upvalueindex(1), /* private */
+  WS_GATE_TEXT = lua_upvalueindex(2), /* "text" */
+  WS_GATE_BINARY = lua_upvalueindex(3),
+  WS_GATE_DATA = lua_upvalueindex(4),
+  WS_GATE_OPCODE = lua_upvalueindex(5),
+  WS_GATE_TARGET = lua_upvalueindex(6),
+  WS_GATE_VIEW = lua_upvalueindex(7) /* the metatable of views */
+};
+
 /* Where handlers run, and what happens to their errors. */
 typedef struct ws_gate {
   lua_State *L;  /* a thread of its own, which outlives any coroutine. Its stack
@@ -18,6 +33,8 @@ typedef struct ws_gate {
   int on_error;  /* the user's handler, or LUA_NOREF */
   int failure;   /* a table: [1] the first thing which that handler raised */
   bool failed;   /* it did raise */
+  ws_gate_entry *entry; /* what goes through */
+  void *argument;
   /* What the running handler was called with, anchored on the thread's stack;
    * NULL otherwise, also after an error. */
   const char *told; /* text that is known to be UTF-8 */
@@ -35,7 +52,6 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L);
  * stack of its own. An error goes to the user's handler with a traceback, or to
  * stderr. True if there was none. Never called inside an entry: only the
  * loop's turn delivers events. */
-typedef void ws_gate_entry(lua_State *L, void *argument);
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument);
 
 /* The handler has returned: what it was called with is over. */

@@ -36,10 +36,6 @@ ws_link *ws_link_self(lua_State *L, const char *method) {
   return link;
 }
 
-bool ws_link_wants(const ws_link *link, ws_handler handler) {
-  return link->handlers && link->handlers->functions[handler] != LUA_NOREF;
-}
-
 bool ws_link_push_handler(lua_State *L, const ws_link *link,
                           ws_handler handler) {
   int function = link->handlers->functions[handler];

@@ -18,7 +18,7 @@ typedef struct ws_link {
   ws_lua_loop *loop;
   ws_tie tie;
   ws_handlers *handlers; /* used, until the last event: then NULL */
-  unsigned version; /* how often `handlers` was replaced */
+  unsigned version; /* how often `handlers` has changed */
   struct ws_lua_server *server; /* NULL: a client's, or the server is gone */
   struct ws_lua_request *request; /* in lua_request.c, while one waits */
   char *url;        /* a client's; zero-terminated, owned by the link */
@@ -42,7 +42,9 @@ ws_link *ws_link_check(lua_State *L, int index);
 ws_link *ws_link_self(lua_State *L, const char *method);
 
 /* True if it still has handlers, and this one among them. */
-bool ws_link_wants(const ws_link *link, ws_handler handler);
+static inline bool ws_link_wants(const ws_link *link, ws_handler handler) {
+  return link->handlers && link->handlers->functions[handler] != LUA_NOREF;
+}
 
 /* Pushes the handler and the object; nothing, and false, without a handler. */
 bool ws_link_push_handler(lua_State *L, const ws_link *link,

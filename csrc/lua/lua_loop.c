@@ -57,13 +57,6 @@ static void say_goodbye(ws_lua_loop *self) {
   }
 }
 
-static void drop_references(ws_lua_loop *self, lua_State *L) {
-  ws_gate_deinit(&self->gate, L);
-  luaL_unref(L, LUA_REGISTRYINDEX, self->text);
-  luaL_unref(L, LUA_REGISTRYINDEX, self->binary);
-  self->text = self->binary = LUA_NOREF;
-}
-
 static void shut(ws_lua_loop *self, lua_State *L) {
   if (!self->loop || ws_loop_turning(self->loop)) return;
   say_goodbye(self);
@@ -71,13 +64,13 @@ static void shut(ws_lua_loop *self, lua_State *L) {
   while (self->ties) self->ties->cut(self->ties, L);
   ws_loop_free(self->loop);
   self->loop = NULL;
-  drop_references(self, L);
+  ws_gate_deinit(&self->gate, L);
 }
 
 static int l_collect(lua_State *L) {
   ws_lua_loop *self = ws_lua_check(L, 1, TYPE);
   shut(self, L);
-  if (!self->loop) drop_references(self, L); /* one that was never made */
+  if (!self->loop) ws_gate_deinit(&self->gate, L); /* one never made */
   return 0;
 }
 
@@ -161,25 +154,17 @@ static const ws_poller_kind *find_poller(const char *name) {
   return NULL;
 }
 
-static int keep_word(lua_State *L, const char *word) {
-  lua_pushstring(L, word);
-  return luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
 int ws_lua_new_loop(lua_State *L) {
   const char *name = luaL_optstring(L, 1, NULL);
   const ws_poller_kind *kind = name ? find_poller(name) : NULL;
   if (name && !kind)
     return ws_lua_failure(L, WS_EUNSUPPORTED, "no such poller here");
   ws_lua_loop *self = ws_lua_object(L, TYPE, sizeof *self, 0);
-  self->text = self->binary = LUA_NOREF;
   ws_gate_init(&self->gate, L);
-  self->text = keep_word(L, "text");
-  self->binary = keep_word(L, "binary");
   ws_loop *loop = NULL;
   int status = ws_loop_new(kind, &loop);
   if (status != WS_OK) {
-    drop_references(self, L);
+    ws_gate_deinit(&self->gate, L);
     return ws_lua_failure(L, status, NULL);
   }
   ws_hub_init(&self->hub, loop);

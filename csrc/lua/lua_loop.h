@@ -20,7 +20,6 @@ typedef struct ws_lua_loop {
   ws_hub hub;
   ws_gate gate;
   ws_tie *ties;
-  int text, binary; /* these strings, in the registry: faster than new ones */
 } ws_lua_loop;
 
 /* `cut` is called if the loop ends first; it has to drop the tie. */

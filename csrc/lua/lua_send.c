@@ -89,7 +89,7 @@ static void take_view(lua_State *L, int index, const char *name, message *m) {
 }
 
 /* Checked: S96, S97, S100. `told` is a text that is known to be UTF-8. */
-static message check_message(lua_State *L, int index, const char *name,
+static inline message check_message(lua_State *L, int index, const char *name,
                              const char *told) {
   message m = {{NULL, 0}, WS_TEXT, false, false};
   m.data.data = lua_tolstring(L, index, &m.data.len); /* of numbers, too */

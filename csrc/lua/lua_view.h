@@ -14,7 +14,7 @@ typedef struct ws_view {
   size_t len;
 } ws_view;
 
-/* Pushes the type's metatable, which ws_view_push needs on the stack: so it is
+/* Pushes the type's metatable, which ws_view_push needs at an index: so it is
  * looked up once, not for every message. */
 void ws_view_push_type(lua_State *L);
 
