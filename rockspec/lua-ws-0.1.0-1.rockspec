@@ -38,6 +38,7 @@ local common = {
   "csrc/bytes/utf8_vectors.c",
   "csrc/connection/client.c",
   "csrc/connection/connection.c",
+  "csrc/connection/connection_answer.c",
   "csrc/connection/connection_open.c",
   "csrc/connection/connection_read.c",
   "csrc/connection/connection_time.c",

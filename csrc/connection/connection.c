@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A connection's life: how it begins, closes, fails and ends, and when its
- * owner is told. Opening, reading, writing and time-outs are in the four files
- * beside this one (connection_parts.h). */
+ * owner is told. Opening, answering, reading, writing and time-outs are in the
+ * files beside this one (connection_parts.h). */
 #include "connection/connection.h"
 
 #include "bytes/memory.h"
@@ -326,43 +326,6 @@ void ws_connection_pause(ws_connection *c, unsigned reason, bool on) {
   if (was && !c->paused) ws_connection_seen(c);
   ws_connection_rewatch(c);
   if (!c->paused) attend_to_held(c);
-}
-
-int ws_connection_accept(ws_connection *c, ws_slice protocol,
-                         const ws_header *headers, size_t count) {
-  if (c->ended || !c->waiting) return WS_ECONNABORTED;
-  int status = ws_session_accept(&c->session, protocol, headers, count,
-                                 ws_connection_out(c));
-  if (status != WS_OK) return status;
-  ws_connection_wrote(c);
-  if (c->ended) return WS_ECONNABORTED;
-  c->waiting = false;
-  ws_connection_attend_later(c); /* on_open comes from a task, as all do */
-  return WS_OK;
-}
-
-/* Its end is told when the last byte of it has left. */
-static void end_answer(ws_connection *c) {
-  c->waiting = false;
-  c->answering = true;
-  c->code = 1006;
-  ws_connection_linger(c);
-}
-
-int ws_connection_refuse(ws_connection *c, unsigned status, ws_slice body,
-                         const ws_header *headers, size_t count) {
-  if (c->ended || !c->waiting) return WS_ECONNABORTED;
-  int result = ws_session_refuse(&c->session, status, body, headers, count,
-                                 ws_connection_out(c));
-  if (result == WS_OK) end_answer(c);
-  return result;
-}
-
-int ws_connection_finish(ws_connection *c) {
-  if (c->ended || c->phase != WS_PHASE_LIVE) return WS_ECONNABORTED;
-  if (c->waiting) ws_session_finish(&c->session);
-  end_answer(c);
-  return c->status;
 }
 
 ws_deflate *ws_connection_deflate(const ws_connection *c) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared by the files of a connection: connection.c (life and end),
- * connection_open.c, connection_read.c, connection_write.c, connection_time.c.
- * For nobody else. */
+ * connection_open.c, connection_answer.c, connection_read.c,
+ * connection_write.c, connection_time.c. For nobody else. */
 #pragma once
 #include "connection/connection.h"
 #include "connection/connection_open.h"
@@ -113,6 +113,11 @@ void ws_connection_attend_later(ws_connection *c);
 /* Tells the owner that the opening handshake is done. */
 void ws_connection_opened(ws_connection *c);
 
+/* ------------------------------------------------ connection_answer.c */
+
+/* Before the stream goes: an answer that is cut short must not look whole. */
+void ws_connection_mark_cut(const ws_connection *c);
+
 /* -------------------------------------------------- connection_read.c */
 
 /* Input on its way through the session, while its events are delivered; lies on
@@ -162,9 +167,6 @@ bool ws_connection_write_on(ws_connection *c);
 
 /* Brings bufferedAmount up to date: never while a user's code runs. */
 void ws_connection_tell_buffered(ws_connection *c);
-
-/* Before the stream goes: an answer that is cut short must not look whole. */
-void ws_connection_mark_cut(const ws_connection *c);
 
 /* Drops what waits; bufferedAmount keeps counting it. */
 void ws_connection_drop_output(ws_connection *c);

@@ -381,25 +381,3 @@ int ws_connection_ping(ws_connection *c, unsigned opcode, const void *data,
   else ws_connection_wrote(c);
   return WS_OK;
 }
-
-void ws_connection_open_ended(ws_connection *c) { c->open_ended = true; }
-
-void ws_connection_mark_cut(const ws_connection *c) {
-  bool whole = c->phase == WS_PHASE_LINGERING && !c->finishing;
-  if (c->open_ended && c->stream && !whole)
-    ws_socket_reset_on_close(ws_stream_fd(c->stream));
-}
-
-int ws_connection_write(ws_connection *c, const void *data, size_t len) {
-  if (c->ended || c->phase != WS_PHASE_LIVE) return WS_ECONNABORTED;
-  int status = ws_buffer_append(ws_connection_out(c), data, len);
-  if (status != WS_OK) {
-    ws_connection_fail(c, status, NULL);
-    return status;
-  }
-  c->answering = c->waiting; /* not a "100 Continue": the body is still due */
-  c->visible += len;
-  c->hub->cork_payload += len;
-  ws_connection_wrote(c);
-  return WS_OK;
-}
