@@ -630,6 +630,31 @@ TEST(test_tiny_fragments) {
   CHECK(check_linear(feed_tiny_fragments, NULL, 40000));
 }
 
+/* Whole, in fragments and cut anywhere: none is given and none is held, and what
+ * is between them and after them is. */
+TEST(test_a_muted_one_gives_no_messages) {
+  static const uint8_t sent[] =
+      "\x82\x02" "ab" "\x02\x01" "c" "\x89\x01" "p" "\x80\x01" "d"
+      "\x81\x01" "e" "\x89\x01" "q";
+  ws_receiver_limits limits = {2, false};
+  for (size_t cut = 0; cut < sizeof sent; cut++) {
+    ws_receiver receiver;
+    uint8_t bytes[sizeof sent];
+    wire log = {0};
+    memcpy(bytes, sent, sizeof sent);
+    ws_receiver_init(&receiver, &limits, wire_resize);
+    wire_memory_reset();
+    ws_receiver_mute(&receiver);
+    CHECK(feed(&receiver, bytes, cut, &log));
+    CHECK(feed(&receiver, bytes + cut, sizeof sent - 1 - cut, &log));
+    CHECK_BYTES(log.data, log.len, "ping(p) ping(q) ");
+    ws_receiver_feed(&receiver, bytes, 0, &(ws_event){0});
+    CHECK_INT(wire_memory.blocks, 0);
+    ws_receiver_deinit(&receiver);
+    wire_free(&log);
+  }
+}
+
 /* Whoever is told a message copies it: then no room for more is held. */
 TEST(test_a_told_message_holds_little_more) {
   uint8_t piece[4 + 1000] = {0, 126, 1000 >> 8, 1000 & 255};
@@ -854,6 +879,7 @@ int main(void) {
   RUN(test_nothing_is_held_at_rest);
   RUN(test_empty_fragments);
   RUN(test_tiny_fragments);
+  RUN(test_a_muted_one_gives_no_messages);
   RUN(test_a_told_message_holds_little_more);
   RUN(test_without_memory);
   RUN(test_space_is_only_in_long_frames);
