@@ -5,9 +5,17 @@
 #include <assert.h>
 #include <stdio.h>
 
+static void do_nothing(lua_State *L, void *argument) {
+  (void)L;
+  (void)argument;
+}
+
 static int enter(lua_State *L) {
-  const ws_gate *gate = lua_touserdata(L, WS_GATE_SELF);
-  gate->entry(L, gate->argument);
+  ws_gate *gate = lua_touserdata(L, WS_GATE_SELF);
+  ws_gate_entry *entry = gate->entry;
+  gate->entry = do_nothing; /* for prepare_raise: a finalizer may turn the loop
+                             * before this function is reached */
+  entry(L, gate->argument);
   return 0;
 }
 
@@ -154,11 +162,6 @@ bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   if (!good) on_failure(gate);
   lua_pop(L, 1);
   return good;
-}
-
-static void do_nothing(lua_State *L, void *argument) {
-  (void)L;
-  (void)argument;
 }
 
 void ws_gate_prepare_raise(ws_gate *gate, lua_State *L) {

@@ -89,8 +89,8 @@ static void take_view(lua_State *L, int index, const char *name, message *m) {
 }
 
 /* Checked: S96, S97, S100. `told` is a text that is known to be UTF-8. */
-static inline message check_message(lua_State *L, int index, const char *name,
-                             const char *told) {
+static inline message check_message(lua_State *L, int index,
+                                    const char *name, const char *told) {
   message m = {{NULL, 0}, WS_TEXT, false, false};
   m.data.data = lua_tolstring(L, index, &m.data.len); /* of numbers, too */
   if (m.data.data) {

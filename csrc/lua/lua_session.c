@@ -286,7 +286,7 @@ static int l_output(lua_State *L) {
     lua_pushliteral(L, "");
     return 1;
   }
-  if (self->taken.len == 0) {
+  if (!self->taken.base) {
     self->taken = self->out;
     ws_buffer_init(&self->out, ws_memory_resize, 0);
   }

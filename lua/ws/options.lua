@@ -225,6 +225,7 @@ end
 function options.blame(level, fn, ...)
   local ok, first, second, third = pcall(fn, ...)
   if ok then return first, second, third end
+  if type(first) ~= "string" then error(first, 0) end -- of the caller's __tostring, say
   error(position(level + 1) .. (first:match ":%d+: (%u%a*Error: .*)" or first), 0)
 end
 

@@ -701,10 +701,18 @@ static ptrdiff_t end_of(party *p, raw *r) {
   return got;
 }
 
+static void write_without_memory(ws_connection *c) {
+  static const char much[LONG_MESSAGE];
+  ws_memory_fail(1, 1);
+  CHECK_INT(ws_connection_write(c, much, sizeof much), WS_ENOMEM);
+  ws_memory_fail(0, 0);
+}
+
 /* When only the end of TCP marks its end, an answer that is cut short, by the
- * owner or by a time-out, is reset; else it ends as all do. */
+ * owner, by a time-out or for want of memory, is reset; else it ends as all do.
+ */
 TEST(an_answer_cut_short) {
-  for (int way = 0; way < 6; way++) {
+  for (int way = 0; way < 8; way++) {
     bool open_ended = way % 2 == 1;
     party p;
     ws_connection_events events;
@@ -714,6 +722,7 @@ TEST(an_answer_cut_short) {
     if (way / 2 == 0) ws_connection_terminate(answering);
     if (way / 2 == 1) ws_connection_finish(answering);
     if (way / 2 == 2) party_pass(&p, 500);
+    if (way / 2 == 3) write_without_memory(answering);
     bool cut = open_ended && way / 2 != 1;
     CHECK_INT(end_of(&p, &r), cut ? WS_ECONNRESET : WS_EOF);
     CHECK_BYTES(r.data, r.len, "ab");

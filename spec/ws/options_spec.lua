@@ -169,4 +169,10 @@ describe("whose line it is", function()
     helper.closed(sock)
     helper.close_server(server)
   end)
+
+  it("an object that the caller's own code raised stays as it is", function()
+    local thrown = {}
+    local _, got = pcall(options.blame, 1, function() error(thrown) end)
+    assert.equal(thrown, got)
+  end)
 end)
