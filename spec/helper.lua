@@ -10,10 +10,10 @@ local helper = {}
 --- By how much limits of time are to be stretched: sanitizers are slow.
 helper.patience = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) and 5 or 1
 
---- Turns the loop until condition() holds; fails after `ms` (5000). Returns
+--- Turns the loop until condition() holds; fails after `ms` (5000, with ASan more). Returns
 --- what the condition gave.
 function helper.wait_until(condition, ms, what)
-  local deadline = ws.now() + (ms or 5000)
+  local deadline = ws.now() + (ms or 5000 * helper.patience)
   local value = condition()
   while not value do
     if ws.now() > deadline then error("waited in vain for " .. (what or "a condition"), 2) end
@@ -183,7 +183,7 @@ function Raw:wait(condition, what)
   return helper.wait_until(function()
     self:pump()
     return condition(self)
-  end, 5000, what)
+  end, nil, what)
 end
 
 --- Everything up to the end of the connection.
