@@ -128,7 +128,7 @@ typedef struct ws_feeding {
   size_t len, used;
   size_t told; /* bytes of delivered messages */
   int events;
-  bool dry;       /* there is nothing more in it */
+  bool dry;       /* neither it nor the session has anything more */
   bool more;      /* it stopped so that others have their turn */
   bool kept;      /* `event` is still to be delivered */
   ws_event event;

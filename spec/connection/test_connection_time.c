@@ -733,6 +733,22 @@ TEST(an_answer_cut_short) {
   }
 }
 
+/* A peer that asks a party for a long answer and does not read it. Whoever takes
+ * nothing for 300 ms is given up. */
+static raw take_nothing(party *p, ws_connection_events *events,
+                        void (*answer)(void *owner), const char *request) {
+  party_begin(p);
+  p->server_config->idle_timeout = 300;
+  *events = side_events;
+  events->on_body_end = answer;
+  p->served = events;
+  party_listen(p);
+  raw r = raw_connect(party_port(p));
+  raw_say(p, &r, request);
+  PARTY_UNTIL(p, p->count, 1);
+  return r;
+}
+
 static void answer_with_open_end(void *owner) {
   ws_connection_open_ended(((side *)owner)->connection);
   answer_at_length(owner);
@@ -740,17 +756,11 @@ static void answer_with_open_end(void *owner) {
 
 /* The same when it is finished, but the client does not take all of it. */
 TEST(an_answer_not_taken) {
-  ws_connection_events events = side_events;
+  ws_connection_events events;
   party p;
-  party_begin(&p);
-  p.server_config->idle_timeout = 200;
-  events.on_body_end = answer_with_open_end;
-  p.served = &events;
-  party_listen(&p);
-  raw r = raw_connect(party_port(&p));
-  raw_say(&p, &r, "GET / HTTP/1.0\r\n\r\n");
-  PARTY_UNTIL(&p, p.count, 1);
-  party_pass(&p, 3 * 200); /* the system may yet have taken some more */
+  raw r = take_nothing(&p, &events, answer_with_open_end,
+                       "GET / HTTP/1.0\r\n\r\n");
+  party_pass(&p, 3 * 300); /* the system may yet have taken some more */
   CHECK_INT(p.sides[0].gones, 1);
   CHECK_INT(end_of(&p, &r), WS_ECONNRESET);
   raw_end(&r);
@@ -805,16 +815,10 @@ TEST(a_stream_to_who_has_gone) {
  * nor who has broken the protocol and does not hang up: that is told at once,
  * and soon dropped. */
 TEST(lingering_has_an_end) {
-  ws_connection_events events = side_events;
+  ws_connection_events events;
   party p;
-  party_begin(&p);
-  p.server_config->idle_timeout = 300;
-  events.on_body_end = answer_at_length;
-  p.served = &events;
-  party_listen(&p);
-  raw r = raw_connect(party_port(&p));
-  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
-  PARTY_UNTIL(&p, p.count, 1);
+  raw r = take_nothing(&p, &events, answer_at_length,
+                       "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
   party_pass(&p, 299);
   CHECK_INT(p.sides[0].gones, 0);
   party_pass(&p, 2 * 300); /* the system may yet have taken some more */
