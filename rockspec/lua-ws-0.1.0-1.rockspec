@@ -43,6 +43,7 @@ local common = {
   "csrc/connection/connection_read.c",
   "csrc/connection/connection_time.c",
   "csrc/connection/connection_write.c",
+  "csrc/connection/cork.c",
   "csrc/connection/dial.c",
   "csrc/connection/hub.c",
   "csrc/connection/outbox.c",

@@ -45,7 +45,7 @@ int ws_connection_write(ws_connection *c, const void *data, size_t len) {
   }
   c->answering = c->waiting; /* not a "100 Continue": the body is still due */
   c->visible += len;
-  c->hub->cork_payload += len;
+  c->cork->payload += len;
   ws_connection_wrote(c);
   return WS_OK;
 }

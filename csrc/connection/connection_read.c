@@ -356,9 +356,7 @@ void ws_connection_ready(void *owner, unsigned events) {
   if (events & (WS_READABLE | WS_HANGUP) && may_read(c)) read_some(c);
   else if (events & WS_HANGUP) c->hung_up = true;
   if (c->phase == WS_PHASE_DEAD) return;
-  /* What the end of the turn would do again. */
-  ws_loop_cancel(c->hub->loop, &c->flush);
-  ws_connection_flush_task(c);
+  ws_connection_flush_together(c);
 }
 
 /* A hang-up is reported turn after turn: a connection that may not read now is

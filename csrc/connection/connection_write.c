@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Writing: frames gather in the hub's cork while a connection is dealt with
- * and leave in one write at the end; what the system does not take waits in
- * the outbox. bufferedAmount is kept here. */
+/* Writing: frames gather in a cork while a connection is dealt with and leave
+ * in one write at the end; what the system does not take waits in the outbox.
+ * bufferedAmount is kept here. */
 #include "connection/connection_parts.h"
 
 #include "bytes/status.h"
+#include "loop/clock.h"
 #include "transport/socket.h"
 
 /* A payload this long is not copied if its owner can keep it. */
@@ -13,80 +14,64 @@
 /* More than this waiting is written before the turn ends. */
 #define FLUSH_AT ((size_t)1024 * 1024)
 
+/* Much is written at once, while it is in the caches. */
+#define TOGETHER_MOST ((size_t)32 * 1024)
+
+/* Milliseconds that short output waits for that of others. */
+#define TOGETHER_MS 1.0
+
 static size_t corked(const ws_connection *c) {
-  return c->hub->corked == c ? c->hub->cork.len : 0;
+  return c->cork ? c->cork->bytes.len : 0;
 }
 
 static size_t unwritten(const ws_connection *c) {
   return corked(c) + c->outbox.bytes;
 }
 
-static void empty_cork(ws_hub *hub) {
-  ws_buffer_consume(&hub->cork, hub->cork.len);
-  hub->cork_payload = 0;
-  hub->cork_begun = false;
+static void give_cork_back(ws_connection *c) {
+  if (!c->cork) return;
+  ws_corks_give_back(&c->hub->corks, c->cork);
+  c->cork = NULL;
 }
 
-static int move_cork(ws_connection *c) {
-  ws_hub *hub = c->hub;
-  int status = ws_outbox_copy(&c->outbox, hub->cork.data, hub->cork.len,
-                              hub->cork_payload);
-  if (hub->cork_begun) ws_outbox_begun(&c->outbox);
-  empty_cork(hub);
+/* Takes the corked bytes over into the outbox. */
+static int uncork(ws_connection *c) {
+  if (!c->cork) return WS_OK;
+  int status = WS_OK;
+  if (corked(c) > 0) {
+    status = ws_outbox_copy(&c->outbox, c->cork->bytes.data, corked(c),
+                            c->cork->payload);
+    if (c->cork->begun) ws_outbox_begun(&c->outbox);
+  }
+  give_cork_back(c);
   return status;
 }
 
-/* Takes the corked bytes over into their connection's outbox. */
-static int uncork(ws_connection *c) {
-  return corked(c) > 0 ? move_cork(c) : WS_OK;
-}
-
 ws_buffer *ws_connection_take_cork(ws_connection *c) {
-  ws_hub *hub = c->hub;
-  ws_connection *before = hub->corked;
-  if (before && uncork(before) != WS_OK)
-    ws_connection_fail(before, WS_ENOMEM, NULL);
-  empty_cork(hub);
-  if (hub->cork.cap > 4 * WS_HUB_CORK) ws_buffer_deinit(&hub->cork);
-  hub->corked = c;
-  return &hub->cork;
+  ws_corks *corks = &c->hub->corks;
+  while (!(c->cork = ws_corks_take(corks, c))) {
+    ws_connection *other = ws_corks_victim(corks);
+    if (uncork(other) != WS_OK)
+      ws_connection_fail(other, WS_ENOMEM, NULL);
+  }
+  return &c->cork->bytes;
 }
 
 void ws_connection_drop_output(ws_connection *c) {
-  if (c->hub->corked == c) {
-    empty_cork(c->hub);
-    c->hub->corked = NULL;
-  }
+  give_cork_back(c);
   c->discarded = c->visible;
   ws_outbox_clear(&c->outbox);
 }
 
 /* -------------------------------------------------------------- flush */
 
-/* As in the outbox: headers count as written first, and the bytes that
- * compression saved as written last. */
-static void drop_corked(ws_hub *hub, size_t len) {
-  size_t before = hub->cork.len;
-  if (len == before) {
-    empty_cork(hub);
-    return;
-  }
-  size_t extra =
-      hub->cork_payload > before ? hub->cork_payload - before : 0;
-  ws_buffer_consume(&hub->cork, len);
-  hub->cork_begun = true;
-  size_t plain = hub->cork_payload - extra;
-  if (plain > hub->cork.len) plain = hub->cork.len;
-  hub->cork_payload = plain + extra;
-}
-
 /* The first bytes of what waits, outbox before cork. */
 static size_t gather(ws_connection *c, ws_slice *slices) {
   size_t count = ws_outbox_gather(&c->outbox, slices, WS_SOCKET_GATHER - 1);
   bool all = c->outbox.bytes == 0 || count < WS_SOCKET_GATHER - 1;
   if (all && corked(c) > 0) {
-    slices[count].data = (const char *)c->hub->cork.data;
-    slices[count].len = c->hub->cork.len;
+    slices[count].data = (const char *)c->cork->bytes.data;
+    slices[count].len = c->cork->bytes.len;
     count++;
   }
   return count;
@@ -95,7 +80,8 @@ static size_t gather(ws_connection *c, ws_slice *slices) {
 static void advance(ws_connection *c, size_t len) {
   size_t queued = c->outbox.bytes < len ? c->outbox.bytes : len;
   ws_outbox_advance(&c->outbox, queued);
-  if (len > queued) drop_corked(c->hub, len - queued);
+  if (len - queued == corked(c)) give_cork_back(c);
+  else if (len > queued) ws_cork_advance(c->cork, len - queued);
 }
 
 /* What arrived before the peer was gone is still read: its Close may be among
@@ -208,11 +194,42 @@ void ws_connection_flush_task(void *owner) {
     ws_connection_attend_later(c);
 }
 
+static void flush_now(ws_connection *c) {
+  ws_loop_cancel(c->hub->loop, &c->flush);
+  ws_connection_flush_task(c);
+}
+
+static void flush_all_corked(ws_hub *hub) {
+  hub->together = 0;
+  for (size_t i = 0; i < WS_CORKS; i++)
+    if (hub->corks.all[i].of) flush_now(hub->corks.all[i].of);
+}
+
+/* True once nobody else is served in this turn, or those served before have
+ * waited long enough. */
+static bool is_time_to_write(ws_hub *hub) {
+  if (!ws_loop_has_ready(hub->loop) || hub->corks.taken == WS_CORKS)
+    return true;
+  double now = ws_clock_precise();
+  if (hub->together++ == 0) hub->together_since = now;
+  return now - hub->together_since >= TOGETHER_MS;
+}
+
+void ws_connection_flush_together(ws_connection *c) {
+  size_t len = c->outbox.bytes > 0 ? 0 : corked(c);
+  if (len == 0 || len > TOGETHER_MOST) {
+    flush_now(c);
+    return;
+  }
+  ws_loop_post_end(c->hub->loop, &c->flush);
+  if (is_time_to_write(c->hub)) flush_all_corked(c->hub);
+}
+
 /* ----------------------------------------------------- bufferedAmount */
 
 void ws_connection_tell_buffered(ws_connection *c) {
   size_t waiting = c->outbox.payload;
-  if (c->hub->corked == c) waiting += c->hub->cork_payload;
+  if (c->cork) waiting += c->cork->payload;
   c->visible = waiting + c->discarded;
 }
 
@@ -315,7 +332,7 @@ static int enqueue(ws_connection *c, unsigned opcode, const void *data,
   int status =
       compress ? ws_session_send(&c->session, opcode, data, len, out)
                : ws_session_send_plain(&c->session, opcode, data, len, out);
-  if (status == WS_OK) c->hub->cork_payload += len;
+  if (status == WS_OK) c->cork->payload += len;
   return status;
 }
 

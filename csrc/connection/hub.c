@@ -48,7 +48,7 @@ void ws_hub_init(ws_hub *hub, ws_loop *loop) {
   hub->turn_end.owner = hub;
   hub->loop = loop;
   hub->budget = ws_loop_budget(loop);
-  ws_buffer_init(&hub->cork, ws_memory_resize, 0);
+  ws_corks_init(&hub->corks, ws_memory_resize);
   ws_deflate_pool_init(&hub->deflate, ws_memory_resize);
 }
 
@@ -61,7 +61,7 @@ void ws_hub_deinit(ws_hub *hub) {
     ws_resolver_free(hub->resolver);
     hub->resolver = NULL;
   }
-  ws_buffer_deinit(&hub->cork);
+  ws_corks_deinit(&hub->corks);
   ws_deflate_pool_deinit(&hub->deflate);
   ws_memory_free(hub->input);
   hub->input = NULL;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What all connections of one loop share: the buffer they read into, the cork
- * that gathers small frames, the deflaters and inflaters, the resolver, and the
+/* What all connections of one loop share: the buffer they read into, the corks
+ * that gather small frames, the deflaters and inflaters, the resolver, and the
  * list of connections. */
 #pragma once
-#include "bytes/buffer.h"
+#include "connection/cork.h"
 #include "connection/permits.h"
 #include "loop/loop.h"
 #include "protocol/deflate_pool.h"
@@ -25,10 +25,9 @@ typedef struct ws_hub {
   ws_loop *loop;
   ws_budget *budget;            /* the loop's */
   uint8_t *input;               /* WS_HUB_INPUT bytes, made on first use */
-  ws_buffer cork;               /* frames of `corked`, not yet written */
-  size_t cork_payload;          /* of these, how many are payload */
-  bool cork_begun; /* the first of them was written in part */
-  struct ws_connection *corked; /* whose they are, or NULL */
+  ws_corks corks;
+  size_t together;              /* connections whose output waits for more */
+  double together_since;        /* when the first of these was served */
   unsigned handshakes;          /* TLS, of clients, gone on with this turn */
   bool crowded;                 /* the turn before had more of them */
   ws_task turn_end;             /* counts anew */

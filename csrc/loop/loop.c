@@ -246,10 +246,14 @@ bool ws_loop_turning(const ws_loop *loop) {
   return loop->turning;
 }
 
+bool ws_loop_has_ready(const ws_loop *loop) {
+  return loop->ready_next < loop->ready_count;
+}
+
 int ws_loop_timeout(const ws_loop *loop) {
   if (!is_empty(&loop->posted) || !is_empty(&loop->running) ||
       !is_empty(&loop->ending) || !is_empty(&loop->disposed) ||
-      loop->ready_next < loop->ready_count)
+      ws_loop_has_ready(loop))
     return 0;
   uint64_t due;
   if (!ws_timers_next(&loop->timers, &due)) return -1;

@@ -59,6 +59,9 @@ ws_budget *ws_loop_budget(ws_loop *loop);
 /* True inside ws_loop_turn. */
 bool ws_loop_turning(const ws_loop *loop);
 
+/* Inside a turn: true while descriptors that are ready wait for their turn. */
+bool ws_loop_has_ready(const ws_loop *loop);
+
 /* Milliseconds until a turn has something to do even if no descriptor becomes
  * ready: 0 if tasks or the rest of a turn wait, else the time to the next
  * timer; -1 without timers. */
