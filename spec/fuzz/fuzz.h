@@ -160,15 +160,23 @@ static inline bool fuzz_shows(void) {
   return shows != 0;
 }
 
+static inline uint64_t fuzz_mix(uint64_t sum, uint64_t word) {
+  sum = (sum ^ word) * 0x9ddfea08eb382d69u;
+  return sum ^ sum >> 32;
+}
+
 static inline void fuzz_log_bytes(fuzz_log *log, const void *data,
                                   size_t len) {
   const uint8_t *bytes = data;
-  uint64_t sum = log->sum + 0x9e3779b97f4a7c15u + len;
-  for (; len > 0; bytes += len < 8 ? len : 8, len -= len < 8 ? len : 8) {
-    uint64_t word = 0;
-    memcpy(&word, bytes, len < 8 ? len : 8);
-    sum = (sum ^ word) * 0x9ddfea08eb382d69u;
-    sum ^= sum >> 32;
+  uint64_t word = 0, sum = log->sum + 0x9e3779b97f4a7c15u + len;
+  for (; len >= sizeof word; bytes += sizeof word, len -= sizeof word) {
+    memcpy(&word, bytes, sizeof word);
+    sum = fuzz_mix(sum, word);
+  }
+  if (len > 0) {
+    word = 0;
+    memcpy(&word, bytes, len);
+    sum = fuzz_mix(sum, word);
   }
   log->sum = sum ^ sum >> 29;
   log->count++;

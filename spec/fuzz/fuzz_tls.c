@@ -161,7 +161,7 @@ static void turn(end *it, size_t most) {
 }
 
 static void send_message(end *it, uint8_t kind, size_t len) {
-  static uint8_t block[65536];
+  static uint8_t block[32768];
   fuzz_log log = {0};
   if (it->sent_count == 64 || it->out.len > 1 << 18) return;
   memset(block, kind, len);
@@ -177,8 +177,8 @@ static void step(end *it, unsigned what, fuzz_input *in) {
     case 0: turn(it, 4096); break;
     case 1: turn(it, number); break;
     case 2: send_message(it, (uint8_t)number, fuzz_byte(in)); break;
-    case 3:
-      send_message(it, (uint8_t)number, (size_t)fuzz_byte(in) << 8);
+    case 3: /* some records */
+      send_message(it, (uint8_t)number, (size_t)(fuzz_byte(in) & 127) << 8);
       break;
     case 4: it->pipe->bite = number + 1; break;
     case 5: it->pipe->bite = PIPE_ROOM; break;
