@@ -42,6 +42,7 @@ local common = {
   "csrc/connection/connection_open.c",
   "csrc/connection/connection_read.c",
   "csrc/connection/connection_time.c",
+  "csrc/connection/connection_together.c",
   "csrc/connection/connection_write.c",
   "csrc/connection/cork.c",
   "csrc/connection/dial.c",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Shared by the files of a connection: connection.c (life and end),
  * connection_open.c, connection_answer.c, connection_read.c,
- * connection_write.c, connection_time.c. For nobody else. */
+ * connection_write.c, connection_together.c, connection_time.c. For nobody
+ * else. */
 #pragma once
 #include "connection/connection.h"
 #include "connection/connection_open.h"
@@ -43,6 +44,13 @@ struct ws_connection {
   bool read_ended;  /* lingering: the peer has ended its side, maybe reads */
   bool want_drain;
   bool awaiting_pong;
+  bool answering;   /* plain HTTP: the answer has begun */
+  bool open_ended;  /* plain HTTP: only the end of TCP marks the answer's */
+  bool upgraded;    /* the WebSocket opened (or is a client's) */
+  bool clean;
+  bool told;        /* the owner was told its end, or just is */
+  bool telling;     /* the latter */
+  bool hurried;     /* the short deadline of a refusal's body runs */
   uint64_t visible;   /* bufferedAmount as the user sees it */
   uint64_t discarded; /* payload counted after closing began, or lost */
   uint64_t last_seen; /* loop time of its last sign of life */
@@ -76,13 +84,6 @@ struct ws_connection {
   int status;      /* why it failed, WS_OK when it did not */
   uint16_t code;   /* of the close event */
   uint8_t reason_len;
-  bool upgraded;    /* the WebSocket opened (or is a client's) */
-  bool clean;
-  bool told;        /* the owner was told its end, or just is */
-  bool telling;     /* the latter */
-  bool hurried;     /* the short deadline of a refusal's body runs */
-  bool answering;   /* plain HTTP: the answer has begun */
-  bool open_ended;  /* plain HTTP: only the end of TCP marks the answer's */
   bool buried;
 };
 
@@ -173,6 +174,8 @@ void ws_connection_tell_buffered(ws_connection *c);
 void ws_connection_drop_output(ws_connection *c);
 
 void ws_connection_flush_task(void *owner);
+
+/* ---------------------------------------------- connection_together.c */
 
 /* Flushes, but lets a little output wait for that of the connections which are
  * served next: the system's code for sending stays in the caches, and a peer on

@@ -5,20 +5,15 @@
 #include "connection/connection_parts.h"
 
 #include "bytes/status.h"
-#include "loop/clock.h"
 #include "transport/socket.h"
+
+#include <assert.h>
 
 /* A payload this long is not copied if its owner can keep it. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
 
 /* More than this waiting is written before the turn ends. */
 #define FLUSH_AT ((size_t)1024 * 1024)
-
-/* Much is written at once, while it is in the caches. */
-#define TOGETHER_MOST ((size_t)32 * 1024)
-
-/* Milliseconds that short output waits for that of others. */
-#define TOGETHER_MS 1.0
 
 static size_t corked(const ws_connection *c) {
   return c->cork ? c->cork->bytes.len : 0;
@@ -49,6 +44,7 @@ static int uncork(ws_connection *c) {
 
 ws_buffer *ws_connection_take_cork(ws_connection *c) {
   ws_corks *corks = &c->hub->corks;
+  assert(c->phase != WS_PHASE_DEAD); /* or the cork would outlive it */
   while (!(c->cork = ws_corks_take(corks, c))) {
     ws_connection *other = ws_corks_victim(corks);
     if (uncork(other) != WS_OK)
@@ -192,37 +188,6 @@ void ws_connection_flush_task(void *owner) {
   ws_connection_tell_buffered(c);
   if (c->want_drain && c->visible <= c->config->low_water)
     ws_connection_attend_later(c);
-}
-
-static void flush_now(ws_connection *c) {
-  ws_loop_cancel(c->hub->loop, &c->flush);
-  ws_connection_flush_task(c);
-}
-
-static void flush_all_corked(ws_hub *hub) {
-  hub->together = 0;
-  for (size_t i = 0; i < WS_CORKS; i++)
-    if (hub->corks.all[i].of) flush_now(hub->corks.all[i].of);
-}
-
-/* True once nobody else is served in this turn, or those served before have
- * waited long enough. */
-static bool is_time_to_write(ws_hub *hub) {
-  if (!ws_loop_has_ready(hub->loop) || hub->corks.taken == WS_CORKS)
-    return true;
-  double now = ws_clock_precise();
-  if (hub->together++ == 0) hub->together_since = now;
-  return now - hub->together_since >= TOGETHER_MS;
-}
-
-void ws_connection_flush_together(ws_connection *c) {
-  size_t len = c->outbox.bytes > 0 ? 0 : corked(c);
-  if (len == 0 || len > TOGETHER_MOST) {
-    flush_now(c);
-    return;
-  }
-  ws_loop_post_end(c->hub->loop, &c->flush);
-  if (is_time_to_write(c->hub)) flush_all_corked(c->hub);
 }
 
 /* ----------------------------------------------------- bufferedAmount */
