@@ -8,7 +8,7 @@
 /* More is written at once, while it is in the CPU's caches. */
 #define SHORT_MOST ((size_t)32 * 1024)
 
-/* Milliseconds that output waits for that of others. */
+/* Milliseconds after which nobody is kept waiting for others any more. */
 #define WAIT_MOST 1.0
 
 static void flush_now(ws_connection *c) {
@@ -17,19 +17,22 @@ static void flush_now(ws_connection *c) {
 }
 
 static void flush_corked(ws_hub *hub) {
-  hub->together = 0;
   for (size_t i = 0; i < WS_CORKS; i++)
     if (hub->corks.all[i].of) flush_now(hub->corks.all[i].of);
+  if (ws_loop_has_ready(hub->loop)) hub->written_at = ws_clock_precise();
 }
 
-/* True once nobody else is served in this turn, or those served before have
- * waited long enough. */
-static bool is_time_to_write(ws_hub *hub) {
-  if (!ws_loop_has_ready(hub->loop) || hub->corks.taken == WS_CORKS)
-    return true;
-  double now = ws_clock_precise();
-  if (hub->together++ == 0) hub->together_since = now;
-  return now - hub->together_since >= WAIT_MOST;
+/* What waits has waited since then, or less. */
+static double last_written(const ws_hub *hub) {
+  double turn = ws_loop_now_precise(hub->loop);
+  return hub->written_at > turn ? hub->written_at : turn;
+}
+
+/* True if nobody else is served in this turn, there is no room for more, or
+ * handlers take their time. */
+static bool is_time_to_write(const ws_hub *hub) {
+  return !ws_loop_has_ready(hub->loop) || hub->corks.taken == WS_CORKS ||
+         ws_clock_precise() - last_written(hub) >= WAIT_MOST;
 }
 
 void ws_connection_flush_together(ws_connection *c) {

@@ -276,6 +276,10 @@ uint64_t ws_loop_now(ws_loop *loop) {
   return loop->now / TICKS;
 }
 
+double ws_loop_now_precise(const ws_loop *loop) {
+  return (double)loop->now / TICKS;
+}
+
 int ws_loop_watch(ws_loop *loop, ws_watch *watch, ws_fd fd, unsigned wants) {
   assert(!watch->watched && watch->ready != NULL);
   int status = loop->kind->add(loop->poller, fd, wants, watch);

@@ -76,6 +76,9 @@ const char *ws_loop_poller_name(const ws_loop *loop);
  * turn each call reads it. */
 uint64_t ws_loop_now(ws_loop *loop);
 
+/* The same in a turn, with fractions. */
+double ws_loop_now_precise(const ws_loop *loop);
+
 /* Watch a descriptor, change what it is watched for, and end that. WS_OK,
  * WS_ENOMEM or WS_ESYSTEM. `ready` and `owner` of `watch` must be set. Setting
  * unchanged `wants` costs no system call. `ready` is called with those events
