@@ -26,7 +26,7 @@ typedef struct ws_hub {
   ws_budget *budget;            /* the loop's */
   uint8_t *input;               /* WS_HUB_INPUT bytes, made on first use */
   ws_corks corks;
-  double written_at; /* the clock when all were emptied within a turn */
+  double written_at;            /* when all were emptied within a turn */
   unsigned handshakes;          /* TLS, of clients, gone on with this turn */
   bool crowded;                 /* the turn before had more of them */
   ws_task turn_end;             /* counts anew */
