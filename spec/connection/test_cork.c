@@ -113,41 +113,41 @@ static bool is_answered(const raw *r) {
   return poll(&entry, 1, 0) == 1;
 }
 
-static unsigned answered(int count) {
+static unsigned answered(void) {
   unsigned found = 0;
-  for (int i = 0; i < count; i++) found += is_answered(&crowd[i]);
+  for (int i = 0; i < CROWD; i++) found += is_answered(&crowd[i]);
   return found;
 }
 
-static void gather(party *p, int count) {
+static void gather(party *p) {
   party_begin(p);
   party_listen(p);
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < CROWD; i++) {
     crowd[i] = raw_open(p);
     sides[i] = party_other(p);
   }
 }
 
-static void dissolve(party *p, int count) {
-  for (int i = 0; i < count; i++) raw_end(&crowd[i]);
+static void dissolve(party *p) {
+  for (int i = 0; i < CROWD; i++) raw_end(&crowd[i]);
   party_end(p);
   CHECK_INT(ws_memory_live(), 0);
 }
 
 /* All of them say something, and are served in one turn. */
-static void all_ask(party *p, int count) {
+static void all_ask(party *p) {
   uint8_t bytes[16];
   size_t len = raw_put(bytes, 0x82, "hello", 5);
   ws_slice slice = {(char *)bytes, len};
-  for (int i = 0; i < count; i++) {
+  for (int i = 0; i < CROWD; i++) {
     CHECK_INT(ws_socket_write(crowd[i].fd, &slice, 1), len);
     party_await_input(sides[i]);
   }
   ws_loop_turn(p->loop, 0);
 }
 
-static void all_got(party *p, int count, const char *what) {
-  for (int i = 0; i < count; i++) {
+static void all_got(party *p, const char *what) {
+  for (int i = 0; i < CROWD; i++) {
     raw *r = &crowd[i];
     raw_read(p, r, strlen(what));
     CHECK_INT(r->len, strlen(what));
@@ -162,7 +162,7 @@ static unsigned served, found_answered[CROWD];
 static void look(side *s, const char *event) {
   (void)s;
   if (strcmp(event, "message") != 0) return;
-  found_answered[served++] = answered(CROWD);
+  found_answered[served++] = answered();
 }
 
 static void take_half_a_millisecond(side *s, const char *event) {
@@ -175,46 +175,40 @@ static void take_a_millisecond(side *s, const char *event) {
   virtual_clock += 1;
 }
 
-static void all_react(int count, void (*react)(side *, const char *)) {
+static void serve_a_crowd(party *p, void (*react)(side *, const char *)) {
+  gather(p);
+  for (int i = 0; i < CROWD; i++) sides[i]->react = react;
   served = 0;
-  for (int i = 0; i < count; i++) sides[i]->react = react;
+  all_ask(p);
+  CHECK_INT(served, CROWD);
 }
 
 TEST(who_is_served_together_is_written_together) {
   party p;
-  gather(&p, CROWD);
-  all_react(CROWD, look);
-  all_ask(&p, CROWD);
-  CHECK_INT(served, CROWD);
+  serve_a_crowd(&p, look);
   for (int i = 0; i < WS_CORKS; i++) CHECK_INT(found_answered[i], 0);
   CHECK_INT(found_answered[WS_CORKS], WS_CORKS);
-  CHECK_INT(answered(CROWD), CROWD); /* in the same turn */
-  all_got(&p, CROWD, "\x82\x05hello");
-  dissolve(&p, CROWD);
+  CHECK_INT(answered(), CROWD); /* in the same turn */
+  all_got(&p, "\x82\x05hello");
+  dissolve(&p);
 }
 
 /* Whose handler is slow has its answer before others are served. */
 TEST(nobody_waits_for_slow_handlers) {
   party p;
-  gather(&p, CROWD);
-  all_react(CROWD, take_a_millisecond);
-  all_ask(&p, CROWD);
-  CHECK_INT(served, CROWD);
+  serve_a_crowd(&p, take_a_millisecond);
   for (unsigned i = 0; i < CROWD; i++) CHECK_INT(found_answered[i], i);
-  all_got(&p, CROWD, "\x82\x05hello");
-  dissolve(&p, CROWD);
+  all_got(&p, "\x82\x05hello");
+  dissolve(&p);
 }
 
 TEST(nobody_waits_for_more_than_a_millisecond) {
   party p;
-  gather(&p, CROWD);
-  all_react(CROWD, take_half_a_millisecond);
-  all_ask(&p, CROWD);
-  CHECK_INT(served, CROWD);
+  serve_a_crowd(&p, take_half_a_millisecond);
   for (unsigned i = 0; i < CROWD; i++)
     CHECK_INT(found_answered[i], i - i % 2); /* two at a time */
-  all_got(&p, CROWD, "\x82\x05hello");
-  dissolve(&p, CROWD);
+  all_got(&p, "\x82\x05hello");
+  dissolve(&p);
 }
 
 static void answer_much(side *s, const char *event) {
@@ -226,11 +220,9 @@ static void answer_much(side *s, const char *event) {
 
 TEST(much_is_written_at_once) {
   party p;
-  gather(&p, CROWD);
-  all_react(CROWD, answer_much);
-  all_ask(&p, CROWD);
+  serve_a_crowd(&p, answer_much);
   for (unsigned i = 0; i < CROWD; i++) CHECK_INT(found_answered[i], i);
-  dissolve(&p, CROWD);
+  dissolve(&p);
 }
 
 static void tell_all(side *s, const char *event) {
@@ -245,15 +237,15 @@ static void tell_all(side *s, const char *event) {
 
 TEST(one_that_writes_to_more_than_there_are_corks) {
   party p;
-  gather(&p, CROWD);
+  gather(&p);
   p.echo = false;
   sides[0]->react = tell_all;
   raw_frame(&p, &crowd[0], 0x82, "go");
   PARTY_UNTIL(&p, sides[0]->messages, 1);
   for (int i = 0; i < CROWD; i++)
     CHECK_INT(ws_connection_buffered(sides[i]->connection), 0);
-  all_got(&p, CROWD, "\x81\x03one\x81\x03two");
-  dissolve(&p, CROWD);
+  all_got(&p, "\x81\x03one\x81\x03two");
+  dissolve(&p);
 }
 
 static void tell_all_without_memory(side *s, const char *event) {
@@ -265,7 +257,7 @@ static void tell_all_without_memory(side *s, const char *event) {
 /* Who loses its cork and cannot keep what was in it fails, and nobody else. */
 TEST(without_memory_for_what_was_corked) {
   party p;
-  gather(&p, CROWD);
+  gather(&p);
   p.echo = false;
   sides[0]->react = tell_all_without_memory;
   raw_frame(&p, &crowd[0], 0x82, "go");
@@ -278,7 +270,7 @@ TEST(without_memory_for_what_was_corked) {
     else CHECK_INT(ws_connection_state(sides[i]->connection), WS_OPEN);
   }
   CHECK(failed > 0);
-  dissolve(&p, CROWD);
+  dissolve(&p);
 }
 
 int main(void) {
