@@ -183,14 +183,14 @@ TEST(what_waits_is_packed) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Many frames of one turn to a reader that takes none do not gather in what
- * all connections share. */
 static size_t corked_by_all(const party *p) {
   size_t bytes = 0;
   for (int i = 0; i < WS_CORKS; i++) bytes += p->hub.corks.all[i].bytes.len;
   return bytes;
 }
 
+/* Many frames of one turn to a reader that takes none do not gather in what
+ * all connections share. */
 static void send_many(side *s, const char *event) {
   static char block[10000];
   if (strcmp(event, "message") != 0) return;

@@ -235,13 +235,18 @@ static void tell_all(side *s, const char *event) {
                 WS_OK);
 }
 
+/* The handler of one is run. */
+static void serve_one(party *p, void (*react)(side *, const char *)) {
+  gather(p);
+  p->echo = false;
+  sides[0]->react = react;
+  raw_frame(p, &crowd[0], 0x82, "go");
+  PARTY_UNTIL(p, sides[0]->messages, 1);
+}
+
 TEST(one_that_writes_to_more_than_there_are_corks) {
   party p;
-  gather(&p);
-  p.echo = false;
-  sides[0]->react = tell_all;
-  raw_frame(&p, &crowd[0], 0x82, "go");
-  PARTY_UNTIL(&p, sides[0]->messages, 1);
+  serve_one(&p, tell_all);
   for (int i = 0; i < CROWD; i++)
     CHECK_INT(ws_connection_buffered(sides[i]->connection), 0);
   all_got(&p, "\x81\x03one\x81\x03two");
@@ -257,11 +262,7 @@ static void tell_all_without_memory(side *s, const char *event) {
 /* Who loses its cork and cannot keep what was in it fails, and nobody else. */
 TEST(without_memory_for_what_was_corked) {
   party p;
-  gather(&p);
-  p.echo = false;
-  sides[0]->react = tell_all_without_memory;
-  raw_frame(&p, &crowd[0], 0x82, "go");
-  PARTY_UNTIL(&p, sides[0]->messages, 1);
+  serve_one(&p, tell_all_without_memory);
   party_rest(&p);
   unsigned failed = 0;
   for (int i = 0; i < CROWD; i++) {
