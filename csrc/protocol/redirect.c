@@ -44,33 +44,36 @@ static ws_slice target_to_keep(ws_slice target, ws_slice reference) {
   return target;
 }
 
-static int append(ws_buffer *into, ws_slice slice) {
-  return ws_buffer_append(into, slice.data, slice.len);
+/* There is room: a URL takes no more than the base and the reference do. */
+static void append(ws_buffer *into, ws_slice slice) {
+  (void)ws_buffer_append(into, slice.data, slice.len);
 }
 
-/* RFC 3986 section 5.2, but for the dots: the parser removes those. */
-static int resolve(ws_slice reference, const ws_url *base, ws_buffer *into) {
-  if (is_absolute(reference)) return append(into, reference);
-  int status = append(into, ws_slice_of(base->secure ? "wss:" : "ws:"));
-  if (status != WS_OK || starts_with(reference, "//"))
-    return status == WS_OK ? append(into, reference) : status;
-  status = append(into, ws_slice_of("//"));
-  if (status == WS_OK) status = append(into, base->authority);
-  if (status == WS_OK && !starts_with(reference, "/"))
-    status = append(into, target_to_keep(base->target, reference));
-  return status == WS_OK ? append(into, reference) : status;
+/* RFC 3986 section 5.2.2: what the reference leaves to the base. Dots stay:
+ * the parser removes them. */
+static void append_base(ws_buffer *into, const ws_url *base,
+                        ws_slice reference) {
+  if (is_absolute(reference)) return;
+  append(into, ws_slice_of(base->secure ? "wss:" : "ws:"));
+  if (starts_with(reference, "//")) return;
+  append(into, ws_slice_of("//"));
+  append(into, base->authority);
+  if (starts_with(reference, "/")) return;
+  append(into, target_to_keep(base->target, reference));
 }
 
 int ws_redirect_url(const ws_http_head *head, const ws_url *base,
                     ws_resize *resize, ws_url *url, const char **why) {
-  const ws_http_header *location = ws_http_find(head, "location");
+  ws_slice reference =
+      without_fragment(ws_http_find(head, "location")->value);
   ws_buffer text;
-  *why = "no Location";
-  if (!location) return WS_EURL;
   ws_buffer_init(&text, resize, 0);
-  int status = resolve(without_fragment(location->value), base, &text);
-  ws_slice whole = {(const char *)text.data, text.len};
-  if (status == WS_OK) status = ws_url_parse(url, whole, resize, why);
+  int status = ws_buffer_reserve(&text, base->text.len + reference.len);
+  if (status != WS_OK) return status;
+  append_base(&text, base, reference);
+  append(&text, reference);
+  status = ws_url_parse(url, (ws_slice){(const char *)text.data, text.len},
+                        resize, why);
   ws_buffer_deinit(&text);
   return status;
 }

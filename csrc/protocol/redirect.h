@@ -7,8 +7,8 @@
 /* True for a response that is a redirect and says where to. */
 bool ws_redirect_is(const ws_http_head *head);
 
-/* The URL that a redirect from `base` leads to, as ws_url_parse would return
- * it, without its fragment. WS_OK, WS_ENOMEM, or WS_EURL with `*why`. */
+/* The URL that such a redirect from `base` leads to, as ws_url_parse would
+ * return it, without its fragment. WS_OK, WS_ENOMEM, or WS_EURL with `*why`. */
 int ws_redirect_url(const ws_http_head *head, const ws_url *base,
                     ws_resize *resize, ws_url *url, const char **why);
 
