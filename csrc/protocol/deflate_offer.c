@@ -31,13 +31,10 @@ static void add_flag(text *into, const char *name) {
 }
 
 static void add_bits(text *into, const char *name, unsigned bits) {
-  char number[4] = {'=', (char)('0' + bits % 10), 0, 0};
-  if (bits >= 10) {
-    number[1] = '1';
-    number[2] = (char)('0' + bits % 10);
-  }
+  const char digit[] = {(char)('0' + bits % 10), '\0'};
   add_flag(into, name);
-  add(into, number);
+  add(into, bits < 10 ? "=" : "=1");
+  add(into, digit);
 }
 
 /* ------------------------------------------------------------ reading */
@@ -186,7 +183,7 @@ static size_t answer_offer(const ws_deflate_options *options,
   if (agreed->client_no_context) add_flag(&answer, CLIENT_NO_CONTEXT);
   if (offer->server_bits || agreed->server_bits < 15)
     add_bits(&answer, SERVER_BITS, agreed->server_bits);
-  if (offer->has_client_bits && agreed->client_bits < 15)
+  if (agreed->client_bits < 15)
     add_bits(&answer, CLIENT_BITS, agreed->client_bits);
   return answer.len;
 }

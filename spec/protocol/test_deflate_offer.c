@@ -299,6 +299,24 @@ TEST(offers_over_several_lines) {
   CHECK(same("R48", "lines", spell(&agreed), "11/15"));
 }
 
+/* Among all headers that there are, the first and the last included. */
+TEST(offers_at_either_end_of_the_headers) {
+  static const char text[] =
+      "GET / HTTP/1.1\r\nSec-WebSocket-Extensions: x-foo, " PMD "\r\n"
+      "Host: h\r\n"
+      "Sec-WebSocket-Extensions: " PMD "; server_max_window_bits=9\r\n\r\n";
+  ws_deflate_options options = plain();
+  ws_deflate_agreed agreed;
+  ws_http_head head;
+  CHECK_INT(ws_http_parse_request(&head, text, sizeof text - 1), 0);
+  CHECK(same("R47", "first", choose(&options, &head, &agreed), PMD));
+  head.headers[0] = head.headers[1];
+  CHECK(same("R40", "last", choose(&options, &head, &agreed),
+             PMD "; server_max_window_bits=9"));
+  head.header_count--; /* what a head before has left is not one of them */
+  CHECK(same("R53", "none", choose(&options, &head, &agreed), ""));
+}
+
 TEST(a_server_that_does_not_compress) { /* R53 */
   ws_deflate_options options = {.enabled = false, .server_bits = 10};
   ws_deflate_agreed agreed;
@@ -509,6 +527,7 @@ int main(void) {
   RUN(every_pair_of_windows);
   RUN(grammar_errors_are_refused);
   RUN(offers_over_several_lines);
+  RUN(offers_at_either_end_of_the_headers);
   RUN(a_server_that_does_not_compress);
   RUN(what_a_client_offers);
   RUN(answers_that_are_good);
