@@ -67,10 +67,8 @@ static int trailer_state(ws_http_chunks *chunks, char c) {
   if (++chunks->trailers > TRAILERS_MAX) return FAILED;
   switch (chunks->state) {
     case TRAILER_FIRST:
-      if (c == '\r') return LAST_LF;
-      return is_text(c) ? TRAILER : FAILED;
     case TRAILER:
-      if (c == '\r') return TRAILER_END;
+      if (c == '\r') return chunks->state == TRAILER ? TRAILER_END : LAST_LF;
       return is_text(c) ? TRAILER : FAILED;
     case TRAILER_END:
       return c == '\n' ? TRAILER_FIRST : FAILED;

@@ -440,11 +440,42 @@ TEST(bad_chunks_are_errors) {
       "5;a\n",         "5;a\x01",    "5;\x7f",        "0\r\n\n",
       "0\r\na\n",      "0\r\na\rb",  "0\r\n\rX",      "0\r\na\x01",
       "-1\r\n",        ";\r\n",      "5\r\nhello\r\n\r\n",
-      "10000000000000000\r\n",       "fffffffffffffffff\r\n"};
+      "10000000000000000\r\n",       "fffffffffffffffff\r\n",
+      "10000000000000000", /* without waiting for the line's end */
+      "5  5\r\n",      "5\t\t5\r\n",  "5  \r\n",       "5x\n"};
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
     size_t len = strlen(rows[i]);
     CHECK_INT(unchunk(rows[i], len, len, 1).status, WS_EHTTP);
     CHECK_INT(unchunk(rows[i], len, 1, 1).status, WS_EHTTP);
+  }
+}
+
+/* RFC 9112 section 7.1.1: BWS, blanks of both kinds, before an extension. */
+TEST(blanks_before_an_extension) {
+  static const char *const blanks[] = {"",   " ",    "\t",   "  ",
+                                       " \t", "\t ", "\t\t", " \t \t"};
+  for (size_t i = 0; i < sizeof(blanks) / sizeof(*blanks); i++) {
+    char text[64];
+    size_t len = (size_t)snprintf(text, sizeof(text),
+                                  "5%s;a\r\nhello\r\n0\r\n\r\n", blanks[i]);
+    unchunked got = unchunk(text, len, len, 1);
+    CHECK_INT(got.status, WS_OK);
+    CHECK_BYTES(got.body, got.len, "hello");
+  }
+}
+
+/* RFC 9112 section 7.1: what a quoted string and a field's value may have is
+ * blank, visible or obs-text; CR ends the line. */
+TEST(every_byte_in_extensions_and_trailers) {
+  for (unsigned c = 0; c < 256; c++) {
+    bool allowed = c == '\t' || c == '\r' || (c >= 0x20 && c != 0x7f);
+    char extension[] = "5;a=\"x", trailer[] = "0\r\na:x";
+    extension[sizeof(extension) - 2] = (char)c;
+    trailer[sizeof(trailer) - 2] = (char)c;
+    CHECK_INT(unchunk(extension, sizeof(extension) - 1, 1, 1).status,
+              allowed ? WS_EAGAIN : WS_EHTTP);
+    CHECK_INT(unchunk(trailer, sizeof(trailer) - 1, 1, 1).status,
+              allowed ? WS_EAGAIN : WS_EHTTP);
   }
 }
 
@@ -477,6 +508,10 @@ TEST(longest_size_line_and_trailers) {
   for (size_t extra = 0; extra < 2; extra++) {
     size_t len = (size_t)sprintf(text, "1;");
     while (len < 254 + extra) text[len++] = 'x';
+    len += (size_t)sprintf(text + len, "\r\nb\r\n0\r\n\r\n");
+    CHECK_INT(unchunk(text, len, len, 1).status, extra ? WS_EHTTP : WS_OK);
+    len = (size_t)sprintf(text, "1\r\nb\r\n1;"); /* each line by itself */
+    while (len < 6 + 254 + extra) text[len++] = 'x';
     len += (size_t)sprintf(text + len, "\r\nb\r\n0\r\n\r\n");
     CHECK_INT(unchunk(text, len, len, 1).status, extra ? WS_EHTTP : WS_OK);
     len = (size_t)sprintf(text, "0\r\n");
@@ -591,6 +626,8 @@ int main(void) {
   RUN(http_1_0_has_no_chunks);
   RUN(chunks_at_every_cut);
   RUN(bad_chunks_are_errors);
+  RUN(blanks_before_an_extension);
+  RUN(every_byte_in_extensions_and_trailers);
   RUN(a_chunk_of_2_64_minus_1_bytes);
   RUN(sizes_in_either_case);
   RUN(longest_size_line_and_trailers);
