@@ -289,7 +289,7 @@ size_t ws_url_host_bytes(ws_slice host, uint8_t bytes[16]) {
       bytes[i] = (uint8_t)(pieces[i / 2] >> (i % 2 ? 0 : 8));
     return 16;
   }
-  if (!ends_in_number(host) || !read_ipv4(host, &address)) return 0;
+  if (!read_ipv4(host, &address)) return 0;
   for (size_t i = 0; i < 4; i++)
     bytes[i] = (uint8_t)(address >> (8 * (3 - i)));
   return 4;

@@ -124,6 +124,8 @@ TEST(s8_url_then_scheme_then_fragment) {
   /* What a scheme is made of. */
   failure("azAZ09+-.:x", &why);
   CHECK(why == scheme_why);
+  failure("x:y", &why);
+  CHECK(why == scheme_why);
   static const char *const none[] = {":", "x", "9a:", "+a:", "a_b:", "a/b:",
                                      "a\x80:", "@a:", "[a:", "`:", "{:", "a,:"};
   for (size_t i = 0; i < sizeof(none) / sizeof(*none); i++) {
@@ -287,14 +289,18 @@ TEST(s18_ipv4_in_all_its_spellings) {
   BECOMES("ws://1.2.3.4../", "ws://1.2.3.4../");
   BECOMES("ws://1.2.3.a/", "ws://1.2.3.a/");
   BECOMES("ws://1.2.3.0xg/", "ws://1.2.3.0xg/");
+  BECOMES("ws://1.2.3.4-5/", "ws://1.2.3.4-5/");
   FAILS("ws://256.256.256.256/");
   FAILS("ws://1.2.3.256/");
   FAILS("ws://1.2.65536/");
   FAILS("ws://1.16777216/");
   FAILS("ws://4294967296/");
+  FAILS("ws://42949672950/");
   FAILS("ws://18446744073709551616/");
   FAILS("ws://0x1ffffffffffffffffffffff/");
   FAILS("ws://1.2.3.4.5/");
+  FAILS("ws://1.2.3.4.0/");
+  FAILS("ws://1.2.3.4.5.6/");
   FAILS("ws://1..2/");
   FAILS("ws://.1/");
   FAILS("ws://a.1/");
@@ -303,6 +309,17 @@ TEST(s18_ipv4_in_all_its_spellings) {
   FAILS("ws://08/");
   FAILS("ws://1.2.3.09/");
   FAILS("ws://300.1/");
+  FAILS("ws://256.1/");
+}
+
+TEST(s18_every_byte_of_an_ipv4_address) {
+  for (unsigned i = 0; i < 256; i++) {
+    char input[40], expected[40];
+    size_t len = (size_t)snprintf(input, sizeof(input), "ws://0x%x.%u/", i,
+                                  (255 - i) << 8);
+    snprintf(expected, sizeof(expected), "ws://%u.0.%u.0/", i, 255 - i);
+    becomes(input, len, expected);
+  }
 }
 
 TEST(s18_ipv6_is_canonicalised) {
@@ -337,6 +354,7 @@ TEST(s18_bad_ipv6_is_an_error) {
   FAILS("ws://[1:]/");
   FAILS("ws://[1]/");
   FAILS("ws://[:::]/");
+  FAILS("ws://[1:::2]/");
   FAILS("ws://[1::2::3]/");
   FAILS("ws://[1:2:3:4:5:6:7]/");
   FAILS("ws://[1:2:3:4:5:6:7:8:9]/");
@@ -353,6 +371,10 @@ TEST(s18_bad_ipv6_is_an_error) {
   FAILS("ws://[::.1.2.3]/");
   FAILS("ws://[::1.2.3.]/");
   FAILS("ws://[1:2:3:4:5:6:7:1.2.3.4]/");
+  FAILS("ws://[::2:3:4:5:6:7:1.2.3.4]/");
+  FAILS("ws://[::1.2x3.4]/");
+  FAILS("ws://[::1a.2.3.4]/");
+  FAILS("ws://[::1.2:.3.4]/");
   FAILS("ws://[::1]x/");
   FAILS("ws://x[::1]/");
   FAILS("ws://[::1]]/");
@@ -361,6 +383,50 @@ TEST(s18_bad_ipv6_is_an_error) {
   FAILS("ws://[fe80::1%25eth0]/");
   FAILS("ws://[fe80::1%eth0]/");
   FAILS("ws://[%3a:1]/");
+}
+
+/* Each before a guarded page; whatever the kind was before. */
+TEST(hosts_alone) {
+  static const struct {
+    const char *host, *written; /* NULL: an error */
+    int kind;
+  } rows[] = {
+      {"", NULL, 0},         {"[", NULL, 0},       {"[:", NULL, 0},
+      {"[]", NULL, 0},       {"a%4", NULL, 0},     {"A", "a", WS_HOST_NAME},
+      {"0x", "0.0.0.0", WS_HOST_IPV4},             {"%3", NULL, 0},
+      {"1.2.3.4.", "1.2.3.4", WS_HOST_IPV4},       {".", ".", WS_HOST_NAME},
+      {"[::1]", "[::1]", WS_HOST_IPV6},            {"[::1", NULL, 0},
+      {"[1:2:3:4:5:6:7:8]", "[1:2:3:4:5:6:7:8]", WS_HOST_IPV6},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    size_t len = strlen(rows[i].host);
+    char *copy = (char *)check_guarded(len), into[64];
+    memcpy(copy, rows[i].host, len);
+    for (int before = WS_HOST_NAME; before <= WS_HOST_IPV6; before++) {
+      ws_host_kind kind = (ws_host_kind)before;
+      const char *why = NULL;
+      ptrdiff_t used =
+          ws_url_host_parse((ws_slice){copy, len}, into, &kind, &why);
+      if (rows[i].written == NULL) {
+        CHECK(used == WS_EURL && why != NULL);
+        continue;
+      }
+      CHECK_INT(used, strlen(rows[i].written));
+      CHECK(memcmp(into, rows[i].written, strlen(rows[i].written)) == 0);
+      CHECK_INT(kind, rows[i].kind);
+    }
+  }
+}
+
+TEST(s18_what_is_wrong_with_brackets) {
+  const char *open, *malformed, *why;
+  failure("ws://[::1/", &open);
+  failure("ws://[1]/", &malformed);
+  CHECK(open != malformed);
+  failure("ws://[/", &why);
+  CHECK(why == open);
+  failure("ws://[]/", &why);
+  CHECK(why == malformed);
 }
 
 TEST(the_bytes_of_hosts) {
@@ -374,17 +440,30 @@ TEST(the_bytes_of_hosts) {
       {"2001:db8::a1", 16,
        "\x20\1\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\xa1"},
       {"1:2:3:4:5:6:7:8", 16, "\0\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10"},
+      {"1:2:3:4:5:6:7::", 16, "\0\1\0\2\0\3\0\4\0\5\0\6\0\7\0\0"},
+      {"::1.2.3.4", 16, "\0\0\0\0\0\0\0\0\0\0\0\0\1\2\3\4"},
+      {"0", 4, "\0\0\0\0"},
+      {"0X7F.1", 4, "\177\0\0\1"},
       {"example.com", 0, ""},
       {"1.2.3.com", 0, ""},
       {"1:2:3", 0, ""},
+      {"::1.2.3", 0, ""},
+      {"::1.2/.3.4", 0, ""},
+      {"1.2.3.4..", 0, ""},
+      {"1..", 0, ""},
+      {":", 0, ""},
       {"", 0, ""},
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
     uint8_t bytes[16];
-    size_t len = ws_url_host_bytes(ws_slice_of(rows[i].host), bytes);
-    CHECK_INT(len, rows[i].len);
+    size_t len = strlen(rows[i].host);
+    char *copy = (char *)check_guarded(len);
+    memcpy(copy, rows[i].host, len);
+    CHECK_INT(ws_url_host_bytes((ws_slice){copy, len}, bytes), rows[i].len);
     CHECK(memcmp(bytes, rows[i].bytes, rows[i].len) == 0);
+    CHECK_INT(ws_url_host_is_ipv6((ws_slice){copy, len}), rows[i].len == 16);
   }
+  CHECK_INT(ws_url_host_bytes((ws_slice){NULL, 0}, NULL), 0);
 }
 
 TEST(s19_empty_hosts_and_forbidden_characters) {
@@ -407,6 +486,27 @@ TEST(s19_empty_hosts_and_forbidden_characters) {
   FAILS("ws://a%5Cb/");
   FAILS("ws://a%zz/");
   FAILS("ws://a%4/");
+}
+
+/* URL Standard, forbidden domain code points; no name is beyond ASCII here. */
+TEST(s19_every_byte_of_a_name) {
+  const char *beyond, *forbidden;
+  CHECK_INT(failure("ws://a%80/", &beyond), WS_EURL);
+  CHECK_INT(failure("ws://a%20/", &forbidden), WS_EURL);
+  CHECK(beyond != forbidden);
+  for (unsigned c = 0; c < 256; c++) {
+    char input[24], expected[24];
+    const char *why;
+    snprintf(input, sizeof(input), "ws://a%%%02xb/", c);
+    if (c > ' ' && c < 0x7f && strchr("#%/:<>?@[\\]^|", (char)c) == NULL) {
+      unsigned lower = c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+      snprintf(expected, sizeof(expected), "ws://a%cb/", (char)lower);
+      becomes(input, strlen(input), expected);
+    } else {
+      CHECK_INT(failure(input, &why), WS_EURL);
+      CHECK(why == (c >= 0x80 ? beyond : forbidden));
+    }
+  }
 }
 
 TEST(s22_target_and_host) {
@@ -555,10 +655,14 @@ int main(void) {
   RUN(s16_path_and_query_are_escaped);
   RUN(s17_user_info_is_kept_and_not_in_host);
   RUN(s18_ipv4_in_all_its_spellings);
+  RUN(s18_every_byte_of_an_ipv4_address);
   RUN(s18_ipv6_is_canonicalised);
   RUN(s18_bad_ipv6_is_an_error);
+  RUN(hosts_alone);
+  RUN(s18_what_is_wrong_with_brackets);
   RUN(the_bytes_of_hosts);
   RUN(s19_empty_hosts_and_forbidden_characters);
+  RUN(s19_every_byte_of_a_name);
   RUN(s22_target_and_host);
   RUN(s22_a_bare_question_mark_stays);
   RUN(s48_decode);
