@@ -47,7 +47,7 @@ static ws_pool_deflater *find_shared(const ws_deflate *deflate,
                                      unsigned bits) {
   ws_pool_deflater *slots = deflate->pool->deflaters;
   for (size_t i = 0; i < WS_POOL_SLOTS; i++)
-    if (slots[i].deflater && !slots[i].owner && slots[i].bits == bits &&
+    if (!slots[i].owner && slots[i].bits == bits &&
         slots[i].level == deflate->level)
       return &slots[i];
   return find_deflater(deflate);
@@ -126,10 +126,8 @@ static bool theirs_alone(const ws_deflate *deflate) {
                          : agreed->server_no_context;
 }
 
-/* Keeps what the peer's next message may refer to. */
+/* Keeps what the peer's next message may refer to. Nothing is kept yet. */
 static int keep_window(ws_deflate *deflate, ws_inflater *inflater) {
-  ws_buffer *window = &deflate->window;
-  ws_buffer_deinit(window);
   if (theirs_alone(deflate)) return WS_OK;
   uint8_t *whole = deflate->pool->resize(NULL, WS_WINDOW);
   if (!whole) return WS_ENOMEM;
@@ -138,7 +136,7 @@ static int keep_window(ws_deflate *deflate, ws_inflater *inflater) {
                                   : deflate->agreed.server_bits;
   size_t reach = (size_t)1 << bits;
   size_t skip = len > reach ? len - reach : 0;
-  int status = ws_buffer_append(window, whole + skip, len - skip);
+  int status = ws_buffer_append(&deflate->window, whole + skip, len - skip);
   (void)deflate->pool->resize(whole, 0);
   return status;
 }

@@ -75,7 +75,10 @@ static bool receive_text(pair *it, size_t step) {
   return status == WS_OK && ws_deflate_end(it->deflate) == WS_OK && got(it);
 }
 
-static void start_pool(void) { ws_deflate_pool_init(&pool, wire_resize); }
+static void start_pool(void) {
+  memset(&pool, 0xdb, sizeof pool); /* as memory of others would be */
+  ws_deflate_pool_init(&pool, wire_resize);
+}
 
 static void stop_pool(void) {
   ws_deflate_pool_deinit(&pool);
@@ -135,6 +138,28 @@ TEST(small_windows) {
   }
 }
 
+/* S173: no message may refer to what is not kept. */
+TEST(the_window_agreed_on_is_kept_and_no_more) {
+  static pair pairs[WS_POOL_SLOTS + 1];
+  for (int server = 0; server < 2; server++) {
+    ws_deflate_agreed agreed = usual;
+    *(server ? &agreed.client_bits : &agreed.server_bits) = 9;
+    start_pool();
+    for (size_t i = 0; i <= WS_POOL_SLOTS; i++) {
+      pair_start(&pairs[i], &agreed, server != 0, 6);
+      peer_words(&text, i % 2 ? 300 : 5000);
+      CHECK(receive_text(&pairs[i], 1000));
+    }
+    CHECK_INT(pairs[0].deflate->window.len, 512); /* the last took its place */
+    peer_words(&text, 300);
+    CHECK(receive_text(&pairs[0], 1000));
+    CHECK_INT(pairs[1].deflate->window.len, 300);
+    CHECK(receive_text(&pairs[1], 1000));
+    for (size_t i = 0; i <= WS_POOL_SLOTS; i++) pair_stop(&pairs[i]);
+    stop_pool();
+  }
+}
+
 /* Connections of all kinds share one pool. */
 TEST(a_mixture) {
   static pair pairs[MANY];
@@ -184,6 +209,37 @@ TEST(histories_are_kept_and_forgotten) {
   CHECK(made->len > 3000);
   CHECK(peer_gets(&pairs[0], made));
   for (size_t i = 0; i <= WS_POOL_SLOTS; i++) pair_stop(&pairs[i]);
+  stop_pool();
+}
+
+/* Of another level or with another window a deflater is made anew. */
+TEST(deflaters_of_another_kind) {
+  static pair pairs[WS_POOL_SLOTS];
+  pair stored, narrow;
+  const ws_buffer *made;
+  ws_deflate_agreed agreed = usual;
+  agreed.server_bits = 9;
+  start_pool();
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++) {
+    start_usual(&pairs[i]);
+    peer_words(&text, 1000);
+    CHECK(send_text(&pairs[i]));
+  }
+  pair_start(&stored, &usual, true, 0);
+  CHECK_INT(ws_deflate_message(stored.deflate, text.data, text.len, &made),
+            WS_OK);
+  CHECK(made->len > text.len);
+  CHECK(peer_gets(&stored, made));
+  pair_start(&narrow, &agreed, true, 6);
+  peer_noise(&text, 1200);
+  memcpy(text.data + 600, text.data, 600); /* out of reach of 2^9 bytes */
+  CHECK_INT(ws_deflate_message(narrow.deflate, text.data, text.len, &made),
+            WS_OK);
+  CHECK(made->len > text.len);
+  CHECK(peer_gets(&narrow, made));
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++) pair_stop(&pairs[i]);
+  pair_stop(&stored);
+  pair_stop(&narrow);
   stop_pool();
 }
 
@@ -262,6 +318,31 @@ TEST(forget) {
   CHECK(made->len > 500);
   CHECK(peer_gets(&it, made));
   pair_stop(&it);
+  stop_pool();
+}
+
+/* Whoever has no history takes none from the others. */
+TEST(forget_without_a_history) {
+  static pair pairs[WS_POOL_SLOTS];
+  pair silent;
+  const ws_buffer *made;
+  start_pool();
+  start_usual(&silent);
+  peer_noise(&text, 500);
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++) {
+    start_usual(&pairs[i]);
+    CHECK(send_text(&pairs[i]));
+  }
+  ws_deflate_forget(silent.deflate);
+  pair_stop(&silent);
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++) {
+    CHECK_INT(ws_deflate_message(pairs[i].deflate, text.data, text.len,
+                                 &made),
+              WS_OK);
+    CHECK(made->len < 100);
+    CHECK(peer_gets(&pairs[i], made));
+    pair_stop(&pairs[i]);
+  }
   stop_pool();
 }
 
@@ -577,6 +658,22 @@ TEST(a_long_message_leaves_no_block) {
   stop_pool();
 }
 
+/* Nor is one made for each message of the usual lengths: what takes a block of
+ * four windows leaves it to the next. */
+TEST(messages_of_usual_lengths_share_a_block) {
+  pair it;
+  start_pool();
+  start_usual(&it);
+  peer_noise(&text, 3 * WS_WINDOW);
+  CHECK(send_text(&it));
+  wire_memory_reset();
+  CHECK(send_text(&it));
+  CHECK(send_text(&it));
+  CHECK_INT(wire_memory.calls, 0);
+  pair_stop(&it);
+  stop_pool();
+}
+
 /* Twenty connections with the n-th request for memory refused. Whoever failed
  * is freed; the others never notice. True when one failed. */
 static bool without_memory(size_t nth) {
@@ -637,11 +734,14 @@ int main(void) {
   RUN(takeover_both_ways);
   RUN(no_takeover);
   RUN(small_windows);
+  RUN(the_window_agreed_on_is_kept_and_no_more);
   RUN(a_mixture);
   RUN(histories_are_kept_and_forgotten);
+  RUN(deflaters_of_another_kind);
   RUN(a_message_for_everyone);
   RUN(alone_means_alone);
   RUN(forget);
+  RUN(forget_without_a_history);
   RUN(twenty_in_the_middle_of_a_message);
   RUN(twenty_without_takeover);
   RUN(the_stuck_do_not_stop_the_others);
@@ -655,6 +755,7 @@ int main(void) {
   RUN(memory_does_not_grow_with_connections_gone);
   RUN(memory_of_many);
   RUN(a_long_message_leaves_no_block);
+  RUN(messages_of_usual_lengths_share_a_block);
   RUN(without_memory_anywhere);
   wire_free(&text);
   wire_free(&packed);
