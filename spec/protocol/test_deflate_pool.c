@@ -138,6 +138,26 @@ TEST(small_windows) {
   }
 }
 
+/* Sixteen have an inflater each, which holds their window; the next takes that
+ * of whoever used its own least recently. */
+TEST(inflaters_are_kept_and_taken) {
+  static pair pairs[WS_POOL_SLOTS + 1];
+  start_pool();
+  peer_words(&text, 400);
+  for (size_t i = 0; i <= WS_POOL_SLOTS; i++) start_usual(&pairs[i]);
+  for (size_t round = 0; round < 2; round++)
+    for (size_t i = 0; i < WS_POOL_SLOTS; i++)
+      CHECK(receive_text(&pairs[i], 1000));
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++)
+    CHECK_INT(pairs[i].deflate->window.len, 0);
+  CHECK(receive_text(&pairs[0], 1000));
+  CHECK(receive_text(&pairs[WS_POOL_SLOTS], 1000));
+  for (size_t i = 0; i <= WS_POOL_SLOTS; i++)
+    CHECK_INT(pairs[i].deflate->window.len, i == 1 ? 800 : 0);
+  for (size_t i = 0; i <= WS_POOL_SLOTS; i++) pair_stop(&pairs[i]);
+  stop_pool();
+}
+
 /* S173: no message may refer to what is not kept. */
 TEST(the_window_agreed_on_is_kept_and_no_more) {
   static pair pairs[WS_POOL_SLOTS + 1];
@@ -734,6 +754,7 @@ int main(void) {
   RUN(takeover_both_ways);
   RUN(no_takeover);
   RUN(small_windows);
+  RUN(inflaters_are_kept_and_taken);
   RUN(the_window_agreed_on_is_kept_and_no_more);
   RUN(a_mixture);
   RUN(histories_are_kept_and_forgotten);
