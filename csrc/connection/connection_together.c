@@ -31,7 +31,7 @@ static double last_written(const ws_hub *hub) {
 /* True if nobody else is served in this turn, there is no room for more, or
  * handlers take their time. */
 static bool is_time_to_write(const ws_hub *hub) {
-  return !ws_loop_has_ready(hub->loop) || hub->corks.taken == WS_CORKS ||
+  return !ws_loop_has_ready(hub->loop) || !hub->corks.free ||
          ws_clock_precise() - last_written(hub) >= WAIT_MOST;
 }
 

@@ -36,7 +36,6 @@ ws_cork *ws_corks_take(ws_corks *corks, struct ws_connection *of) {
   if (!cork) return NULL;
   if (!corks->filled) fill(corks);
   corks->free = cork->next_free;
-  corks->taken++;
   cork->of = of;
   return cork;
 }
@@ -56,7 +55,6 @@ void ws_corks_give_back(ws_corks *corks, ws_cork *cork) {
   cork->of = NULL;
   cork->next_free = corks->free;
   corks->free = cork;
-  corks->taken--;
 }
 
 struct ws_connection *ws_corks_victim(ws_corks *corks) {

@@ -20,13 +20,12 @@ typedef struct ws_cork {
   struct ws_cork *next_free;
 } ws_cork;
 
-/* Fields are private to cork.c, but the corks and `taken` may be read. */
+/* Fields are private to cork.c, but the corks and `free` may be read. */
 typedef struct ws_corks {
   ws_cork all[WS_CORKS];
-  ws_cork *free;
-  size_t taken; /* how many */
-  size_t turn;  /* whose turn it is to be taken away */
-  bool filled;  /* each has a block */
+  ws_cork *free; /* the first; NULL when all are taken */
+  size_t turn;   /* whose turn it is to be taken away */
+  bool filled;   /* each has a block */
 } ws_corks;
 
 void ws_corks_init(ws_corks *corks, ws_resize *resize);
