@@ -228,7 +228,7 @@ static bool over_limit(const ws_connection *c, size_t more) {
 void ws_connection_wrote(ws_connection *c) {
   if (c->ended && c->phase != WS_PHASE_LINGERING) return;
   ws_loop_post_end(c->hub->loop, &c->flush);
-  bool full = corked(c) >= WS_HUB_CORK;
+  bool full = corked(c) >= WS_CORK_FULL;
   bool much = full || c->outbox.bytes >= FLUSH_AT;
   if ((much && !c->blocked) || !ws_loop_turning(c->hub->loop)) {
     if (!ws_connection_flush(c)) return;
@@ -287,7 +287,7 @@ static int enqueue(ws_connection *c, unsigned opcode, const void *data,
                    size_t len, const ws_send_how *how) {
   bool compress = !how->plain && ws_session_compresses(&c->session, len);
   bool stays = !c->client && how->keep;
-  if (len >= (stays ? LONG_PAYLOAD : WS_HUB_CORK) && !compress) {
+  if (len >= (stays ? LONG_PAYLOAD : WS_CORK_FULL) && !compress) {
     int status = uncork(c);
     if (status != WS_OK) return status;
     if (stays) return send_kept(c, opcode, data, len, how);

@@ -11,6 +11,7 @@
 struct ws_connection;
 
 #define WS_CORKS 16
+#define WS_CORK_FULL ((size_t)64 * 1024) /* as many bytes are sent at once */
 
 typedef struct ws_cork {
   struct ws_connection *of; /* whose frames, or NULL: it is free */

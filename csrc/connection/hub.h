@@ -18,7 +18,6 @@ struct ws_feeding;
 struct ws_server;
 
 #define WS_HUB_INPUT ((size_t)256 * 1024) /* the most bytes of one read */
-#define WS_HUB_CORK ((size_t)64 * 1024)   /* as many are sent at once */
 
 /* Fields are private to connection/. */
 typedef struct ws_hub {

@@ -197,7 +197,7 @@ static void send_many(side *s, const char *event) {
   CHECK(ws_loop_turning(s->party->loop));
   for (int i = 0; i < 100; i++) {
     ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
-    CHECK(corked_by_all(s->party) < WS_HUB_CORK + sizeof block);
+    CHECK(corked_by_all(s->party) < WS_CORK_FULL + sizeof block);
   }
 }
 
