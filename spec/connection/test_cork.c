@@ -23,7 +23,7 @@ TEST(as_many_as_there_are) {
   CHECK(corks.free == NULL);
   CHECK(ws_corks_take(&corks, nobody(WS_CORKS)) == NULL);
   ws_corks_give_back(&corks, last);
-  CHECK(corks.free == last);
+  CHECK(corks.free == last && last->of == NULL);
   CHECK(ws_corks_take(&corks, nobody(WS_CORKS)) == last);
   CHECK(last->of == nobody(WS_CORKS));
   ws_corks_deinit(&corks);
@@ -63,6 +63,25 @@ TEST(nothing_is_left_for_the_next) {
   ws_corks_deinit(&corks);
 }
 
+/* So there is no need of memory for an answer that is not longer. */
+TEST(a_block_that_is_not_large_stays) {
+  static const size_t lens[] = {1000, 128 * 1024};
+  static ws_corks corks;
+  static uint8_t block[128 * 1024];
+  ws_corks_init(&corks, ws_memory_resize);
+  for (int i = 0; i < 2; i++) {
+    ws_cork *cork = ws_corks_take(&corks, nobody(0));
+    CHECK_INT(ws_buffer_append(&cork->bytes, block, lens[i]), WS_OK);
+    ws_memory_fail(1, 1);
+    ws_corks_give_back(&corks, cork);
+    CHECK(ws_corks_take(&corks, nobody(1)) == cork);
+    CHECK_INT(ws_buffer_append(&cork->bytes, block, lens[i]), WS_OK);
+    ws_memory_fail(0, 0);
+    ws_corks_give_back(&corks, cork);
+  }
+  ws_corks_deinit(&corks);
+}
+
 /* Each has its block from the start, and does without where there is none. */
 TEST(memory_does_not_grow_with_the_crowd) {
   static ws_corks corks;
@@ -92,7 +111,9 @@ TEST(payload_that_is_not_yet_written) {
   ws_cork *cork = ws_corks_take(&corks, nobody(0));
   ws_buffer_append(&cork->bytes, frames, 100);
   cork->payload = 90; /* ten bytes are headers */
-  ws_cork_advance(cork, 10);
+  ws_cork_advance(cork, 4);
+  CHECK_INT(cork->payload, 90);
+  ws_cork_advance(cork, 6);
   CHECK_INT(cork->payload, 90);
   ws_cork_advance(cork, 40);
   CHECK_INT(cork->payload, 50);
@@ -278,6 +299,7 @@ int main(void) {
   RUN(as_many_as_there_are);
   RUN(each_loses_it_in_turn);
   RUN(nothing_is_left_for_the_next);
+  RUN(a_block_that_is_not_large_stays);
   RUN(memory_does_not_grow_with_the_crowd);
   RUN(payload_that_is_not_yet_written);
   RUN(who_is_served_together_is_written_together);
