@@ -64,10 +64,9 @@ struct ws_connection *ws_corks_victim(ws_corks *corks) {
 
 void ws_cork_advance(ws_cork *cork, size_t len) {
   size_t before = cork->bytes.len;
-  size_t extra = cork->payload > before ? cork->payload - before : 0;
-  size_t plain = cork->payload - extra;
+  size_t saved = cork->payload > before ? cork->payload - before : 0;
   ws_buffer_consume(&cork->bytes, len);
   cork->begun = true;
-  if (plain > cork->bytes.len) plain = cork->bytes.len;
-  cork->payload = plain + extra;
+  if (cork->payload > cork->bytes.len) cork->payload = cork->bytes.len;
+  cork->payload += saved;
 }
