@@ -69,6 +69,14 @@ static inline bool raw_has(const raw *r, const char *text) {
   return memmem(r->data, r->len, text, strlen(text)) != NULL;
 }
 
+/* Reads until that is among it. */
+static inline void raw_read_until(party *p, raw *r, const char *text) {
+  time_t until = real_seconds() + PATIENCE;
+  while (!raw_has(r, text) && !r->ended && real_seconds() < until)
+    raw_read(p, r, r->len + 1);
+  CHECK(raw_has(r, text));
+}
+
 #define RAW_REQUEST                             \
   "GET / HTTP/1.1\r\nHost: a\r\n"               \
   "Upgrade: websocket\r\nConnection: Upgrade\r\n" \
@@ -79,13 +87,8 @@ static inline bool raw_has(const raw *r, const char *text) {
 static inline raw raw_open(party *p) {
   raw r = raw_connect(party_port(p));
   raw_say(p, &r, RAW_REQUEST);
-  time_t until = real_seconds() + PATIENCE;
-  char *blank = NULL;
-  while (!blank && !r.ended && real_seconds() < until) {
-    raw_read(p, &r, r.len + 1);
-    blank = memmem(r.data, r.len, "\r\n\r\n", 4);
-  }
-  CHECK(blank != NULL);
+  raw_read_until(p, &r, "\r\n\r\n");
+  char *blank = memmem(r.data, r.len, "\r\n\r\n", 4);
   CHECK(raw_has(&r, "HTTP/1.1 101 "));
   CHECK(raw_has(&r, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
   if (blank) {

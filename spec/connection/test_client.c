@@ -42,7 +42,7 @@ TEST(the_request) {
   party_begin(&p);
   connect_to_port(&p, a.port);
   raw r = raw_take(&p, &a);
-  while (!raw_has(&r, "\r\n\r\n") && !r.ended) raw_read(&p, &r, r.len + 1);
+  raw_read_until(&p, &r, "\r\n\r\n");
   CHECK(strncmp(r.data, "GET /path?q=1 HTTP/1.1\r\n", 24) == 0);
   CHECK(raw_has(&r, "\r\nUpgrade: websocket\r\n"));
   CHECK(raw_has(&r, "\r\nSec-WebSocket-Version: 13\r\n"));

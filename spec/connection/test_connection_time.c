@@ -242,7 +242,7 @@ TEST(idleness_begins_when_it_opens) {
   PARTY_UNTIL(&p, requests, 1);
   party_pass(&p, 1000);
   CHECK_INT(ws_connection_accept(p.sides[0].connection, none, NULL, 0), WS_OK);
-  while (!raw_has(&r, "\r\n\r\n") && !r.ended) raw_read(&p, &r, r.len + 1);
+  raw_read_until(&p, &r, "\r\n\r\n");
   pinged_after(&p, &r, 40);
   CHECK_INT(p.sides[0].closes, 0);
   raw_end(&r);
@@ -603,7 +603,7 @@ static void raw_answer(party *p, raw *r) {
       "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
       "Sec-WebSocket-Accept: %.28s\r\n\r\n";
   char text[200], accept[WS_ACCEPT_LENGTH];
-  while (!raw_has(r, "\r\n\r\n") && !r->ended) raw_read(p, r, r->len + 1);
+  raw_read_until(p, r, "\r\n\r\n");
   const char *key = memmem(r->data, r->len, "Sec-WebSocket-Key: ", 19);
   if (!CHECK(key != NULL)) return;
   ws_handshake_accept((ws_slice){key + 19, WS_KEY_LENGTH}, accept);
