@@ -57,6 +57,7 @@ static void end(party *p) {
 /* ------------------------------------------------------------- one run */
 
 static size_t live_within;
+static char long_text[1000];
 
 static void publish_many(party *p) {
   char text[8];
@@ -86,7 +87,23 @@ TEST(many_in_a_turn_take_a_chunk_each_reader) {
   end(&p);
 }
 
-static char long_text[1000];
+/* A run of which nothing waits any more is used again. */
+TEST(who_is_not_slow_needs_one_run) {
+  enum { MANY = 40 };
+  party p;
+  side *client;
+  party_begin(&p);
+  party_listen(&p);
+  subscribe(&p, join(&p, &client), "t");
+  memset(long_text, 'x', sizeof long_text - 1);
+  publish(&p, "t", long_text, NULL); /* makes the run */
+  ws_memory_fail(1000, 0);
+  for (int i = 0; i < MANY; i++)
+    CHECK_INT(publish(&p, "t", long_text, NULL), 1);
+  CHECK_INT(1000 - ws_memory_fail(0, 0), MANY); /* a chunk for each */
+  PARTY_UNTIL(&p, client->messages, MANY + 1);
+  end(&p);
+}
 
 static void publish_more_than_a_run(party *p) {
   for (int i = 0; i < 100; i++) {
@@ -171,6 +188,99 @@ TEST(topics_in_turns) {
   end(&p);
 }
 
+/* ---------------------------------------------------------- compression */
+
+static void begin_compressing(party *p) {
+  party_begin(p);
+  p->server_config->session.deflate =
+      (ws_deflate_options){.enabled = true, .level = 6, .threshold = 100};
+  p->server_config->session.pool = &p->hub.deflate;
+  p->client_config->session.deflate = p->server_config->session.deflate;
+  p->client_config->session.pool = &p->hub.deflate;
+  party_listen(p);
+}
+
+static raw raw_subscriber(party *p, const char *extensions) {
+  raw r = raw_connect(party_port(p));
+  char request[1000];
+  snprintf(request, sizeof request, "%.*s%s\r\n",
+           (int)strlen(RAW_REQUEST) - 2, RAW_REQUEST, extensions);
+  raw_say(p, &r, request);
+  raw_read_until(p, &r, "\r\n\r\n");
+  CHECK(raw_has(&r, "HTTP/1.1 101 "));
+  subscribe(p, party_other(p), "t");
+  r.len = 0;
+  return r;
+}
+
+/* Letters in which nothing comes twice. */
+static void noise(char *text, size_t len, uint32_t seed) {
+  for (size_t i = 0; i < len; i++) {
+    seed = seed * 1664525 + 1013904223;
+    text[i] = (char)('a' + (seed >> 16) % 26);
+  }
+  text[len] = 0;
+}
+
+/* RFC 7692, section 7: compressed for those who agreed, alike for all whose
+ * window is the same, if it is long enough. */
+TEST(compressed_alike_for_those_who_agreed) {
+  static const char *const offers[] = {
+      "Sec-WebSocket-Extensions: permessage-deflate\r\n",
+      "Sec-WebSocket-Extensions: permessage-deflate\r\n", "",
+      "Sec-WebSocket-Extensions: permessage-deflate; "
+      "server_max_window_bits=9\r\n"};
+  enum { USUAL, SAME, PLAIN, SMALL, ALL };
+  party p;
+  static raw r[ALL];
+  begin_compressing(&p);
+  for (int i = 0; i < ALL; i++) r[i] = raw_subscriber(&p, offers[i]);
+  noise(long_text, 400, 1);
+  noise(long_text + 400, 400, 1); /* too far away for 512 bytes of window */
+  CHECK_INT(publish(&p, "t", long_text, NULL), ALL);
+  CHECK_INT(publish(&p, "t", "short", NULL), ALL);
+  for (int i = 0; i < ALL; i++) raw_read_until(&p, &r[i], "\x81\x05short");
+  CHECK_BYTES(r[PLAIN].data, 4, "\x81\x7e\x03\x20");
+  CHECK_INT(r[PLAIN].len, 4 + 800 + 7);
+  for (int i = 0; i < ALL; i++)
+    if (i != PLAIN) CHECK_INT((uint8_t)r[i].data[0], 0xc1); /* RSV1 */
+  CHECK(r[USUAL].len < 400 && r[SMALL].len > r[USUAL].len + 100);
+  CHECK_INT(r[SAME].len, r[USUAL].len);
+  CHECK(memcmp(r[SAME].data, r[USUAL].data, r[SAME].len) == 0);
+  for (int i = 0; i < ALL; i++) raw_end(&r[i]);
+  end(&p);
+}
+
+/* RFC 7692, section 7.2.3.2: a message refers to what the reader got before,
+ * and that is more than its own deflater made. */
+TEST(what_is_sent_before_and_after_it_can_be_read) {
+  char own[501], everyones[501];
+  party p;
+  side *clients[3], *served[3];
+  begin_compressing(&p);
+  for (int i = 0; i < 3; i++) {
+    served[i] = join(&p, &clients[i]);
+    subscribe(&p, served[i], "t");
+  }
+  noise(own, 500, 1);
+  noise(everyones, 500, 2);
+  for (unsigned round = 1; round <= 3; round++) {
+    for (int i = 0; i < 3; i++) party_send(served[i], own);
+    for (int i = 0; i < 3; i++) {
+      PARTY_UNTIL(&p, clients[i]->messages, 2 * round - 1);
+      CHECK_INT(clients[i]->last_len, 500);
+      CHECK(memcmp(clients[i]->last, own, 500) == 0);
+    }
+    CHECK_INT(publish(&p, "t", everyones, NULL), 3);
+    for (int i = 0; i < 3; i++) {
+      PARTY_UNTIL(&p, clients[i]->messages, 2 * round);
+      CHECK_INT(clients[i]->last_len, 500);
+      CHECK(memcmp(clients[i]->last, everyones, 500) == 0);
+    }
+  }
+  end(&p);
+}
+
 /* ---------------------------------------------------------- slow readers */
 
 /* Who does not read holds copies of its own, and no run: one is enough for all
@@ -202,9 +312,12 @@ TEST(slow_readers_hold_no_run) {
 
 int main(void) {
   RUN(many_in_a_turn_take_a_chunk_each_reader);
+  RUN(who_is_not_slow_needs_one_run);
   RUN(more_than_a_run_holds);
   RUN(order_among_other_frames);
   RUN(topics_in_turns);
+  RUN(compressed_alike_for_those_who_agreed);
+  RUN(what_is_sent_before_and_after_it_can_be_read);
   RUN(slow_readers_hold_no_run);
   return check_done();
 }
