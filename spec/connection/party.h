@@ -180,6 +180,7 @@ static inline ws_connection_config *party_config(bool server) {
 /* A loop with that poller and settings, nothing else yet. */
 static inline void party_begin_on(party *p, const ws_poller_kind *kind) {
   memset(p, 0, sizeof *p);
+  memset(&p->hub, 0xa5, sizeof p->hub); /* it need not be zeroed */
   CHECK_INT(ws_loop_new(kind, &p->loop), WS_OK);
   ws_hub_init(&p->hub, p->loop);
   p->server_config = party_config(true);
