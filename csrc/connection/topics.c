@@ -32,10 +32,8 @@ static ws_topic **place_of(ws_topics *topics, ws_slice name, uint32_t hash) {
   if (topics->bucket_count == 0) return NULL;
   ws_topic **at = &topics->buckets[hash & (topics->bucket_count - 1)];
   while (*at) {
-    const ws_topic *topic = *at;
-    if (topic->hash == hash && topic->len == name.len &&
-        memcmp(topic->name, name.data, name.len) == 0)
-      break;
+    ws_slice its = {(*at)->name, (*at)->len};
+    if ((*at)->hash == hash && ws_slice_equal(its, name)) break;
     at = &(*at)->next;
   }
   return at;

@@ -31,7 +31,7 @@ TEST(names_of_any_bytes) {
   party_begin(&p);
   party_listen(&p);
   side *s = join(&p, &client);
-  ws_slice odd = {"a\0b", 3}, even = {"a\0c", 3}, empty = {"", 0};
+  ws_slice odd = {"a\0b", 3}, even = {"a\0c", 3}, empty = {NULL, 0};
   CHECK_INT(ws_topics_subscribe(topics(&p), s->connection, odd), WS_OK);
   CHECK_INT(ws_topics_publish(topics(&p), even, WS_TEXT, "x", 1, NULL), 0);
   CHECK_INT(ws_topics_publish(topics(&p), odd, WS_TEXT, "x", 1, NULL), 1);
@@ -40,6 +40,52 @@ TEST(names_of_any_bytes) {
   PARTY_UNTIL(&p, client->messages, 2);
   CHECK_INT(client->last_len, 0);
   party_end(&p);
+}
+
+/* Their FNV-1a fill every bucket of the table whenever it grows. */
+TEST(all_names_of_one_byte) {
+  party p;
+  side *client;
+  party_begin(&p);
+  party_listen(&p);
+  side *s = join(&p, &client);
+  for (int i = 0; i < 256; i++) {
+    char byte = (char)i;
+    ws_slice name = {&byte, 1};
+    CHECK_INT(ws_topics_subscribe(topics(&p), s->connection, name), WS_OK);
+  }
+  for (int i = 0; i < 256; i++) {
+    char byte = (char)i;
+    ws_slice name = {&byte, 1};
+    CHECK_INT(ws_topics_publish(topics(&p), name, WS_TEXT, "x", 1, NULL), 1);
+    CHECK(ws_topics_unsubscribe(topics(&p), s->connection, name));
+  }
+  CHECK_INT(topics(&p)->count, 0);
+  party_end(&p);
+}
+
+/* The pairs have the same FNV-1a. */
+TEST(names_that_hash_alike) {
+  static const char *const names[] = {"declinate", "macallums", "costarring",
+                                      "liquid"};
+  party p;
+  side *clients[4];
+  party_begin(&p);
+  party_listen(&p);
+  for (int i = 0; i < 4; i += 2)
+    CHECK_INT(ws_slice_hash(ws_slice_of(names[i])),
+              ws_slice_hash(ws_slice_of(names[i + 1])));
+  for (int i = 0; i < 4; i++)
+    subscribe(&p, join(&p, &clients[i]), names[i]);
+  for (int i = 0; i < 4; i++)
+    CHECK_INT(publish(&p, names[i], names[i], NULL), 1);
+  for (int i = 0; i < 4; i++) {
+    PARTY_UNTIL(&p, clients[i]->messages, 1);
+    ws_slice last = {(const char *)clients[i]->last, clients[i]->last_len};
+    CHECK(ws_slice_equal(last, ws_slice_of(names[i])));
+  }
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(unsubscribing) {
@@ -100,7 +146,6 @@ TEST(thousands_of_topics) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* One encoding for all: the memory is that of one message. */
 /* Is the n-th topic of the side's connection this one? */
 static bool nth_is(party *p, side *s, size_t nth, const char *expected) {
   ws_slice name;
@@ -171,11 +216,68 @@ TEST(many_of_many) {
   for (int n = 0; n < TOPICS; n++) {
     snprintf(name, sizeof name, "topic %d", n);
     CHECK_INT(publish(&p, name, "x", NULL), n % 3 ? SIDES : SIDES / 2);
+    for (int i = 0; i < SIDES; i++)
+      CHECK_INT(ws_topics_unsubscribe(topics(&p), sides[i]->connection,
+                                      ws_slice_of(name)),
+                i % 2 || n % 3);
   }
+  CHECK_INT(topics(&p)->count + topics(&p)->subscriptions, 0);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* One after the other, without the network. */
+static void subscribe_many(void *subject, size_t size) {
+  party *p = subject;
+  ws_topics many = {0};
+  char name[32];
+  for (size_t i = 0; i < size; i++) {
+    snprintf(name, sizeof name, "%zu", i);
+    ws_topics_subscribe(&many, p->sides[0].connection, ws_slice_of(name));
+  }
+  ws_topics_leave(&many, p->sides[0].connection);
+  ws_topics_deinit(&many);
+}
+
+TEST(joining_costs_the_same_however_many_topics_there_are) {
+  party p;
+  side *client;
+  party_begin(&p);
+  party_listen(&p);
+  join(&p, &client);
+  CHECK(check_linear(subscribe_many, &p, 2000));
+  party_end(&p);
+}
+
+/* Connections that are not open yet get nothing, but may be many. */
+TEST(many_subscribers_of_one) {
+  enum { MANY = 200 };
+  party p;
+  ws_topics own_topics = {0};
+  ws_connection *all[MANY];
+  party_begin(&p);
+  side *nobody = party_side(&p, false);
+  for (int i = 0; i < MANY; i++) {
+    all[i] = ws_connection_new(&p.hub, p.server_config, &side_events, nobody);
+    CHECK_INT(ws_topics_subscribe(&own_topics, all[i], ws_slice_of("t")),
+              WS_OK);
+  }
+  CHECK_INT(own_topics.subscriptions, MANY);
+  CHECK_INT(ws_topics_publish(&own_topics, ws_slice_of("t"), WS_TEXT, "x", 1,
+                              NULL),
+            0);
+  for (int i = 0; i < MANY; i++) {
+    ws_topics_leave(&own_topics, all[i]);
+    CHECK_INT(own_topics.subscriptions, MANY - 1 - i);
+    ws_connection_release(all[i]);
+  }
+  CHECK_INT(own_topics.count, 0);
+  ws_topics_deinit(&own_topics);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* One encoding for all: the memory is that of one message. */
 TEST(one_frame_for_all) {
   party p;
   party_begin(&p);
@@ -528,11 +630,15 @@ TEST(two_leave_at_once) {
 int main(void) {
   RUN(everyone_who_subscribed);
   RUN(names_of_any_bytes);
+  RUN(all_names_of_one_byte);
+  RUN(names_that_hash_alike);
   RUN(unsubscribing);
   RUN(a_closed_connection_has_left);
   RUN(thousands_of_topics);
   RUN(listing);
   RUN(many_of_many);
+  RUN(joining_costs_the_same_however_many_topics_there_are);
+  RUN(many_subscribers_of_one);
   RUN(one_frame_for_all);
   RUN(without_memory);
   RUN(compressed_for_those_who_agreed);
