@@ -205,9 +205,8 @@ int ws_topics_subscribe(ws_topics *topics, ws_connection *connection,
 
 bool ws_topics_unsubscribe(ws_topics *topics, ws_connection *connection,
                            ws_slice name) {
-  ws_topic *topic = find(topics, name);
-  if (!topic) return false;
-  ws_subscription *subscription = find_pair(topics, connection, topic);
+  ws_subscription *subscription =
+      find_pair(topics, connection, find(topics, name));
   if (!subscription) return false;
   leave(topics, subscription);
   return true;
@@ -223,7 +222,7 @@ bool ws_topics_of(ws_topics *topics, ws_connection *connection, size_t nth,
   const ws_subscription *first =
       ws_connection_links_of(connection)->subscriptions;
   const ws_subscription *at = topics->listed;
-  bool goes_on = nth > 0 && at && at->connection == connection &&
+  bool goes_on = at && at->connection == connection &&
                  topics->listed_nth + 1 == nth;
   at = goes_on ? at->next : first;
   for (size_t i = goes_on ? nth : 0; at && i < nth; i++) {

@@ -167,6 +167,11 @@ TEST(listing) {
   for (int i = 0; i < 4; i++) subscribe(&p, sa, names[i]);
   subscribe(&p, sb, "3");
   for (size_t i = 0; i < 4; i++) CHECK(nth_is(&p, sa, i, names[i]));
+  for (size_t i = 0; i < 4; i++) /* after each other one */
+    for (size_t j = 0; j < 4; j++) {
+      CHECK(nth_is(&p, sa, i, names[i]));
+      CHECK(nth_is(&p, sa, j, names[j]));
+    }
   CHECK(!ws_topics_of(topics(&p), sa->connection, 4, &none));
   CHECK(!ws_topics_of(topics(&p), sa->connection, 5, &none));
   CHECK(!ws_topics_of(topics(&p), sa->connection, 8, &none));
@@ -226,26 +231,43 @@ TEST(many_of_many) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* One after the other, without the network. */
-static void subscribe_many(void *subject, size_t size) {
-  party *p = subject;
-  ws_topics many = {0};
+static void join_many(ws_topics *many, ws_connection *connection,
+                      size_t size) {
   char name[32];
   for (size_t i = 0; i < size; i++) {
     snprintf(name, sizeof name, "%zu", i);
-    ws_topics_subscribe(&many, p->sides[0].connection, ws_slice_of(name));
+    ws_topics_subscribe(many, connection, ws_slice_of(name));
   }
-  ws_topics_leave(&many, p->sides[0].connection);
-  ws_topics_deinit(&many);
 }
 
-TEST(joining_costs_the_same_however_many_topics_there_are) {
+static void leave_many(ws_topics *many, ws_connection *connection) {
+  ws_topics_leave(many, connection);
+  ws_topics_deinit(many);
+}
+
+static void join_and_leave(void *subject, size_t size) {
+  ws_topics many = {0};
+  join_many(&many, subject, size);
+  leave_many(&many, subject);
+}
+
+static void list(void *subject, size_t size) {
+  ws_topics many = {0};
+  ws_slice name;
+  join_many(&many, subject, size);
+  for (size_t i = 0; i < size; i++) ws_topics_of(&many, subject, i, &name);
+  leave_many(&many, subject);
+}
+
+/* Joining, listing and leaving cost the same for each. */
+TEST(however_many_topics_there_are) {
   party p;
   side *client;
   party_begin(&p);
   party_listen(&p);
-  join(&p, &client);
-  CHECK(check_linear(subscribe_many, &p, 2000));
+  ws_connection *connection = join(&p, &client)->connection;
+  CHECK(check_linear(join_and_leave, connection, 2000));
+  CHECK(check_linear(list, connection, 2000));
   party_end(&p);
 }
 
@@ -382,25 +404,35 @@ static void stuff(side *s) {
 TEST(slow_subscribers) {
   for (int drop = 0; drop <= 1; drop++) {
     party p;
-    side *a, *b;
+    side *a, *b, *c;
     party_begin(&p);
     p.server_config->max_backpressure = (size_t)32 << 20;
     p.server_config->drop_publishes = drop == 0;
     party_listen(&p);
+    raw r[3]; /* the first, the one in the middle and the last */
+    side *slow[3];
+    for (int i = 0; i < 3; i++) {
+      r[i] = raw_open(&p);
+      slow[i] = party_other(&p);
+    }
+    subscribe(&p, slow[0], "t");
     subscribe(&p, join(&p, &a), "t");
-    raw r = raw_open(&p);
-    side *slow = party_other(&p);
-    subscribe(&p, slow, "t");
+    subscribe(&p, slow[1], "t");
     subscribe(&p, join(&p, &b), "t");
-    stuff(slow);
+    subscribe(&p, join(&p, &c), "t");
+    subscribe(&p, slow[2], "t");
+    for (int i = 0; i < 3; i++) stuff(slow[i]);
     p.server_config->max_backpressure = 1 << 20;
-    CHECK_INT(publish(&p, "t", "news", NULL), drop ? 3 : 2);
+    CHECK_INT(publish(&p, "t", "news", NULL), drop ? 6 : 3);
     PARTY_UNTIL(&p, a->messages, 1);
     PARTY_UNTIL(&p, b->messages, 1);
-    CHECK_INT(slow->closes, drop);
-    if (drop) CHECK_INT(slow->status, WS_EBACKPRESSURE);
-    if (drop) CHECK_INT(slow->code, 1013);
-    raw_end(&r);
+    PARTY_UNTIL(&p, c->messages, 1);
+    for (int i = 0; i < 3; i++) {
+      CHECK_INT(slow[i]->closes, drop);
+      if (drop) CHECK_INT(slow[i]->status, WS_EBACKPRESSURE);
+      if (drop) CHECK_INT(slow[i]->code, 1013);
+      raw_end(&r[i]);
+    }
     party_end(&p);
     CHECK_INT(ws_memory_live(), 0);
   }
@@ -584,14 +616,31 @@ TEST(publishing_without_memory) {
 
 #define MUCH ((size_t)16 * 1024 * 1024)
 
-static side *has_corked;
+static side *corked[WS_CORKS];
+static bool only_the_next; /* to lose its cork subscribes, not all of them */
 static ptrdiff_t went_to;
+
+/* Whoever is to be read from cannot be watched. */
+static int set_unless_read(ws_poller *poller, ws_fd fd, unsigned wants,
+                           void *tag) {
+  if (party_refusing && (wants & WS_READABLE)) return WS_ENOMEM;
+  return ws_pollers[0]->set(poller, fd, wants, tag);
+}
 
 static void publish_to_the_dying(side *s, const char *event) {
   if (strcmp(event, "message") != 0) return;
+  ws_corks *corks = &s->party->hub.corks;
   char *much = calloc(1, MUCH);
-  ws_connection_pause(has_corked->connection, WS_PAUSE_USER, true);
-  party_send(has_corked, "corked");
+  ws_connection_flush(s->connection); /* its own cork is free again */
+  for (int i = 0; i < WS_CORKS; i++) {
+    ws_connection_pause(corked[i]->connection, WS_PAUSE_USER, true);
+    party_send(corked[i], "corked");
+  }
+  for (int i = 0; i < WS_CORKS; i++)
+    if (!only_the_next || corked[i]->connection ==
+                              corks->all[(corks->turn + 1) % WS_CORKS].of)
+      subscribe(s->party, corked[i], "t");
+  subscribe(s->party, s, "t");
   party_refusing = true;
   ws_memory_fail(3, false); /* after the frame, and its place in a queue */
   went_to = ws_topics_publish(topics(s->party), ws_slice_of("t"), WS_BINARY,
@@ -601,30 +650,40 @@ static void publish_to_the_dying(side *s, const char *event) {
   free(much);
 }
 
-/* One that cannot be sent all of it cannot be watched either and is dead, and
- * takes with it the other one, whose corked bytes there is no memory for. */
-TEST(two_leave_at_once) {
+/* One that cannot be sent all of it cannot be watched either and is dead. It
+ * takes with it another, whose cork it needed: there is no memory for what was
+ * in that. */
+static void two_leave(bool with_the_topic) {
+  static raw r[WS_CORKS + 1];
   party p;
-  party_begin_refusable(&p);
+  ws_poller_kind kind = *ws_pollers[0];
+  kind.set = set_unless_read;
+  party_begin_on(&p, &kind);
   p.echo = false;
+  only_the_next = with_the_topic;
   party_listen(&p);
-  raw r = raw_open(&p), q = raw_open(&p);
-  has_corked = &p.sides[0];
-  side *dying = &p.sides[1];
-  subscribe(&p, has_corked, "t");
-  subscribe(&p, dying, "t");
+  for (int i = 0; i <= WS_CORKS; i++) {
+    r[i] = raw_open(&p);
+    if (i < WS_CORKS) corked[i] = party_other(&p);
+  }
+  side *dying = party_other(&p);
   dying->react = publish_to_the_dying;
-  raw_frame(&p, &q, 0x81, "publish");
+  raw_frame(&p, &r[WS_CORKS], 0x81, "publish");
   PARTY_UNTIL(&p, dying->closes, 1);
-  PARTY_UNTIL(&p, has_corked->closes, 1);
   CHECK_INT(dying->status, WS_ENOMEM);
-  CHECK_INT(has_corked->status, WS_ENOMEM);
-  CHECK_INT(went_to, 1);
-  CHECK_INT(publish(&p, "t", "x", NULL), 0);
-  raw_end(&r);
-  raw_end(&q);
+  unsigned others = 0;
+  for (int i = 0; i < WS_CORKS; i++) others += corked[i]->closes;
+  CHECK_INT(others, 1);
+  CHECK_INT(went_to, with_the_topic ? 1 : WS_CORKS);
+  CHECK_INT(topics(&p)->count, !with_the_topic);
+  for (int i = 0; i <= WS_CORKS; i++) raw_end(&r[i]);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(two_leave_at_once) {
+  two_leave(false);
+  two_leave(true);
 }
 
 int main(void) {
@@ -637,7 +696,7 @@ int main(void) {
   RUN(thousands_of_topics);
   RUN(listing);
   RUN(many_of_many);
-  RUN(joining_costs_the_same_however_many_topics_there_are);
+  RUN(however_many_topics_there_are);
   RUN(many_subscribers_of_one);
   RUN(one_frame_for_all);
   RUN(without_memory);
