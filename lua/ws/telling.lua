@@ -67,7 +67,6 @@ local function tell_message(sock, state, data, opcode)
   event_target.dispatch(state.listeners, sock, events.message(data, opcode, sock))
 end
 
-
 -- No event is made when nobody listens: pings can be many.
 local function tell_control(sock, type_, data)
   guarded_raw(sock, type_, data)
@@ -113,13 +112,17 @@ local listening = {
 
 -- `message` when there is a raw handler, which is called first and may close the
 -- socket. The message counts as delivered: it is not kept for a receive that may
--- never come.
+-- never come. Who else gets it is settled before: a receive or a listener that
+-- begins in the raw handler is for what comes next.
 local function message_after(raw)
   return function(sock, data, opcode)
-    event_target.call(function() raw(sock, data, opcode) end)
     local state = internals.state(sock)
-    local wanted = state and (state.listeners.message or state.inbox and state.inbox.used)
-    if wanted and sock.readyState == 1 then listening.message(sock, tostring(data), opcode) end
+    local kept = state and state.inbox and state.inbox.used
+    local wanted = kept or state and state.listeners.message
+    event_target.call(function() raw(sock, data, opcode) end)
+    if not wanted or sock.readyState ~= 1 then return end
+    if kept then inbox.push(sock, tostring(data), opcode)
+    else tell_message(sock, state, tostring(data), opcode) end
   end
 end
 

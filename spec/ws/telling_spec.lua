@@ -130,4 +130,39 @@ describe("a message's event", function()
     helper.closed(other)
     assert.same({ "raw 1", "event 1", "raw 2" }, seen)
   end)
+
+  -- What a raw handler and `begin`, called in it with the first message and a list
+  -- to fill, get of two messages, when somebody waits for the close already.
+  local function told_beside_raw(begin)
+    local seen = {}
+    local other = ws.new("ws://127.0.0.1:" .. server.port, {
+      message = function(this, data)
+        seen[#seen + 1] = "raw " .. data
+        if data == "1" then begin(this, seen) end
+      end,
+    })
+    other.onclose = function() end
+    wait_until(function() return other.readyState == 1 end)
+    other:send "1"
+    other:send "2"
+    wait_until(function() return seen[3] end)
+    other:terminate()
+    helper.closed(other)
+    return seen
+  end
+
+  it("goes to no receive that begins in its raw handler: that gets the next one", function()
+    assert.same({ "raw 1", "raw 2", "received 2" }, told_beside_raw(function(this, seen)
+      ws.spawn(function()
+        local data = this:receive()
+        seen[#seen + 1] = "received " .. data
+      end)
+    end))
+  end)
+
+  it("nor to a listener that is added in it", function()
+    assert.same({ "raw 1", "raw 2", "event 2" }, told_beside_raw(function(this, seen)
+      this.onmessage = function(event) seen[#seen + 1] = "event " .. event.data end
+    end))
+  end)
 end)
