@@ -79,6 +79,19 @@ local function opened(self, inner)
   return event(self, "Event", { type = "open" })
 end
 
+local function aborting(self, inner)
+  return failing(self, inner, "closed before the connection was open", "ECONNABORTED")
+end
+
+-- For judge.answer: there is no answer any more once `upgrade` itself has called close.
+local answering = {}
+for _, name in ipairs { "accept", "refuse" } do
+  answering[name] = function(inner, ...)
+    if inner.aborted then return nil end
+    return inner.session[name](inner.session, ...)
+  end
+end
+
 local function answer_request(self, inner, request)
   self.request = request
   if not request.upgrade then
@@ -86,7 +99,7 @@ local function answer_request(self, inner, request)
     return failing(self, inner, "the request is no WebSocket handshake", "EHANDSHAKE")
   end
   local function answer()
-    return judge.answer(self[POLICY], request, inner.session, inner.session,
+    return judge.answer(self[POLICY], request, inner, answering,
       function(data) self.data = data end)
   end
   local ok, accepted, status = pcall(answer)
@@ -96,6 +109,7 @@ local function answer_request(self, inner, request)
     return failing(self, inner, "upgrade failed: " .. loop.describe(accepted), "EHANDSHAKE")
   end
   if accepted then return opened(self, inner) end
+  if inner.aborted then return aborting(self, inner) end
   return failing(self, inner, ("the request was refused with status %s"):format(
     tostring(status)), "EHANDSHAKE")
 end
@@ -119,9 +133,7 @@ local translate = {
 local function next_event(self, inner)
   if inner.closed then return nil end
   if inner.failed then return closing(self, inner, 1006, "", false) end
-  if inner.aborted then
-    return failing(self, inner, "closed before the connection was open", "ECONNABORTED")
-  end
+  if inner.aborted then return aborting(self, inner) end
   while true do
     local kind, first, second = inner.session:next()
     if kind == nil then break end

@@ -183,6 +183,23 @@ describe("ws.protocol", function()
     assert.matches("^HTTP/1.1 500", server:output())
   end)
 
+  it("may be closed by its upgrade, whatever that returns then", function()
+    local report
+    ws.onerror = function(message) report = message end
+    for _, answer in ipairs { true, false } do
+      local server
+      server = ws.protocol.server { upgrade = function()
+        server:close()
+        return answer
+      end }
+      server:feed(helper.handshake())
+      assert.same({ "error ECONNABORTED", "close 1006 \"\" false" }, take(server))
+      assert.equal("", server:output())
+    end
+    ws.onerror = nil
+    assert.is_nil(report)
+  end)
+
   it("is collected, though its upgrade knows it", function()
     local known = setmetatable({}, { __mode = "v" })
     local function make()
