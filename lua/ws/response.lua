@@ -183,26 +183,27 @@ function Response:finish(chunk)
   return told(internals.finishRaw(self.conn))
 end
 
-local function add(list, name, fn)
-  if not options.is_callable(fn) then
-    raise("TypeError", ("%s: a function expected, got %s"):format(name, type(fn)), 3)
-  end
-  list[#list + 1] = fn
+local function check_function(fn, name)
+  if options.is_callable(fn) then return end
+  raise("TypeError", ("%s: a function expected, got %s"):format(name, type(fn)), 3)
 end
 
 --- Has fn called once, when the connection is gone, whoever ended it.
 ---@param fn fun()
 function Response:onclose(fn)
   check_self(self, "onclose")
-  add(self.closers, "onclose", fn)
-  if self.gone then loop.get():post(function() fn() end) end
+  check_function(fn, "onclose")
+  if self.gone then loop.get():post(function() fn() end)
+  else self.closers[#self.closers + 1] = fn end
 end
 
 --- Has fn called once, when the client has caught up after write returned false.
 ---@param fn fun()
 function Response:ondrain(fn)
   check_self(self, "ondrain")
-  add(self.drainers, "ondrain", fn)
+  check_function(fn, "ondrain")
+  if self.gone then return end
+  self.drainers[#self.drainers + 1] = fn
   if self.untold then loop.get():post(function() self:drained() end) end
 end
 
@@ -230,16 +231,19 @@ end
 --- The client has caught up. An ondrain that comes later than that is called too.
 ---@package
 function Response:drained()
+  if self.gone then return end
   local list = self.drainers
   self.drainers, self.untold = {}, list[1] == nil
   call_all(list)
 end
 
---- The connection is gone.
+--- The connection is gone, and so is what waited for it: a coroutine that nobody
+--- resumes any more would live for ever on Lua 5.1 and LuaJIT if this knew it.
 ---@package
 function Response:ended()
-  self.gone = true
-  call_all(self.closers)
+  local list = self.closers
+  self.gone, self.closers, self.drainers = true, nil, nil
+  call_all(list)
 end
 
 return Response

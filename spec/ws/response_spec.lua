@@ -497,6 +497,23 @@ describe("plain HTTP", function()
     wait_until(function() return closed[3] end)
   end)
 
+  it("a coroutine that waits in vain is collected, though onclose and ondrain know it", function()
+    local threads, waiting = setmetatable({}, { __mode = "v" }), {}
+    handler = function(_, response)
+      local thread = coroutine.running()
+      threads[1], waiting[thread] = thread, true
+      response:onclose(function() waiting[thread] = nil end)
+      response:ondrain(function() coroutine.resume(thread) end)
+      coroutine.yield()
+    end
+    serve()
+    local raw = ask()
+    wait_until(function() return threads[1] end)
+    raw:close(true)
+    wait_until(function() return next(waiting) == nil end)
+    wait_until(function() collectgarbage() return threads[1] == nil end)
+  end)
+
   it("write returns false above highWaterMark, ondrain tells when to go on", function()
     local answers, drained = {}, 0
     handler = function(_, response)
