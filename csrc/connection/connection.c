@@ -142,8 +142,8 @@ void ws_connection_fail(ws_connection *c, int status, const char *message) {
   bool refusal = status == WS_EHANDSHAKE || status == WS_EHTTP ||
                  status == WS_EHEADTOOBIG;
   bool answers = (refusal && !c->client) || ws_status_close_code(status) != 0;
-  /* What is open-ended has no Close frame either: it must look cut. */
-  if (answers && c->phase == WS_PHASE_LIVE && !c->open_ended)
+  /* An answer to plain HTTP has no Close frame: it is cut, and must look so. */
+  if (answers && c->phase == WS_PHASE_LIVE && !c->answering)
     ws_connection_linger(c);
   else ws_connection_kill(c);
 }

@@ -29,7 +29,8 @@ typedef struct ws_connection_config {
   uint64_t idle_timeout;   /* any silence; a ping is sent half-way */
   size_t high_water;       /* bufferedAmount above which send returns false */
   size_t low_water;        /* and at or below which on_drain comes */
-  size_t max_backpressure; /* unsent bytes above which it is dropped: 1013 */
+  size_t max_backpressure; /* unsent bytes above which it is dropped: 1013; an
+                            * answer to plain HTTP when more is written then */
   bool drop_publishes;     /* but publishes that would pass it are skipped */
   bool no_delay;
   unsigned references;     /* private */
@@ -187,11 +188,15 @@ int ws_connection_refuse(ws_connection *connection, unsigned status,
  * came for all; over a Unix socket there is none. */
 void ws_connection_open_ended(ws_connection *connection);
 
-/* Plain HTTP: writes bytes of the response, which are copied (WS_OK,
- * WS_ECONNABORTED once the connection has ended, or WS_ENOMEM, which ends it);
- * and finishes the response: TCP is closed when all was sent, or after
- * idle_timeout without progress, and then on_gone comes (WS_OK, or a failure:
- * the client has gone, at the latest now). */
+/* Plain HTTP: writes bytes of the response, which are copied. WS_OK; WS_ENOMEM,
+ * which ends it; WS_ECONNABORTED once the connection has ended, also because
+ * more than max_backpressure waited already: then the response is cut short. */
 int ws_connection_write(ws_connection *connection, const void *data,
                         size_t len);
-int ws_connection_finish(ws_connection *connection);
+
+/* Writes the last bytes, if there are any, whatever waits, and finishes the
+ * response: TCP is closed when all was sent, or after idle_timeout without
+ * progress, and then on_gone comes. WS_OK, or a failure: the client has gone,
+ * at the latest now. */
+int ws_connection_finish(ws_connection *connection, const void *data,
+                         size_t len);

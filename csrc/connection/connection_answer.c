@@ -36,22 +36,33 @@ int ws_connection_refuse(ws_connection *c, unsigned status, ws_slice body,
   return result;
 }
 
-int ws_connection_write(ws_connection *c, const void *data, size_t len) {
-  if (c->ended || c->phase != WS_PHASE_LIVE) return WS_ECONNABORTED;
+static bool may_write(const ws_connection *c) {
+  return !c->ended && c->phase == WS_PHASE_LIVE;
+}
+
+static int append(ws_connection *c, const void *data, size_t len) {
+  c->answering = c->waiting; /* not a "100 Continue": the body is still due */
   int status = ws_buffer_append(ws_connection_out(c), data, len);
   if (status != WS_OK) {
     ws_connection_fail(c, status, NULL);
     return status;
   }
-  c->answering = c->waiting; /* not a "100 Continue": the body is still due */
   c->visible += len;
   c->cork->payload += len;
   ws_connection_wrote(c);
   return WS_OK;
 }
 
-int ws_connection_finish(ws_connection *c) {
-  if (c->ended || c->phase != WS_PHASE_LIVE) return WS_ECONNABORTED;
+/* The limit is for who does not wait: one piece may be of any length. */
+int ws_connection_write(ws_connection *c, const void *data, size_t len) {
+  if (may_write(c) && ws_connection_overflows(c))
+    ws_connection_fail(c, WS_EBACKPRESSURE, NULL);
+  return may_write(c) ? append(c, data, len) : WS_ECONNABORTED;
+}
+
+int ws_connection_finish(ws_connection *c, const void *data, size_t len) {
+  if (may_write(c) && len > 0) append(c, data, len);
+  if (!may_write(c)) return WS_ECONNABORTED;
   if (c->waiting) ws_session_finish(&c->session);
   end_answer(c);
   return c->status;

@@ -164,6 +164,10 @@ static inline ws_buffer *ws_connection_out(ws_connection *c) {
 /* The session wrote to the cork: makes sure that this is sent. */
 void ws_connection_wrote(ws_connection *c);
 
+/* True if more waits than max_backpressure allows, after the stream was offered
+ * it. */
+bool ws_connection_overflows(ws_connection *c);
+
 /* Flushes when the stream may take more again; returns as flush. */
 bool ws_connection_write_on(ws_connection *c);
 

@@ -225,6 +225,10 @@ static bool over_limit(const ws_connection *c, size_t more) {
   return most > 0 && unwritten(c) + more > most;
 }
 
+bool ws_connection_overflows(ws_connection *c) {
+  return over_limit(c, 0) && ws_connection_flush(c) && over_limit(c, 0);
+}
+
 void ws_connection_wrote(ws_connection *c) {
   if (c->ended && c->phase != WS_PHASE_LINGERING) return;
   ws_loop_post_end(c->hub->loop, &c->flush);
@@ -236,10 +240,8 @@ void ws_connection_wrote(ws_connection *c) {
     ws_connection_fail(c, WS_ENOMEM, NULL);
     return;
   }
-  if (over_limit(c, 0) && !c->ended && c->state == WS_OPEN) {
-    if (!ws_connection_flush(c) || !over_limit(c, 0)) return;
+  if (!c->ended && c->state == WS_OPEN && ws_connection_overflows(c))
     give_up(c);
-  }
 }
 
 /* ------------------------------------------------------------ sending */

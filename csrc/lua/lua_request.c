@@ -309,8 +309,11 @@ int ws_lua_open_ended(lua_State *L) {
 
 int ws_lua_finish_raw(lua_State *L) {
   ws_link *link = ws_link_check(L, 1);
+  ws_slice last = {NULL, 0};
+  if (!lua_isnoneornil(L, 2)) last = ws_lua_slice(L, 2);
   int status = WS_ECONNABORTED;
-  if (is_plain(link)) status = ws_connection_finish(link->connection);
+  if (is_plain(link))
+    status = ws_connection_finish(link->connection, last.data, last.len);
   if (status != WS_OK) return fail_gone(L, link);
   lua_pushboolean(L, 1);
   return 1;

@@ -23,7 +23,7 @@ void ws_lua_push_head(lua_State *L, const ws_http_head *head, bool upgrade);
 void ws_request_free(ws_link *link, lua_State *L);
 
 /* conn:accept(protocol, headers), conn:refuse(status, body, headers),
- * conn:openEnded(), conn:writeRaw(bytes), conn:finishRaw() */
+ * conn:openEnded(), conn:writeRaw(bytes), conn:finishRaw([bytes]) */
 int ws_lua_accept(lua_State *L);
 int ws_lua_refuse(lua_State *L);
 int ws_lua_open_ended(lua_State *L);

@@ -145,13 +145,15 @@ local function told(done, message, code)
   return done
 end
 
---- Writes a piece of the body. Without a writeHead before it, the status is 200.
+--- Writes a piece of the body. Without a writeHead before it, the status is 200. Whoever writes on
+--- while more than maxBackpressure is unsent has the answer cut: the client is dropped. One piece
+--- may be of any length.
 ---@param chunk string
 ---@return boolean more false when the client reads more slowly than this writes
 --- (wait for ondrain), or is gone
 ---@return string|nil message why it is gone
 ---@return string|nil code "ETIMEDOUT" (also when the answer begins after
---- handshakeTimeout), "ECONNRESET", "ECONNABORTED" ...
+--- handshakeTimeout), "EBACKPRESSURE", "ECONNRESET", "ECONNABORTED" ...
 function Response:write(chunk)
   check_self(self, "write")
   chunk = check_chunk(self, "write", chunk, 2)
@@ -162,7 +164,7 @@ function Response:write(chunk)
   return told(internals.writeRaw(self.conn, bytes))
 end
 
---- Ends the response, optionally with a last piece of the body.
+--- Ends the response, optionally with a last piece of the body, of any length.
 ---@param chunk? string
 ---@return boolean ok false when the client is gone; true is no proof that all reaches it
 ---@return string|nil message why it is gone
@@ -179,8 +181,7 @@ function Response:finish(chunk)
     self.conn:terminate() -- the client must not take it for whole
     raise("InvalidStateError", "finish: less than Content-Length says", 2)
   end
-  if bytes ~= "" then internals.writeRaw(self.conn, bytes) end
-  return told(internals.finishRaw(self.conn))
+  return told(internals.finishRaw(self.conn, bytes))
 end
 
 local function check_function(fn, name)

@@ -433,7 +433,7 @@ TEST(gone_before_the_answer) {
               WS_ECONNABORTED);
     CHECK_INT(ws_connection_refuse(asked->connection, 403, none, NULL, 0),
               WS_ECONNABORTED);
-    ws_connection_finish(asked->connection);
+    ws_connection_finish(asked->connection, NULL, 0);
     party_end(&p);
     CHECK_INT(ws_memory_live(), 0);
   }

@@ -63,7 +63,7 @@ TEST(an_answer_in_pieces) {
     party_pass(&p, 499);
     CHECK_INT(ws_connection_write(p.sides[0].connection, "c", 1), WS_OK);
   }
-  ws_connection_finish(p.sides[0].connection);
+  ws_connection_finish(p.sides[0].connection, NULL, 0);
   raw_read_to_end(&p, &r);
   CHECK_BYTES(r.data, r.len, "abcccccc");
   raw_end(&r);
@@ -653,7 +653,7 @@ static void answer_at_length(void *owner) {
   char *body = calloc(1, LONG_MESSAGE);
   small_buffer(fd_of(s), SO_SNDBUF);
   ws_connection_write(s->connection, body, LONG_MESSAGE);
-  ws_connection_finish(s->connection);
+  ws_connection_finish(s->connection, NULL, 0);
   free(body);
 }
 
@@ -720,7 +720,7 @@ TEST(an_answer_cut_short) {
     ws_connection *answering = p.sides[0].connection;
     if (open_ended) ws_connection_open_ended(answering);
     if (way / 2 == 0) ws_connection_terminate(answering);
-    if (way / 2 == 1) ws_connection_finish(answering);
+    if (way / 2 == 1) ws_connection_finish(answering, NULL, 0);
     if (way / 2 == 2) party_pass(&p, 500);
     if (way / 2 == 3) write_without_memory(answering);
     bool cut = open_ended && way / 2 != 1;

@@ -26,6 +26,19 @@ describe("plain HTTP", function()
     return raw
   end
 
+  -- The status and the body's length. Nothing is kept, and what is there is taken at once.
+  local function long_response(raw)
+    local status, length = raw:head(), 0
+    raw:wait(function()
+      while raw.bytes ~= "" do
+        length, raw.bytes = length + #raw.bytes, ""
+        raw:pump()
+      end
+      return raw.ended
+    end, "the end of the connection")
+    return status, length
+  end
+
   before_each(function()
     raws, reports = {}, {}
     ws.onerror = function(message) reports[#reports + 1] = message end
@@ -307,9 +320,18 @@ describe("plain HTTP", function()
       server:close()
       ws.poll(0)
       assert.same({ 0, true }, { ended, loop.get():alive() })
-      local _, _, body = raw:response()
-      assert.equal(LENGTH, #body)
+      assert.same({ 200, LENGTH }, { long_response(raw) })
       wait_until(function() return ended == 1 and not loop.get():alive() end)
+    end)
+
+    it("is given whole, in however few pieces above maxBackpressure", function()
+      serve { maxBackpressure = 1000 }
+      assert.same({ 200, LENGTH }, { long_response(ask()) })
+      handler = function(_, response)
+        response:write(("x"):rep(LENGTH))
+        response:finish(("x"):rep(LENGTH))
+      end
+      assert.same({ 200, 2 * LENGTH }, { long_response(ask("GET / HTTP/1.0")) })
     end)
 
     it("is given whole, too, when it refuses", function()
@@ -317,8 +339,7 @@ describe("plain HTTP", function()
       local raw = helper.raw_client(server.port, helper.handshake())
       raws[1] = raw
       helper.turn_for(1300)
-      local status, _, body = raw:response()
-      assert.same({ 403, LENGTH }, { status, #body })
+      assert.same({ 403, LENGTH }, { long_response(raw) })
     end)
 
     it("ends when nothing of it was taken for idleTimeout", function()
@@ -459,6 +480,58 @@ describe("plain HTTP", function()
     assert.matches("\r\n4\r\nhalf\r\n$", raw:all())
     assert.is_false(was_reset(raw))
     assert.equal(2, #reports)
+  end)
+
+  it("write above maxBackpressure cuts it: that shows, and is told as any end is", function()
+    local writes, closed, results
+    handler = function(_, response)
+      response:onclose(function() closed = closed + 1 end)
+      local result
+      repeat
+        writes = writes + 1
+        result = { response:write(("x"):rep(100000)) }
+      until result[2] or writes == 1000
+      assert.equal(0, closed) -- not inside the call
+      results = { result, { response:write "late" }, { response:finish "late" } }
+    end
+    serve { maxBackpressure = 1000000 }
+    for _, version in ipairs { "1.0", "1.1" } do
+      writes, closed, results = 0, 0, nil
+      local raw = ask("GET / HTTP/" .. version)
+      wait_until(function() return results end)
+      local cut = { false, "more waits for the peer than option maxBackpressure allows",
+                    "EBACKPRESSURE" }
+      assert.same({ cut, cut, cut }, results)
+      assert.is_true(writes > 10)
+      wait_until(function() return closed > 0 end)
+      assert.equal(0, server.connections)
+      local status, length = long_response(raw)
+      assert.equal(200, status)
+      assert.is_true(length < writes * 100000, length)
+      assert.equal(version == "1.0", was_reset(raw))
+      helper.turn_for(10)
+      assert.equal(1, closed)
+    end
+    assert.same({}, reports)
+  end)
+
+  it("write that waits for ondrain is never above maxBackpressure", function()
+    local pieces = 0
+    handler = function(_, response)
+      local function go_on()
+        while pieces < 100 do
+          pieces = pieces + 1
+          local more, message = response:write(("x"):rep(100000))
+          assert(not message, message)
+          if not more then return response:ondrain(go_on) end
+        end
+        response:finish()
+      end
+      go_on()
+    end
+    serve { maxBackpressure = 300000, highWaterMark = 200000 }
+    assert.same({ 200, 100 * 100000 }, { long_response(ask("GET / HTTP/1.0")) })
+    assert.same({}, reports)
   end)
 
   it("an error after finish changes nothing", function()

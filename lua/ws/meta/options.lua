@@ -83,7 +83,8 @@
 ---@field closeTimeout? integer How long to wait for the peer's Close (5000).
 ---@field pingInterval? integer How often to send a ping, besides half-way to idleTimeout (0).
 ---@field pingTimeout? integer The silence after it that means a dead peer (pingInterval).
----@field maxBackpressure? integer The most unsent bytes of one connection (16777216).
+--- The most unsent bytes of one connection (16777216). response:write above it cuts the answer.
+---@field maxBackpressure? integer
 ---@field backpressure? "close"|"drop" Above that, close it (1013), or drop publishes to it.
 --- When more than this is unsent, send returns false. Also how much is held for receive, where
 --- each message counts 128 bytes more than its length (1048576).
