@@ -308,14 +308,20 @@ void ws_connection_close(ws_connection *c, unsigned code, const void *reason,
   attend_to_held(c);
 }
 
+/* NULL: an open connection, of which terminating is no failure. */
+static const char *terminated(const ws_connection *c) {
+  if (c->state != WS_CONNECTING) return NULL;
+  return c->answering ? "terminated before the answer was complete"
+                      : "terminated before the connection was established";
+}
+
 void ws_connection_terminate(ws_connection *c) {
   if (c->ended) {
     ws_connection_kill(c);
     return;
   }
-  int status = c->state == WS_CONNECTING ? WS_ECONNABORTED : WS_OK;
-  const char *message =
-      status ? "terminated before the connection was established" : NULL;
+  const char *message = terminated(c);
+  int status = message ? WS_ECONNABORTED : WS_OK;
   c->state = WS_CLOSING;
   ws_connection_settle(c, status, message, 1006, false);
   ws_connection_kill(c);

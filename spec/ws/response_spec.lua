@@ -301,6 +301,20 @@ describe("plain HTTP", function()
     assert.equal(503, (raw:response()))
   end)
 
+  it("says that the server closed in the middle of it", function()
+    local response
+    handler = function(_, it)
+      response = it
+      it:write "begun"
+    end
+    serve()
+    ask()
+    wait_until(function() return response end)
+    server:close()
+    assert.same({ false, "terminated before the answer was complete", "ECONNABORTED" },
+      { response:write "late" })
+  end)
+
   describe("with more than the system takes", function()
     local LENGTH = 8000000 -- bytes
     local ended
