@@ -172,10 +172,14 @@ function Raw:send(bytes)
   end)
 end
 
+-- All that is there: a turn of the loop for each piece would take seconds for megabytes.
 function Raw:pump()
-  local data, why, partial = self.tcp:receive(65536)
-  self.bytes = self.bytes .. (data or partial or "")
-  if not data and why ~= "timeout" then self.ended = true end
+  local data, why, partial
+  repeat
+    data, why, partial = self.tcp:receive(65536)
+    self.bytes = self.bytes .. (data or partial or "")
+  until not data
+  if why ~= "timeout" then self.ended = true end
 end
 
 --- Turns the loop, receiving, until condition(self) holds.
