@@ -6,10 +6,27 @@ local options = require "ws.options"
 
 local judge = {}
 
+local default_ports = { http = "80", https = "443" }
+
+-- As browsers send it (RFC 6454 section 6.2): without a path or a default port.
+local function is_origin(text)
+  text = text:lower()
+  if text == "null" then return true end
+  local scheme, rest = text:match "^(%a[%w+.-]*)://([^/?#@\\%s%c]+)$"
+  local port = rest and rest:match ":(%d+)$"
+  return scheme ~= nil and (port == nil or port ~= default_ports[scheme])
+end
+
 judge.schema = {
   origins = function(value)
-    return value == "*" or options.is_list(value) or options.is_callable(value),
-      '"*", a list of strings or a function'
+    if value == "*" or options.is_callable(value) then return true end
+    if not options.is_list(value) then return false, '"*", a list of strings or a function' end
+    for _, origin in ipairs(value) do
+      if not is_origin(origin) then
+        return false, 'origins such as "https://example.com"', ("'%s'"):format(origin)
+      end
+    end
+    return true
   end,
   protocols = "table|callable",
   upgrade = "callable",

@@ -121,8 +121,8 @@ end
 
 --- A copy of `given` (nil: an empty table) in which every name is known to the
 --- schema and every value fits. schema: name -> "string|table", "size" (bytes
---- or milliseconds), "callable", or a function(value) -> ok, expected. `what`,
---- if given, is what errors begin with, as "tls".
+--- or milliseconds), "callable", or a function(value) -> ok, expected[, what it
+--- got instead]. `what`, if given, is what errors begin with, as "tls".
 function options.check(given, schema, level, what)
   level = level + 1
   what = what and what .. ": " or ""
@@ -137,10 +137,10 @@ function options.check(given, schema, level, what)
       raise("TypeError", ("%sunknown option '%s'%s"):format(what, tostring(name),
         suggestion(name, schema)), level)
     end
-    local ok, wanted = fits(value, expected)
+    local ok, wanted, got = fits(value, expected)
     if not ok then
       raise("TypeError", ("%soption '%s': %s expected, got %s"):format(what, name,
-        wanted or "another value", options.shown(value)), level)
+        wanted or "another value", got or options.shown(value)), level)
     end
     checked[name] = value
   end

@@ -337,6 +337,27 @@ describe("a server's handshake", function()
     refused(from("http://example.com:8080"), 403) -- the list replaces the default
   end)
 
+  it("R10 origins = a list of what no browser sends raises, and names it", function()
+    for _, text in ipairs {
+      "", "a.example", "https://", "https://a.example/", "https://a.example/b",
+      "https://a.example?", "https://me@a.example", "https://a b.example",
+      "https://a.example:443", "HTTP://a.example:80", "1s://a",
+    } do
+      local raised = helper.raised_there("TypeError",
+        function() assert(ws.serve { origins = { "https://good.example", text } }) end)
+      assert.equal("option 'origins': origins such as \"https://example.com\" expected, got '"
+        .. text .. "'", raised:match "option .*")
+      helper.raised_there("TypeError",
+        function() assert(ws.protocol.server { origins = { text } }) end)
+    end
+    for _, text in ipairs { "https://a.example:80", "http://[::1]:8080", "http://[::80]",
+                            "app://obsidian.md", "chrome-extension://abc", "null" } do
+      serve { origins = { text } }
+      accepted(from(text))
+      server:close()
+    end
+  end)
+
   it("R10 origins = a function decides, given origin and request", function()
     local calls = {}
     serve { origins = function(origin, request)
