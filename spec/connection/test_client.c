@@ -51,6 +51,61 @@ TEST(the_request) {
   party_end(&p);
 }
 
+/* A text of that letter. */
+static ws_slice letters(char *room, size_t len, char letter) {
+  memset(room, letter, len);
+  room[len] = 0;
+  return (ws_slice){room, len};
+}
+
+/* All is kept in one block, which must not move: at whatever length it is. */
+static void ask_for(size_t path_len) {
+  char path[4001], origin[101], first[101], second[101], name[101], value[101];
+  char text[4100];
+  const char *why;
+  party p;
+  ws_url url;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  letters(path, path_len, 'p');
+  snprintf(text, sizeof text, "ws://user:password@127.0.0.1:%u/%s", a.port,
+           path);
+  CHECK_INT(ws_url_parse(&url, ws_slice_of(text), ws_memory_resize, &why),
+            WS_OK);
+  ws_slice protocols[] = {letters(first, 100, 'f'), letters(second, 100, 's')};
+  ws_header header = {letters(name, 100, 'N'), letters(value, 100, 'v')};
+  ws_client_options options = {.url = &url,
+                               .protocols = protocols,
+                               .protocol_count = 2,
+                               .headers = &header,
+                               .header_count = 1,
+                               .origin = letters(origin, 100, 'o')};
+  side *s = party_side(&p, true);
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              s, &s->connection),
+            WS_OK);
+  ws_url_deinit(&url);
+  raw r = raw_take(&p, &a);
+  raw_read_until(&p, &r, "\r\n\r\n");
+  snprintf(text, sizeof text, "GET /%s HTTP/1.1\r\n", path);
+  CHECK(raw_has(&r, text));
+  snprintf(text, sizeof text, "\r\nSec-WebSocket-Protocol: %s, %s\r\n",
+           first, second);
+  CHECK(raw_has(&r, text));
+  snprintf(text, sizeof text, "\r\n%s: %s\r\n", name, value);
+  CHECK(raw_has(&r, text));
+  snprintf(text, sizeof text, "\r\nOrigin: %s\r\n", origin);
+  CHECK(raw_has(&r, text));
+  CHECK(raw_has(&r, "\r\nAuthorization: Basic dXNlcjpwYXNzd29yZA==\r\n"));
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+}
+
+TEST(what_is_asked_for_is_kept_whole) {
+  for (size_t len = 3400; len < 3600; len += 8) ask_for(len);
+}
+
 TEST(refused) {
   party p;
   acceptor a = accept_here(0);
@@ -200,6 +255,168 @@ TEST(released_while_connecting) {
   }
 }
 
+/* ---------------------------------------------------------- redirects */
+
+static atomic_uint asked;
+static void find_here(const char *host, uint16_t port, int family,
+                      ws_lookup *lookup) {
+  (void)family;
+  bool known = strcmp(host, "elsewhere.test") == 0;
+  asked++;
+  lookup->status = known ? WS_OK : WS_ENOTFOUND;
+  lookup->count = known;
+  ws_address_parse(&lookup->addresses[0], ws_slice_of("127.0.0.1"), port);
+}
+
+/* A client, and the server that it asked first and that redirects it. */
+static side *redirected(party *p, acceptor *from, raw *r, const char *to) {
+  char answer[300];
+  p->redirects = 1;
+  side *s = connect_to_port(p, from->port);
+  *r = raw_take(p, from);
+  raw_read_until(p, r, "\r\n\r\n");
+  snprintf(answer, sizeof answer,
+           "HTTP/1.1 302 Found\r\nLocation: %s\r\n"
+           "Content-Length: 0\r\n\r\n", to);
+  raw_say(p, r, answer);
+  return s;
+}
+
+/* The name, the port, the path and the Host header are the other's. */
+TEST(a_redirect_to_another_host) {
+  party p;
+  raw r;
+  char url[100], host[100];
+  acceptor a = accept_here(0), b = accept_here(0);
+  party_begin(&p);
+  ws_resolver_replace(find_here);
+  snprintf(url, sizeof url, "ws://elsewhere.test:%u/other?q=2", b.port);
+  snprintf(host, sizeof host, "\r\nHost: elsewhere.test:%u\r\n", b.port);
+  asked = 0;
+  redirected(&p, &a, &r, url);
+  raw q = raw_take(&p, &b);
+  raw_read_until(&p, &q, "\r\n\r\n");
+  CHECK(raw_has(&q, "GET /other?q=2 HTTP/1.1\r\n"));
+  CHECK(raw_has(&q, host));
+  CHECK_INT(asked, 1);
+  raw_end(&r);
+  raw_end(&q);
+  ws_socket_close(a.listener);
+  ws_socket_close(b.listener);
+  party_end(&p);
+  ws_resolver_replace(NULL);
+  party_memory_returns();
+}
+
+TEST(a_redirect_to_a_host_that_is_not_there) {
+  party p;
+  raw r, fillers[4];
+  char url[64];
+  acceptor a = accept_here(0), dead = accept_here(1);
+  party_begin(&p);
+  p.client_config->open_timeout = 80;
+  for (int i = 0; i < 4; i++) fillers[i] = raw_connect(dead.port);
+  snprintf(url, sizeof url, "ws://127.0.0.1:%u/", dead.port);
+  side *s = redirected(&p, &a, &r, url);
+  PARTY_AFTER(&p, 80, s->closes);
+  failed(s, WS_ETIMEDOUT, "tcp: ");
+  for (int i = 0; i < 4; i++) raw_end(&fillers[i]);
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  ws_socket_close(dead.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Without settings for TLS a redirect to wss is the refusal that it is. */
+TEST(a_redirect_to_wss_without_tls) {
+  party p;
+  raw r;
+  char url[64];
+  acceptor a = accept_here(0), b = accept_here(0);
+  party_begin(&p);
+  snprintf(url, sizeof url, "wss://127.0.0.1:%u/", b.port);
+  side *s = redirected(&p, &a, &r, url);
+  failed(s, WS_EHANDSHAKE, "302 Found");
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  ws_socket_close(b.listener);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* Whether it comes there; else it has ended. */
+static bool comes(party *p, acceptor *there, const side *s) {
+  ws_address peer;
+  ws_fd fd = WS_FD_NONE;
+  bool came = false;
+  PARTY_UNTIL_THAT(
+      p, s->closes || came ||
+             (came = ws_socket_accept(there->listener, &fd, &peer) == WS_OK));
+  if (came) ws_socket_close(fd);
+  return came;
+}
+
+TEST(a_redirect_without_memory) {
+  int failures = 0;
+  bool came = false;
+  for (uint64_t n = 1; n < 100 && !came; n++) {
+    party p;
+    raw r;
+    char answer[200];
+    acceptor a = accept_here(0), b = accept_here(0);
+    party_begin(&p);
+    p.redirects = 1;
+    side *s = connect_to_port(&p, a.port);
+    r = raw_take(&p, &a);
+    raw_read_until(&p, &r, "\r\n\r\n");
+    snprintf(answer, sizeof answer,
+             "HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:%u/\r\n"
+             "Content-Length: 0\r\n\r\n", b.port);
+    ws_memory_fail(n, 0);
+    raw_say(&p, &r, answer);
+    came = comes(&p, &b, s);
+    ws_memory_fail(0, 0);
+    /* Without memory for its URL it is the refusal that it is. */
+    if (!came) CHECK(s->status == WS_ENOMEM || s->status == WS_EHANDSHAKE);
+    failures += s->status == WS_ENOMEM;
+    raw_end(&r);
+    ws_socket_close(a.listener);
+    ws_socket_close(b.listener);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+  CHECK(came && failures > 0);
+}
+
+/* ------------------------------------------------------ what is not done */
+
+/* S45: fails in a turn, as a network does, but nobody is even asked where. */
+TEST(a_blocked_port_is_not_looked_up) {
+  party p;
+  ws_url url;
+  const char *why;
+  party_begin(&p);
+  ws_resolver_replace(find_here);
+  asked = 0;
+  CHECK_INT(ws_url_parse(&url, ws_slice_of("ws://elsewhere.test:25/"),
+                         ws_memory_resize, &why),
+            WS_OK);
+  side *s = party_side(&p, true);
+  ws_client_options options = {.url = &url, .block_ports = true};
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              s, &s->connection),
+            WS_OK);
+  CHECK_INT(s->errors, 0);
+  failed(s, WS_ECONNREFUSED, "blocked");
+  CHECK_INT(asked, 0);
+  CHECK(p.hub.resolver == NULL);
+  ws_url_deinit(&url);
+  party_end(&p);
+  ws_resolver_replace(NULL);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(what_may_not_be_sent) {
   party p;
   ws_url url;
@@ -262,6 +479,7 @@ TEST(without_memory) {
 
 int main(void) {
   RUN(the_request);
+  RUN(what_is_asked_for_is_kept_whole);
   RUN(refused);
   RUN(an_answer_that_is_no_websocket);
   RUN(an_answer_that_is_no_http);
@@ -273,6 +491,11 @@ int main(void) {
   RUN(a_dripping_server);
   RUN(given_up_while_connecting);
   RUN(released_while_connecting);
+  RUN(a_redirect_to_another_host);
+  RUN(a_redirect_to_a_host_that_is_not_there);
+  RUN(a_redirect_to_wss_without_tls);
+  RUN(a_redirect_without_memory);
+  RUN(a_blocked_port_is_not_looked_up);
   RUN(what_may_not_be_sent);
   RUN(without_memory);
   return check_done();
