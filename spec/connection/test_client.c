@@ -409,6 +409,14 @@ TEST(a_blocked_port_is_not_looked_up) {
             WS_OK);
   CHECK_INT(s->errors, 0);
   failed(s, WS_ECONNREFUSED, "blocked");
+  side *gone = party_side(&p, true);
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              gone, &gone->connection),
+            WS_OK);
+  ws_connection_release(gone->connection);
+  gone->connection = NULL;
+  party_rest(&p);
+  CHECK_INT(gone->errors + gone->closes, 0);
   CHECK_INT(asked, 0);
   CHECK(p.hub.resolver == NULL);
   ws_url_deinit(&url);
@@ -448,7 +456,8 @@ TEST(what_may_not_be_sent) {
  * event, and nothing left. */
 TEST(without_memory) {
   int told = 0, opened = 0;
-  for (uint64_t n = 1; n < 400 && opened < 3; n++) {
+  uint64_t to_come = 0; /* of the allocations until one fails */
+  for (uint64_t n = 1; n < 400 && to_come == 0; n++) {
     party p;
     ws_url url;
     const char *why;
@@ -465,16 +474,17 @@ TEST(without_memory) {
     if (status == WS_OK) {
       PARTY_UNTIL(&p, s->opens + s->closes, 1);
     }
-    ws_memory_fail(0, 0);
+    to_come = ws_memory_fail(0, 0);
     if (status != WS_OK) CHECK_INT(status, WS_ENOMEM);
     if (status != WS_OK || s->closes > 0) told++;
     else opened++;
+    CHECK_INT(s->errors, s->closes);
     ws_url_deinit(&url);
     party_end(&p);
     CHECK_INT(ws_memory_live(), 0);
   }
   CHECK(told > 5);
-  CHECK_INT(opened, 3);
+  CHECK(opened > 0 && to_come > 0);
 }
 
 int main(void) {
