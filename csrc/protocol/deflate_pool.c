@@ -162,11 +162,9 @@ static ws_pool_inflater *find_inflater(const ws_deflate *deflate) {
 
 /* Takes the slot's inflater from whoever had it. */
 static int take_over(ws_deflate *deflate, ws_pool_inflater *slot) {
-  if (slot->owner) {
-    int status = keep_window(slot->owner, slot->inflater);
-    if (status != WS_OK) return status;
-    slot->owner = NULL;
-  }
+  int status =
+      slot->owner ? keep_window(slot->owner, slot->inflater) : WS_OK;
+  if (status != WS_OK) return status;
   if (slot->inflater) ws_inflater_reset(slot->inflater);
   else slot->inflater = ws_inflater_new(deflate->pool->resize);
   if (!slot->inflater) return WS_ENOMEM;

@@ -750,6 +750,40 @@ TEST(without_memory_anywhere) {
   stop_pool();
 }
 
+/* The n-th request for memory is refused to one that has, with all inflaters in
+ * use, to be given one for each of its messages. */
+static int one_more_without_memory(size_t nth) {
+  pair it;
+  start_usual(&it);
+  peer_words(&text, 400);
+  CHECK(receive_text(&it, 1000));
+  peer_pack(&it.peer, text.data, text.len, &packed);
+  wire_memory_reset();
+  wire_memory.fail_at = nth;
+  int status = ws_deflate_feed(it.deflate, packed.data, packed.len);
+  if (status == WS_OK) status = ws_deflate_end(it.deflate);
+  bool failed = wire_memory.fail_at == 0;
+  wire_memory_reset();
+  CHECK_INT(status, failed ? WS_ENOMEM : WS_OK);
+  if (status == WS_OK) CHECK(got(&it));
+  pair_stop(&it);
+  return status;
+}
+
+TEST(without_memory_for_one_more) {
+  static pair pairs[WS_POOL_SLOTS];
+  size_t nth = 1;
+  start_pool();
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++) {
+    start_usual(&pairs[i]);
+    CHECK_INT(ws_deflate_feed(pairs[i].deflate, "\xf2\x48", 2), WS_OK);
+  }
+  while (one_more_without_memory(nth) != WS_OK) nth++;
+  CHECK(nth > 4);
+  for (size_t i = 0; i < WS_POOL_SLOTS; i++) pair_stop(&pairs[i]);
+  stop_pool();
+}
+
 int main(void) {
   RUN(takeover_both_ways);
   RUN(no_takeover);
@@ -778,6 +812,7 @@ int main(void) {
   RUN(a_long_message_leaves_no_block);
   RUN(messages_of_usual_lengths_share_a_block);
   RUN(without_memory_anywhere);
+  RUN(without_memory_for_one_more);
   wire_free(&text);
   wire_free(&packed);
   wire_free(&back);
