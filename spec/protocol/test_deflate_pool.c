@@ -154,6 +154,9 @@ TEST(inflaters_are_kept_and_taken) {
   CHECK(receive_text(&pairs[WS_POOL_SLOTS], 1000));
   for (size_t i = 0; i <= WS_POOL_SLOTS; i++)
     CHECK_INT(pairs[i].deflate->window.len, i == 1 ? 800 : 0);
+  CHECK(receive_text(&pairs[1], 1000));
+  for (size_t i = 0; i <= WS_POOL_SLOTS; i++)
+    CHECK_INT(pairs[i].deflate->window.len, i == 2 ? 800 : 0);
   for (size_t i = 0; i <= WS_POOL_SLOTS; i++) pair_stop(&pairs[i]);
   stop_pool();
 }
