@@ -121,6 +121,8 @@ TEST(s8_url_then_scheme_then_fragment) {
   failure("ftp://h/#x", &why);
   CHECK(why == scheme_why);
   CHECK(fragment_why != url_why && fragment_why != scheme_why);
+  failure("ws://h:80#x", &why);
+  CHECK(why == fragment_why);
   /* What a scheme is made of. */
   failure("azAZ09+-.:x", &why);
   CHECK(why == scheme_why);
@@ -186,6 +188,7 @@ TEST(s12_ports_are_numbers_up_to_65535) {
   FAILS("ws://h: 80/");
   FAILS("ws://h:80 /");
   FAILS("ws://h:80:80/");
+  FAILS("ws://h:1:1/");
   FAILS("ws://h:%38/");
 }
 
@@ -225,6 +228,8 @@ TEST(s14_dot_segments_resolve) {
 TEST(s15_controls_and_spaces) {
   BECOMES(" ws://h/ ", "ws://h/");
   BECOMES("\0\1\x1f ws://h/x\r\n\0", "ws://h/x");
+  BECOMES("ws://h/!", "ws://h/!");
+  FAILS("!ws://h/");
   BECOMES("w\ns\t:\r//h\t/a\nb?c\rd", "ws://h/ab?cd");
   BECOMES("ws://h/?x\0y\0z", "ws://h/?x%00y%00z");
   BECOMES("ws://h/a\0b", "ws://h/a%00b");
@@ -564,6 +569,15 @@ TEST(s48_decode) {
     CHECK(same((ws_slice){(char *)into.data, into.len}, rows[i].bytes));
     ws_buffer_deinit(&into);
   }
+  ws_buffer both;
+  ws_buffer_init(&both, ws_memory_resize, 0);
+  ws_memory_fail(1, 0);
+  CHECK_INT(ws_url_decode(ws_slice_of("a"), &both), WS_ENOMEM);
+  ws_memory_fail(0, 0);
+  CHECK_INT(ws_url_decode(ws_slice_of("a%3a"), &both), WS_OK);
+  CHECK_INT(ws_url_decode(ws_slice_of("%62c"), &both), WS_OK);
+  CHECK_BYTES(both.data, both.len, "a:bc"); /* it is appended */
+  ws_buffer_deinit(&both);
   char fixed[2];
   ws_buffer into;
   ws_buffer_init_fixed(&into, fixed, sizeof(fixed));
@@ -626,6 +640,32 @@ TEST(long_ones_take_linear_time) {
       dear_is_cheap((dear_text){fronts[j], pieces[i], "", read_url});
 }
 
+/* Every length: what is written fits, however much of it is escaped. */
+TEST(escaped_all_through) {
+  char text[1007] = "ws://h/";
+  memset(text + 7, '"', sizeof(text) - 7);
+  for (size_t len = 7; len <= sizeof(text); len++) {
+    ws_url url;
+    const char *why;
+    CHECK_INT(parse(&url, text, len, &why), WS_OK);
+    CHECK_INT(url.target.len, 1 + 3 * (len - 7));
+    ws_url_deinit(&url);
+  }
+}
+
+/* Lengths that no memory has are refused before a byte is read. */
+TEST(longer_than_memory) {
+  static const size_t lengths[] = {SIZE_MAX / 4 + 1, SIZE_MAX / 2, SIZE_MAX};
+  for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {
+    ws_url url;
+    const char *why;
+    CHECK_INT(ws_url_parse(&url, (ws_slice){"", lengths[i]}, ws_memory_resize,
+                           &why),
+              WS_ENOMEM);
+  }
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(an_8_kib_label_is_a_name) {
   size_t len;
   char *text = dear_write(&(dear_text){"ws://", "a", "", NULL}, 8192, &len);
@@ -669,6 +709,8 @@ int main(void) {
   RUN(every_cut_is_a_url_or_an_error);
   RUN(every_allocation_may_fail);
   RUN(long_ones_take_linear_time);
+  RUN(escaped_all_through);
+  RUN(longer_than_memory);
   RUN(an_8_kib_label_is_a_name);
   return check_done();
 }
