@@ -221,11 +221,9 @@ int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
 }
 
 int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
-  bool began = inflater->began;
-  inflater->began = false;
   /* No bytes at all count as an empty message. After a final block there is
    * nothing to end, and the tail would begin a block of its own. */
-  if (!began) return WS_OK;
+  if (!inflater->began) return WS_OK;
   int status = WS_OK;
   if (!inflater->ended)
     status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
