@@ -490,6 +490,19 @@ TEST(a_chunk_of_2_64_minus_1_bytes) {
   CHECK(chunks.left == UINT64_MAX - 2 && !done);
 }
 
+/* Only of a chunk whose size has been read to the line's end. */
+TEST(what_is_left_of_a_chunk) {
+  static const char text[] = "12\r\n0123456789abcdefgh\r\n0\r\na:b\r\n\r\n";
+  ws_http_chunks chunks = {0};
+  CHECK_INT(ws_http_chunks_left(&chunks), 0);
+  for (size_t i = 0; i < sizeof(text) - 1; i++) {
+    ws_slice body;
+    bool done;
+    CHECK_INT(ws_http_chunks_feed(&chunks, text + i, 1, &body, &done), 1);
+    CHECK_INT(ws_http_chunks_left(&chunks), i >= 3 && i < 22 ? 21 - i : 0);
+  }
+}
+
 TEST(sizes_in_either_case) {
   static const char lower[] = "a\r\n0123456789\r\nf\r\n0123456789abcde\r\n";
   static const char upper[] = "A\r\n0123456789\r\nF\r\n0123456789abcde\r\n";
@@ -629,6 +642,7 @@ int main(void) {
   RUN(blanks_before_an_extension);
   RUN(every_byte_in_extensions_and_trailers);
   RUN(a_chunk_of_2_64_minus_1_bytes);
+  RUN(what_is_left_of_a_chunk);
   RUN(sizes_in_either_case);
   RUN(longest_size_line_and_trailers);
   RUN(endless_extensions_and_trailers);
