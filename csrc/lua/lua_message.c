@@ -118,6 +118,7 @@ static bool tell_listener(lua_State *L, const ws_link *link,
 }
 
 int ws_lua_is_told(lua_State *L) {
+  lua_settop(L, 1);
   if (lua_istable(L, 1)) {
     lua_pushliteral(L, "target");
     lua_rawget(L, 1);
