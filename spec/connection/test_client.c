@@ -268,17 +268,26 @@ static void find_here(const char *host, uint16_t port, int family,
   ws_address_parse(&lookup->addresses[0], ws_slice_of("127.0.0.1"), port);
 }
 
-/* A client, and the server that it asked first and that redirects it. */
-static side *redirected(party *p, acceptor *from, raw *r, const char *to) {
-  char answer[300];
+/* A client that follows a redirect, and the server that it asks first. */
+static side *asking(party *p, acceptor *first, raw *r) {
   p->redirects = 1;
-  side *s = connect_to_port(p, from->port);
-  *r = raw_take(p, from);
+  side *s = connect_to_port(p, first->port);
+  *r = raw_take(p, first);
   raw_read_until(p, r, "\r\n\r\n");
+  return s;
+}
+
+static void redirect(party *p, raw *r, const char *to) {
+  char answer[300];
   snprintf(answer, sizeof answer,
            "HTTP/1.1 302 Found\r\nLocation: %s\r\n"
            "Content-Length: 0\r\n\r\n", to);
   raw_say(p, r, answer);
+}
+
+static side *redirected(party *p, acceptor *first, raw *r, const char *to) {
+  side *s = asking(p, first, r);
+  redirect(p, r, to);
   return s;
 }
 
@@ -363,18 +372,13 @@ TEST(a_redirect_without_memory) {
   for (uint64_t n = 1; n < 100 && !came; n++) {
     party p;
     raw r;
-    char answer[200];
+    char url[64];
     acceptor a = accept_here(0), b = accept_here(0);
     party_begin(&p);
-    p.redirects = 1;
-    side *s = connect_to_port(&p, a.port);
-    r = raw_take(&p, &a);
-    raw_read_until(&p, &r, "\r\n\r\n");
-    snprintf(answer, sizeof answer,
-             "HTTP/1.1 302 Found\r\nLocation: ws://127.0.0.1:%u/\r\n"
-             "Content-Length: 0\r\n\r\n", b.port);
+    snprintf(url, sizeof url, "ws://127.0.0.1:%u/", b.port);
+    side *s = asking(&p, &a, &r);
     ws_memory_fail(n, 0);
-    raw_say(&p, &r, answer);
+    redirect(&p, &r, url);
     came = comes(&p, &b, s);
     ws_memory_fail(0, 0);
     /* Without memory for its URL it is the refusal that it is. */
