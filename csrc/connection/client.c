@@ -129,7 +129,7 @@ static void on_dialled(void *owner, const ws_dial_result *result) {
   }
   ws_connection *c = o->connection;
   ws_connection_set_stage(c, stage_of(o));
-  status = ws_connection_attach(c, stream, on_secured);
+  status = ws_connection_attach(c, stream);
   if (status == WS_OK) return; /* `o` may be gone */
   ws_stream_free(stream);
   fail(o, status, NULL);
@@ -355,8 +355,8 @@ int ws_client_connect(ws_hub *hub, ws_connection_config *config,
     ws_connection_release(c);
     return status;
   }
-  ws_connection_set_keeper(c, o, on_done);
-  if (o->redirects > 0) ws_connection_on_answer(c, on_answer);
+  static const ws_keeping keeping = {on_done, on_secured, on_answer};
+  ws_connection_set_keeper(c, o, &keeping);
   *connection = c;
   return WS_OK;
 }

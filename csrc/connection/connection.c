@@ -25,9 +25,9 @@ void ws_connection_config_unref(ws_connection_config *config) {
 /* ---------------------------------------------------------------- end */
 
 static void tell_keeper(ws_connection *c) {
-  ws_connection_died *died = c->died;
-  c->died = NULL;
-  if (died) died(c->keeper, c);
+  const ws_keeping *keeping = c->keeping;
+  c->keeping = NULL;
+  if (keeping) keeping->died(c->keeper, c);
 }
 
 static void free_all(ws_connection *c) {
@@ -48,8 +48,8 @@ static void end_session(ws_connection *c) {
     if (protocol.len) memcpy(c->agreed, protocol.data, protocol.len);
     if (extensions.len)
       memcpy(c->agreed + protocol.len, extensions.data, extensions.len);
-    c->protocol_len = protocol.len;
-    c->extensions_len = extensions.len;
+    c->protocol_len = (uint32_t)protocol.len;
+    c->extensions_len = (uint32_t)extensions.len;
   }
   ws_session_deinit(&c->session);
 }
@@ -200,7 +200,6 @@ void ws_connection_opened(ws_connection *c) {
   if (c->ended || c->state != WS_CONNECTING) return;
   c->state = WS_OPEN;
   if (c->client) tell_keeper(c);
-  c->answered = NULL;
   c->upgraded = true;
   c->waiting = false;
   ws_connection_schedule(c);

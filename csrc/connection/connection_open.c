@@ -10,24 +10,18 @@
 #include <string.h>
 
 void ws_connection_set_keeper(ws_connection *c, void *keeper,
-                              ws_connection_died *died) {
+                              const ws_keeping *keeping) {
   c->keeper = keeper;
-  c->died = died;
+  c->keeping = keeping;
 }
 
 void *ws_connection_keeper_if(const ws_connection *c,
-                              ws_connection_died *died) {
-  return c->died == died ? c->keeper : NULL;
+                              const ws_keeping *keeping) {
+  return c->keeping == keeping ? c->keeper : NULL;
 }
 
 ws_connection_links *ws_connection_links_of(ws_connection *c) {
   return &c->links;
-}
-
-void ws_connection_on_answer(ws_connection *c,
-                             bool (*answered)(void *keeper,
-                                              const ws_http_head *head)) {
-  c->answered = answered;
 }
 
 /* ------------------------------------------------- stream and session */
@@ -50,29 +44,26 @@ bool ws_connection_peer(const ws_connection *c, ws_address *address) {
   return true;
 }
 
-static int attach(ws_connection *c, ws_stream *stream,
-                  void (*opened)(void *keeper)) {
+static int attach(ws_connection *c, ws_stream *stream) {
   int status = ws_loop_watch(c->hub->loop, &c->watch, ws_stream_fd(stream),
                              ws_stream_wants(stream));
   if (status != WS_OK) return status;
   c->stream = stream;
-  c->opened = opened;
   c->phase = WS_PHASE_SECURING;
   ws_connection_secure(c);
   return WS_OK;
 }
 
-int ws_connection_attach(ws_connection *c, ws_stream *stream,
-                         void (*opened)(void *keeper)) {
+int ws_connection_attach(ws_connection *c, ws_stream *stream) {
   ws_address peer;
   if (ws_socket_peer(ws_stream_fd(stream), &peer)) remember_peer(c, &peer);
-  return attach(c, stream, opened);
+  return attach(c, stream);
 }
 
 int ws_connection_attach_from(ws_connection *c, ws_stream *stream,
                               const ws_address *peer) {
   remember_peer(c, peer);
-  return attach(c, stream, NULL);
+  return attach(c, stream);
 }
 
 void ws_connection_detach(ws_connection *c) {

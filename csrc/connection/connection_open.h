@@ -4,23 +4,31 @@
 #pragma once
 #include "connection/connection.h"
 
-/* Called once: when a connection has died, before the caller of on_close
- * returns (the server takes it off its list), or when a client's is open. */
-typedef void ws_connection_died(void *keeper, ws_connection *connection);
-void ws_connection_set_keeper(ws_connection *connection, void *keeper,
-                              ws_connection_died *died);
+/* What a connection's keeper does: its server, or what opens a client's. */
+typedef struct ws_keeping {
+  /* Called once: when the connection has died, before the caller of on_close
+   * returns (the server takes it off its list), or when a client's is open. */
+  void (*died)(void *keeper, ws_connection *connection);
+  /* A client's stream is open: has to call ws_connection_begin_client. */
+  void (*opened)(void *keeper);
+  /* The answer to a client is not 101. If this returns true it takes over the
+   * connection: later it has to detach it and attach another stream. */
+  bool (*answered)(void *keeper, const ws_http_head *head);
+} ws_keeping;
 
-/* The keeper if it was set with this `died`, else NULL. */
+void ws_connection_set_keeper(ws_connection *connection, void *keeper,
+                              const ws_keeping *keeping);
+
+/* The keeper if it was set with these functions and not told yet that the
+ * connection has died, else NULL. */
 void *ws_connection_keeper_if(const ws_connection *connection,
-                              ws_connection_died *died);
+                              const ws_keeping *keeping);
 
 /* Gives the stream to the connection, which owns and watches it from then on. A
- * server's connection begins to wait for a request. A client's session begins
- * when the stream is open: then `opened(keeper)` is called, and has to call
- * ws_connection_begin_client. attach_from is for servers, which know the peer.
- * On failure the stream stays the caller's. */
-int ws_connection_attach(ws_connection *connection, ws_stream *stream,
-                         void (*opened)(void *keeper));
+ * server's connection begins to wait for a request, a client's calls its keeper
+ * when the stream is open. attach_from is for servers, which know the peer. On
+ * failure the stream stays the caller's. */
+int ws_connection_attach(ws_connection *connection, ws_stream *stream);
 int ws_connection_attach_from(ws_connection *connection, ws_stream *stream,
                               const ws_address *peer);
 int ws_connection_begin_client(ws_connection *connection,
@@ -31,13 +39,6 @@ void ws_connection_begin_server(ws_connection *connection);
  * gets 503; one that was just accepted gets its 101, then a Close with 1001; a
  * complete answer may still arrive; everything else is dropped. */
 void ws_connection_turn_away(ws_connection *connection);
-
-/* Client: `answered(keeper, head)` is called for an answer other than 101. If
- * it returns true it takes over the connection: later it has to detach it and
- * attach another stream. */
-void ws_connection_on_answer(ws_connection *connection,
-                             bool (*answered)(void *keeper,
-                                              const ws_http_head *head));
 
 /* Gives up stream and session; CONNECTING as before there was one, with what
  * is left of its time. Not from inside `answered`. */

@@ -62,9 +62,7 @@ struct ws_connection {
 
   ws_connection *next, *previous; /* in the hub */
   void *keeper;
-  ws_connection_died *died; /* NULL once called */
-  void (*opened)(void *keeper);
-  bool (*answered)(void *keeper, const ws_http_head *head);
+  const ws_keeping *keeping; /* NULL once `died` was called */
   ws_connection_links links;
   ws_timer timer;
   ws_task attend;  /* next turn: go on reading, tell drain and the end */
@@ -78,7 +76,7 @@ struct ws_connection {
   ws_end peer;
 
   char *agreed;    /* protocol and extensions once the session is gone */
-  size_t protocol_len, extensions_len;
+  uint32_t protocol_len, extensions_len;
   char *message;   /* why it failed, or NULL for the status's text */
   uint8_t *reason; /* of the peer's Close */
   int status;      /* why it failed, WS_OK when it did not */

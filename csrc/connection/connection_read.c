@@ -113,8 +113,8 @@ void ws_connection_fail_at(ws_connection *c, const char *stage, int status,
 /* The keeper may take an answer that is no 101 for a redirect. */
 static bool redirected(ws_connection *c) {
   const ws_http_head *head = ws_session_answer(&c->session);
-  if (!head || !c->answered || c->ended) return false;
-  if (!c->answered(c->keeper, head)) return false;
+  if (!head || !c->keeping || c->ended) return false;
+  if (!c->keeping->answered(c->keeper, head)) return false;
   c->phase = WS_PHASE_DIALLING;
   return true;
 }
@@ -338,7 +338,7 @@ void ws_connection_secure(ws_connection *c) {
     fail_securing(c, status);
     return;
   }
-  if (c->opened) c->opened(c->keeper);
+  if (c->client) c->keeping->opened(c->keeper);
   else ws_connection_begin_server(c);
 }
 

@@ -61,7 +61,8 @@ static void bury(void *owner) {
 /* Frees the server once it does not listen, has no connections and no owner. */
 static void bury_if_done(ws_server *server) {
   if (server->owner || server->count > 0 || server->buried) return;
-  if (server->listener != WS_FD_NONE || server->closed_task.queued) return;
+  bool tells = ws_task_waits(&server->closed_task);
+  if (server->listener != WS_FD_NONE || tells) return;
   server->buried = true;
   ws_loop_dispose(server->hub->loop, &server->burial);
 }
@@ -118,6 +119,8 @@ static void on_died(void *keeper, ws_connection *connection) {
   closed_if_done(server);
 }
 
+static const ws_keeping keeping = {.died = on_died};
+
 static void add(ws_server *server, ws_connection *connection) {
   ws_connection_links *links = ws_connection_links_of(connection);
   links->next = server->first;
@@ -125,7 +128,7 @@ static void add(ws_server *server, ws_connection *connection) {
     ws_connection_links_of(server->first)->previous = connection;
   server->first = connection;
   server->count++;
-  ws_connection_set_keeper(connection, server, on_died);
+  ws_connection_set_keeper(connection, server, &keeping);
 }
 
 /* ---------------------------------------------------------- accepting */
@@ -383,5 +386,5 @@ ws_connection *ws_server_next(ws_connection *connection) {
 ws_topics *ws_server_topics(ws_server *server) { return &server->topics; }
 
 ws_server *ws_server_of(const ws_connection *connection) {
-  return ws_connection_keeper_if(connection, on_died);
+  return ws_connection_keeper_if(connection, &keeping);
 }

@@ -46,7 +46,6 @@ static void append(ws_task *ring, ws_task *task) {
   task->next = ring;
   ring->previous->next = task;
   ring->previous = task;
-  task->queued = true;
 }
 
 /* Does not need to know the ring: so a task can be cancelled wherever it
@@ -56,7 +55,6 @@ static void detach(ws_task *task) {
   task->previous->next = task->next; /* NOLINT(clang-analyzer-core.*) */
   task->next->previous = task->previous;
   task->next = task->previous = NULL;
-  task->queued = false;
 }
 
 /* Moves all of `from` behind what `to` holds. */
@@ -316,20 +314,20 @@ void ws_loop_stop_timer(ws_loop *loop, ws_timer *timer) {
 }
 
 void ws_loop_post(ws_loop *loop, ws_task *task) {
-  if (!task->queued) append(&loop->posted, task);
+  if (!ws_task_waits(task)) append(&loop->posted, task);
 }
 
 void ws_loop_post_end(ws_loop *loop, ws_task *task) {
-  if (!task->queued) append(&loop->ending, task);
+  if (!ws_task_waits(task)) append(&loop->ending, task);
 }
 
 void ws_loop_cancel(ws_loop *loop, ws_task *task) {
   (void)loop;
-  if (task->queued) detach(task);
+  if (ws_task_waits(task)) detach(task);
 }
 
 void ws_loop_dispose(ws_loop *loop, ws_task *task) {
-  if (task->queued) detach(task);
+  if (ws_task_waits(task)) detach(task);
   append(&loop->disposed, task);
 }
 

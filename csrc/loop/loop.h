@@ -29,9 +29,8 @@ typedef struct ws_watch {
 typedef struct ws_task {
   void (*run)(void *owner);
   void *owner;
-  struct ws_task *next; /* private from here on */
+  struct ws_task *next; /* private from here on; NULL: it does not wait */
   struct ws_task *previous;
-  bool queued;
 } ws_task;
 
 /* `kind` NULL: the system's best. WS_OK, WS_ENOMEM, WS_EMFILE, WS_ESYSTEM. */
@@ -102,6 +101,11 @@ void ws_loop_post(ws_loop *loop, ws_task *task);
  * turn), as do those that such tasks post, until none is left: for flushing
  * what was corked. */
 void ws_loop_post_end(ws_loop *loop, ws_task *task);
+
+/* True while the task waits in a queue. */
+static inline bool ws_task_waits(const ws_task *task) {
+  return task->next != NULL;
+}
 
 /* Removes a task from its queue. */
 void ws_loop_cancel(ws_loop *loop, ws_task *task);

@@ -139,7 +139,7 @@ static inline side *on_faulty(party *p, raw *r,
                                     s);
   ws_stream *tcp = ws_stream_tcp_new(ends[1]);
   ws_stream *faulty = ws_stream_fault_new(tcp, plan);
-  CHECK_INT(ws_connection_attach(s->connection, faulty, NULL), WS_OK);
+  CHECK_INT(ws_connection_attach(s->connection, faulty), WS_OK);
   return s;
 }
 

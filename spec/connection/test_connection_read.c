@@ -321,7 +321,7 @@ TEST(resuming_reads_what_a_filter_holds) {
   ws_stream_kind holding = *stream->kind;
   holding.read = read_held;
   stream->kind = &holding;
-  CHECK_INT(ws_connection_attach(s->connection, stream, NULL), WS_OK);
+  CHECK_INT(ws_connection_attach(s->connection, stream), WS_OK);
   raw_say(&p, &r, RAW_REQUEST);
   PARTY_UNTIL(&p, s->opens, 1);
   read_on_after_pause(&p, &r, s);

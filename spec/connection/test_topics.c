@@ -507,6 +507,7 @@ static void leave_own(void *keeper, ws_connection *connection) {
   (void)keeper;
   ws_topics_leave(&own, connection);
 }
+static const ws_keeping keeping = {.died = leave_own};
 
 /* The same when the system itself fails them, and they leave at once, in the
  * middle of it: the topic may go with the last. */
@@ -521,7 +522,7 @@ TEST(leaving_in_the_middle) {
     party_begin(&p);
     for (unsigned i = 0; i < many; i++) {
       served[i] = on_faulty(&p, &r[i], who & 1u << i ? &bad : &good);
-      ws_connection_set_keeper(served[i]->connection, &own, leave_own);
+      ws_connection_set_keeper(served[i]->connection, &own, &keeping);
       raw_say(&p, &r[i], RAW_REQUEST);
       PARTY_UNTIL(&p, served[i]->opens, 1);
       CHECK_INT(ws_topics_subscribe(&own, served[i]->connection,

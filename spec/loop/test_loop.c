@@ -598,7 +598,7 @@ TEST(free_forgets_what_waits) {
   ws_loop_post_end(loop, &b.task);
   end();
   CHECK(!ws_timer_running(&a.timer));
-  CHECK(!a.task.queued && !b.task.queued);
+  CHECK(!ws_task_waits(&a.task) && !ws_task_waits(&b.task));
   CHECK_SAID("");
 }
 
