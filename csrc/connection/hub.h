@@ -19,6 +19,9 @@ struct ws_server;
 
 #define WS_HUB_INPUT ((size_t)256 * 1024) /* the most bytes of one read */
 
+/* What a busy hub has in buffers: the input and the corks, about. */
+#define WS_HUB_BUFFERS (WS_HUB_INPUT + WS_CORKS * WS_CORK_FULL)
+
 /* Fields are private to connection/. */
 typedef struct ws_hub {
   ws_loop *loop;

@@ -73,6 +73,17 @@ describe("core.loop", function()
     assert.error_matches(function() loop:timer(1, false, print) end, "closed")
   end)
 
+  it("lets the collector know how large its buffers are", function()
+    turning.live() -- collects
+    local before = collectgarbage "count" -- KiB
+    local loop = core.loop()
+    assert.is_true(collectgarbage "count" > before + 1280)
+    loop:close()
+    loop = nil -- luacheck: ignore 311
+    turning.live()
+    assert.is_true(collectgarbage "count" < before + 100)
+  end)
+
   it("takes odd times", function()
     local loop = core.loop()
     assert.equal(0, loop:turn(-5))
