@@ -54,19 +54,33 @@ local function cpu_of(servers)
   return ticks * 10000
 end
 
--- So many processes that share a port.
-local function by_workers(size)
+-- So many processes that share a port, on all cores; what the load saw of them,
+-- and their CPU time.
+local function work(size, mode, options)
   local servers = {}
   for i = 1, size do
     local port = i == 1 and 0 or servers[1].port
-    servers[i] = assert(processes.start(env, ("%s spec/bench/echo.lua echo %d"):format(lua, port)))
+    servers[i] = assert(processes.start(env, ("%s spec/bench/echo.lua %s %d"):format(
+      lua, mode, port), (i - 1) % processes.cores))
   end
   local before = cpu_of(servers)
-  local result = processes.measure(":", ("build/bench/load echo -s 125 -c 50 -k 16 -x " ..
-    "-w 0 -d 2 -p %d"):format(servers[1].port))
+  local result = processes.measure(":", ("build/bench/load echo %s -x -w 0 -d 2 -p %d"):format(
+    options, servers[1].port))
   local us = cpu_of(servers) - before
   for _, server in ipairs(servers) do processes.stop(server) end
+  return result, us
+end
+
+local function by_workers(size)
+  local result, us = work(size, "echo", "-s 125 -c 50 -k 16")
   return result and { us = us / result.messages }
+end
+
+-- The time of one of them by the clock, at work that leaves the cores to them:
+-- compressing, which costs this load nothing.
+local function by_clock(size)
+  local result = work(size, "deflate", "-s 1024 -t json -z -c 40 -k 16")
+  return result and { us = result.seconds * 1e6 * size / result.messages }
 end
 
 local per_kib = function(us, size) return us / (size / 1024) end
@@ -101,6 +115,10 @@ local rows = {
   { name = "queued messages of 64 KiB", unit = "each", sizes = { 1, 10, 100, 1000, 10000 },
     from = 10, measure = in_process "queued_long" },
 }
+if processes.cores > 1 then
+  rows[#rows + 1] = { name = "cores that compress", unit = "one's time for a message", from = 1,
+    sizes = { 1, processes.cores }, measure = by_clock }
+end
 
 local function measure(row)
   row.costs = {}

@@ -15,8 +15,8 @@ local function ask(command)
   return line
 end
 
-local cores = tonumber(ask "nproc") or 1
-local pins = ask "command -v taskset" and cores > 1
+processes.cores = tonumber(ask "nproc") or 1
+local pins = ask "command -v taskset" and processes.cores > 1
 
 local function on_core(core, command)
   return pins and ("taskset -c %d %s"):format(core, command) or command
@@ -33,9 +33,11 @@ end
 -- As many descriptors as the system lets us have.
 local limit = "ulimit -n 50000 2>/dev/null || ulimit -n $(ulimit -Hn)"
 
---- Starts a server: {pid=, port=}, or nil. `env` is put before the command.
-function processes.start(env, command)
-  local line = ("%s; %s; echo $$; exec %s 2>>%s"):format(limit, env, on_core(0, command), log)
+--- Starts a server: {pid=, port=}, or nil. `env` is put before the command; of
+--- the cores, it has the one with that number (0 by default).
+function processes.start(env, command, core)
+  local line = ("%s; %s; echo $$; exec %s 2>>%s"):format(
+    limit, env, on_core(core or 0, command), log)
   local pipe = assert(io.popen(line))
   local pid, port = pipe:read "n", pipe:read "n"
   if not port then
