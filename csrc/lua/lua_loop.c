@@ -158,9 +158,17 @@ static const ws_poller_kind *find_poller(const char *name) {
  * With a loop that is too little: it would begin anew every few messages, and
  * take a quarter of a long one's time. So the loop has an object as large as
  * its buffers. As nobody writes to it, the system does not provide it. */
-static void tell_collector(lua_State *L) {
+static int add_weight(lua_State *L) {
   lua_newuserdatauv(L, WS_HUB_BUFFERS, 0);
-  lua_setiuservalue(L, -2, 1);
+  lua_setiuservalue(L, 1, 1);
+  return 0;
+}
+
+/* Where Lua's memory is limited, the loop does without. */
+static void tell_collector(lua_State *L) {
+  lua_pushcfunction(L, add_weight);
+  lua_pushvalue(L, -2);
+  if (lua_pcall(L, 1, 0, 0) != LUA_OK) lua_pop(L, 1);
 }
 
 int ws_lua_new_loop(lua_State *L) {

@@ -210,6 +210,14 @@ check_flood("a flood of pings", frame(137, ""):rep(40000))
 check_flood("a flood of tiny fragments",
   (frame(2, "") .. frame(0, "x"):rep(8) .. frame(128, "")):rep(8000))
 
+-- -------------------------------------------------------------- little memory
+
+faults.limitLua(1024 * 1024)
+local made, little = pcall(core.loop)
+faults.limitLua()
+check("loops not made where Lua's blocks have 1 MiB at most", made and 0 or 1, 0)
+if made then little:close() end
+
 core.failAllocation(0)
 print(("%d passed, %d failed"):format(passed, failed))
 os.exit(failed == 0)

@@ -15,6 +15,7 @@
 #include <netdb.h>
 #include <openssl/crypto.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,7 @@ typedef struct source {
 } source;
 
 static source of_lua, of_openssl;
+static size_t largest = SIZE_MAX; /* of Lua's blocks */
 static int suspended;
 static const failing_calls *calls;
 
@@ -58,7 +60,8 @@ static void *lua_memory(void *unused, void *block, size_t old, size_t size) {
     free(block);
     return NULL;
   }
-  if ((!block || size > old) && must_fail(&of_lua)) return NULL;
+  bool grows = !block || size > old;
+  if (grows && (size > largest || must_fail(&of_lua))) return NULL;
   return realloc(block, size);
 }
 
@@ -100,6 +103,12 @@ static int l_fail_lua(lua_State *L) {
   int each = lua_type(L, 2) == LUA_TSTRING;
   arm(&of_lua, nth, each ? 0 : times_of(L, 2));
   of_lua.each = each;
+  return 0;
+}
+
+/* limitLua(bytes): no block of Lua's is larger; without bytes, that ends. */
+static int l_limit_lua(lua_State *L) {
+  largest = (size_t)luaL_optinteger(L, 1, PTRDIFF_MAX);
   return 0;
 }
 
@@ -212,7 +221,7 @@ static const luaL_Reg functions[] = {
     {"met", l_met},              {"opensslLive", l_live},
     {"badCloses", l_bad_closes}, {"suspended", l_suspended},
     {"attempt", l_attempt},      {"descriptors", l_descriptors},
-    {"bytes", l_bytes},
+    {"bytes", l_bytes},          {"limitLua", l_limit_lua},
     {NULL, NULL}};
 
 /* ---------------------------------------------------------------- main */
