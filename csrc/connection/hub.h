@@ -19,8 +19,8 @@ struct ws_server;
 
 #define WS_HUB_INPUT ((size_t)256 * 1024) /* the most bytes of one read */
 
-/* What a busy hub has in buffers: the input and the corks, about. */
-#define WS_HUB_BUFFERS (WS_HUB_INPUT + WS_CORKS * WS_CORK_FULL)
+/* What a hub with little to do has in buffers: the input and a cork. */
+#define WS_HUB_BUFFERS (WS_HUB_INPUT + WS_CORK_FULL)
 
 /* Fields are private to connection/. */
 typedef struct ws_hub {

@@ -212,10 +212,10 @@ check_flood("a flood of tiny fragments",
 
 -- -------------------------------------------------------------- little memory
 
-faults.limitLua(1024 * 1024)
+faults.limitLua(128 * 1024)
 local made, little = pcall(core.loop)
 faults.limitLua()
-check("loops not made where Lua's blocks have 1 MiB at most", made and 0 or 1, 0)
+check("loops not made where Lua's blocks have 128 KiB at most", made and 0 or 1, 0)
 if made then little:close() end
 
 core.failAllocation(0)

@@ -77,7 +77,7 @@ describe("core.loop", function()
     turning.live() -- collects
     local before = collectgarbage "count" -- KiB
     local loop = core.loop()
-    assert.is_true(collectgarbage "count" > before + 1280)
+    assert.is_true(collectgarbage "count" > before + 320)
     loop:close()
     loop = nil -- luacheck: ignore 311
     turning.live()
