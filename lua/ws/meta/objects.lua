@@ -88,7 +88,7 @@ function WebSocket:subscribe(topic) end
 ---@return boolean was whether it was subscribed
 function WebSocket:unsubscribe(topic) end
 
---- The topics that a server's socket is subscribed to.
+--- The topics that a server's socket is subscribed to; in its `close` handler, those it had.
 ---@return string[]
 function WebSocket:topics() end
 

@@ -59,9 +59,9 @@
 ---@field port? integer The port to listen on; 0: any free one, which server.port tells (0).
 ---@field path? string A Unix socket to listen on.
 ---@field tls? ws.ServerTLS Makes the server speak wss.
---- Decides about a handshake. To refuse it, return false and maybe a status (403), a body and
---- headers; to accept it, return nothing, true or the terms. May wait. What it returns for a client
---- that is gone by then is dropped: neither `open` nor `close` is called.
+--- Decides about a handshake. To refuse it, return false and maybe a status from 300 to 599 (403),
+--- a body and headers; to accept it, return nothing, true or the terms. May wait. What it returns
+--- for a client that is gone by then is dropped: neither `open` nor `close` is called.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
 --- Answers plain HTTP on the same port, one request per connection; a body above maxPayload gets
 --- 413. Without this handler the answer is 426. May wait.
@@ -147,8 +147,8 @@
 
 --- Options of ws.protocol.server; each as in ws.ServerOptions.
 ---@class ws.ServerProtocolOptions
---- Decides about a handshake. To refuse it, return false and maybe a status (403), a body and
---- headers; to accept it, return nothing, true or the terms. It cannot wait.
+--- Decides about a handshake. To refuse it, return false and maybe a status from 300 to 599 (403),
+--- a body and headers; to accept it, return nothing, true or the terms. It cannot wait.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
 --- Subprotocols in order of preference, or a function that chooses.
 ---@field protocols? string[]|fun(offered: string[], request: ws.Request): string?
