@@ -221,6 +221,11 @@ int ws_http_parse_request(ws_http_head *head, const char *data, size_t len) {
   return parse_headers(head, rest);
 }
 
+bool ws_http_may_be_response(const ws_buffer *bytes) {
+  size_t len = bytes->len < 5 ? bytes->len : 5;
+  return memcmp(bytes->data, "HTTP/", len) == 0;
+}
+
 int ws_http_parse_response(ws_http_head *head, const char *data, size_t len) {
   ws_slice rest = {data, len}, line;
   clear(head);

@@ -47,6 +47,10 @@ ws_slice ws_http_skip_empty_line(const ws_buffer *bytes);
  * A request's version above 1.x is WS_EHTTP with head->major set. */
 int ws_http_parse_request(ws_http_head *head, const char *data, size_t len);
 
+/* True if a response can begin with these bytes, one at least: so that who
+ * speaks something else is not waited for. */
+bool ws_http_may_be_response(const ws_buffer *bytes);
+
 /* The reason phrase may be missing ("HTTP/1.1 101"). */
 int ws_http_parse_response(ws_http_head *head, const char *data, size_t len);
 

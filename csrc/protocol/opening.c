@@ -83,11 +83,6 @@ static int collect(ws_opening *opening, const uint8_t *data, size_t len,
 
 /* ------------------------------------------------------------- client */
 
-static bool may_be_http(const ws_buffer *bytes) {
-  size_t len = bytes->len < 5 ? bytes->len : 5;
-  return memcmp(bytes->data, "HTTP/", len) == 0;
-}
-
 /* One step through a body. Returns the bytes used, or WS_EHTTP. `*run` is the
  * part of them that belongs to the body; opening->body_whole is set at its
  * end. */
@@ -181,7 +176,7 @@ static size_t take_heads(ws_opening *opening, const uint8_t *data, size_t len,
     used += more;
     if (status == WS_ENOMEM)
       fail(event, status, NULL);
-    else if (!may_be_http(&opening->bytes))
+    else if (!ws_http_may_be_response(&opening->bytes))
       fail_not_http(opening, event);
     else if (status == WS_EHEADTOOBIG)
       fail(event, status, "the head of the server's answer is too large");

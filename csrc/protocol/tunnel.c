@@ -13,6 +13,8 @@
 #define HEAD_MOST 16384
 #define SOCKS_MOST 255 /* bytes of a name, user or password */
 
+static const char not_http[] = "proxy: its answer is not HTTP";
+
 enum { STEP_HTTP, STEP_METHOD, STEP_LOGIN, STEP_ANSWER, STEP_SOCKS4 };
 
 /* ------------------------------------------------------------- saying why */
@@ -104,7 +106,7 @@ static int judge_head(ws_tunnel *tunnel, size_t len) {
   if (status == WS_EHEADTOOBIG)
     return explain(tunnel, WS_EPROXY, "proxy: its answer has too many headers");
   if (status != WS_OK)
-    return explain(tunnel, WS_EPROXY, "proxy: its answer is not HTTP");
+    return explain(tunnel, WS_EPROXY, not_http);
   if (head.status < 200) { /* not yet the answer */
     ws_buffer_consume(&tunnel->in, len);
     tunnel->scanned = 0;
@@ -299,6 +301,8 @@ static int feed_http(ws_tunnel *tunnel, const uint8_t *byte) {
   if (status == WS_ETOOBIG)
     return explain(tunnel, WS_EPROXY, "proxy: its answer is too long");
   if (status != WS_OK) return status;
+  if (!ws_http_may_be_response(&tunnel->in))
+    return explain(tunnel, WS_EPROXY, not_http);
   if (*byte != '\n') return WS_EAGAIN;
   size_t len = ws_http_find_end((char *)tunnel->in.data, tunnel->in.len,
                                 &tunnel->scanned);

@@ -111,9 +111,17 @@ TEST(http_refuses) {
                     "Content-Length: 3\r\n\r\nno!")};
   ends(target_of(WS_TUNNEL_HTTP, "example.com"), lines, 1, WS_EPROXY,
        "407 Proxy Authentication Required");
-  const line odd[] = {LINE(CONNECT, "SSH-2.0-x\r\n\r\n")};
-  ends(target_of(WS_TUNNEL_HTTP, "example.com"), odd, 1, WS_EPROXY,
-       "not HTTP");
+}
+
+/* Told at the first byte that shows it: such a peer may say no more. */
+TEST(http_does_not_wait_for_what_is_not_http) {
+  const line odd[] = {
+      LINE(CONNECT, "S"), LINE(CONNECT, "HTTQ"), LINE(CONNECT, "\r"),
+      LINE(CONNECT, "HTTP/1.1 102 Wait\r\n\r\nHTTp"),
+      LINE(CONNECT, "HTTP/1.1 2 OK\r\n\r\n")};
+  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++)
+    ends(target_of(WS_TUNNEL_HTTP, "example.com"), &odd[i], 1, WS_EPROXY,
+         "not HTTP");
 }
 
 /* What is said of an answer with that status line and so many headers. */
@@ -338,6 +346,7 @@ int main(void) {
   RUN(http_waits_for_the_real_answer);
   RUN(http_waits_for_ten_at_most);
   RUN(http_refuses);
+  RUN(http_does_not_wait_for_what_is_not_http);
   RUN(http_refuses_in_few_words);
   RUN(http_with_too_many_headers_is_http);
   RUN(http_logs_in);
