@@ -72,6 +72,10 @@ TEST(names_are_replaced) {
   CHECK_INT(pair.client_status, WS_OK);
   CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), server), WS_OK);
   shows(server, "a.test", "CN=localhost");
+  ws_tls *again = tls_server("a.pem", NULL);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), again), WS_OK);
+  ws_tls_unref(again);
+  shows(server, "a.test", "CN=a");
   ws_tls_unref(client);
   ws_tls_unref(server); /* held by the streams alone */
   uint8_t got[8];
@@ -150,6 +154,68 @@ TEST(demands_come_with_the_name) { /* attack 82 */
   ws_tls_unref(known);
 }
 
+/* A client that has to say hello twice, as its first key is of no use, keeps
+ * the certificate that it got by the first. */
+TEST(a_second_hello_changes_nothing) {
+  static tls_pair pair;
+  ws_tls_options off = {.no_verify = true};
+  ws_tls *server = tls_server("server.pem", NULL), *client = tls_make(&off);
+  ws_tls *a = tls_server("a.pem", NULL), *b = tls_server("b.pem", NULL);
+  ws_slice name = ws_slice_of("a.test");
+  ws_tls_info info = {0};
+  CHECK_INT(ws_tls_add_name(server, name, a), WS_OK);
+  CHECK_INT(ws_tls_add_name(a, name, b), WS_OK); /* asked for `a` itself */
+  CHECK_INT(SSL_CTX_set1_groups_list(client->context, "P-521:P-256"), 1);
+  CHECK_INT(SSL_CTX_set1_groups_list(server->context, "P-256"), 1);
+  CHECK_INT(SSL_CTX_set1_groups_list(a->context, "P-256"), 1);
+  pair_begin(&pair, client, server, "a.test", PIPE_ROOM, PIPE_ROOM);
+  pair_shake(&pair);
+  CHECK_INT(pair.server_status, WS_OK);
+  CHECK(ws_stream_tls_info(pair.client, &info));
+  CHECK(info.peer && strcmp(info.peer, "CN=a") == 0);
+  pair_end(&pair);
+  ws_tls_unref(server);
+  ws_tls_unref(client);
+  ws_tls_unref(a);
+  ws_tls_unref(b);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A hello whose server_name has only `len` bytes. Where the name's would be is
+ * another extension, and it says that the name is longer than all there is. */
+static void cut_name(memory_pipe *pipe, size_t len, const char *host) {
+  uint8_t *at = pipe_data(pipe), *end = at + pipe->len - strlen(host);
+  while (at < end && memcmp(at, host, strlen(host)) != 0) at++;
+  if (!CHECK(at < end)) return;
+  size_t left = strlen(host) + 5 - len - 4; /* in the other extension */
+  uint8_t *data = at - 5;
+  memset(data, 0xff, 5 + strlen(host));
+  data[-1] = (uint8_t)len;
+  data[-2] = 0;
+  data[2] = TLSEXT_NAMETYPE_host_name;
+  data[len + 2] = (uint8_t)(left >> 8);
+  data[len + 3] = (uint8_t)left;
+}
+
+TEST(a_name_that_is_cut_off) { /* RFC 6066 section 3 */
+  ws_tls_options off = {.no_verify = true};
+  ws_tls *server = tls_server("server.pem", NULL), *client = tls_make(&off);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), server), WS_OK);
+  char host[254] = {0};
+  for (size_t i = 0; i < 253; i++) host[i] = i % 50 == 49 ? '.' : 'a';
+  for (size_t len = 0; len < 5; len += 4) {
+    static tls_pair pair;
+    pair_begin(&pair, client, server, host, PIPE_ROOM, PIPE_ROOM);
+    CHECK_INT(ws_stream_open(pair.client), WS_EAGAIN);
+    cut_name(&pair.to_server, len, host);
+    CHECK_INT(ws_stream_open(pair.server), WS_ETLS);
+    CHECK(strstr(ws_stream_why(pair.server), "bad extension"));
+    pair_end(&pair);
+  }
+  ws_tls_unref(server);
+  ws_tls_unref(client);
+}
+
 static void refused(const ws_tls_options *options, const char *reason) {
   ws_tls *tls = NULL;
   CHECK_INT(ws_tls_new(options, &tls, tls_why, sizeof tls_why), WS_ETLS);
@@ -171,6 +237,10 @@ TEST(settings_that_cannot_be) {
   refused(&o, "ciphers 'TLS_NONSENSE': no cipher match");
   o.ciphers = (ws_slice){"HIGH\0", 5};
   refused(&o, "zero byte");
+  o = (ws_tls_options){.key = cert_path("leaf.key")};
+  refused(&o, "a key without a certificate");
+  o.server = true;
+  refused(&o, "a server needs a certificate");
 }
 
 /* Whatever the system's configuration or a cipher list says. */
@@ -190,11 +260,45 @@ TEST(the_floor_holds) { /* attack 85 */
   ws_tls_unref(tls);
 }
 
+TEST(more_than_the_floor_is_kept) {
+  ws_tls_options o = {.ca = cert_path("root.pem"),
+                      .ciphers = ws_slice_of("HIGH:@SECLEVEL=3")};
+  ws_tls *tls = tls_make(&o);
+  CHECK_INT(SSL_CTX_get_security_level(tls->context), 3);
+  ws_tls_unref(tls);
+}
+
+TEST(settings_without_memory) {
+  ws_slice pin = ws_slice_of("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
+  ws_tls_options o = {.ca = cert_path("root.pem"),
+                      .ciphers = ws_slice_of("HIGH"),
+                      .pins = &pin,
+                      .pin_count = 1};
+  size_t live = ws_memory_live();
+  ws_tls *tls = NULL;
+  uint64_t failures = 0;
+  int status;
+  do {
+    ws_memory_fail(failures + 1, 0);
+    status = ws_tls_new(&o, &tls, tls_why, sizeof tls_why);
+    ws_memory_fail(0, 0);
+    if (status != WS_OK) CHECK_INT(status, WS_ENOMEM);
+    CHECK_INT(tls != NULL, status == WS_OK);
+    CHECK_INT(tls || ws_memory_live() == live, true);
+  } while (status == WS_ENOMEM && failures++ < 100);
+  CHECK(failures >= 3); /* itself, the ciphers, the pins */
+  ws_tls_unref(tls);
+  o.pin_count = SIZE_MAX / sizeof *tls->pins + 1;
+  CHECK_INT(ws_tls_new(&o, &tls, tls_why, sizeof tls_why), WS_ENOMEM);
+}
+
 /* As openssl.cnf would have it. */
 static void configure(const char *least) {
-  char text[160];
+  char text[240];
   snprintf(text, sizeof text, "openssl_conf = a\n[a]\nssl_conf = b\n[b]\n"
-                              "system_default = c\n[c]\nMinProtocol = %s\n",
+                              "system_default = c\n[c]\nMinProtocol = %s\n"
+                              "Options = UnsafeLegacyRenegotiation,"
+                              "UnsafeLegacyServerConnect\n",
            least);
   BIO *bio = BIO_new_mem_buf(text, -1);
   CONF *conf = NCONF_new(NULL);
@@ -221,6 +325,48 @@ TEST(the_system_may_demand_more) {
   CHECK_INT(least_version(""), TLS1_2_VERSION);
   CHECK_INT(least_version("TLSv1.3"), TLS1_3_VERSION);
   CONF_modules_finish();
+}
+
+TEST(the_system_cannot_lower_the_floor) { /* attack 85 */
+  const uint64_t unsafe = SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
+                          SSL_OP_LEGACY_SERVER_CONNECT;
+  ws_tls_options o = {.ca = cert_path("root.pem")};
+  configure("TLSv1.2");
+  SSL_CTX *plain = SSL_CTX_new(TLS_client_method());
+  CHECK_INT(SSL_CTX_get_options(plain) & unsafe, unsafe);
+  SSL_CTX_free(plain);
+  ws_tls *tls = tls_make(&o);
+  CHECK_INT(SSL_CTX_get_options(tls->context) & unsafe, 0);
+  ws_tls_unref(tls);
+  CONF_modules_finish();
+}
+
+/* What OpenSSL finds wrong with a certificate that is optional is noted. */
+TEST(a_refusal_is_noted) {
+  ws_tls_options o = {.server = true,
+                      .request_cert = true,
+                      .ca = cert_path("root.pem"),
+                      .cert = cert_path("server.pem"),
+                      .key = cert_path("leaf.key")};
+  ws_tls *tls = tls_make(&o);
+  SSL *ssl = SSL_new(tls->context);
+  X509_STORE_CTX *store = X509_STORE_CTX_new();
+  SSL_verify_cb verify = SSL_CTX_get_verify_callback(tls->context);
+  ws_tls_notes notes = {0};
+  CHECK_INT(verify(0, store), 0); /* nobody to tell */
+  CHECK_INT(X509_STORE_CTX_set_ex_data(
+                store, SSL_get_ex_data_X509_STORE_CTX_idx(), ssl), 1);
+  CHECK_INT(verify(0, store), 0);
+  CHECK_INT(SSL_set_app_data(ssl, &notes), 1);
+  CHECK_INT(verify(1, store), 1);
+  CHECK(!notes.refused);
+  CHECK_INT(verify(0, store), 1);
+  CHECK(notes.refused);
+  CHECK_INT(verify(1, store), 1);
+  CHECK(notes.refused);
+  X509_STORE_CTX_free(store);
+  SSL_free(ssl);
+  ws_tls_unref(tls);
 }
 
 TEST(a_certificate_is_known_of) {
@@ -250,9 +396,15 @@ int main(void) {
   RUN(names_are_replaced);
   RUN(names_that_cannot_be_added);
   RUN(demands_come_with_the_name);
+  RUN(a_second_hello_changes_nothing);
+  RUN(a_name_that_is_cut_off);
   RUN(settings_that_cannot_be);
   RUN(the_floor_holds);
+  RUN(more_than_the_floor_is_kept);
+  RUN(settings_without_memory);
   RUN(the_system_may_demand_more);
+  RUN(the_system_cannot_lower_the_floor);
+  RUN(a_refusal_is_noted);
   RUN(a_certificate_is_known_of);
   RUN(references);
   certs_end();

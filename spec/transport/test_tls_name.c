@@ -109,9 +109,15 @@ TEST(names_come_in_one_form) {
   CHECK_INT(name.ip_len, 0);
   CHECK_INT(init("1.2.3.a", &name), WS_OK);
   CHECK_INT(name.ip_len, 0);
+  CHECK_INT(init("a:9::0:F", &name), WS_OK);
+  CHECK(name.ip_len == 16 && name.ip[1] == 10 && name.ip[15] == 15);
   CHECK_INT(init("::", &name), WS_OK);
   CHECK_INT(name.ip_len, 16);
   CHECK_INT(init("0xcafe.cafe", &name), WS_OK);
+  CHECK_INT(init("AZ.az09", &name), WS_OK);
+  CHECK(strcmp(name.text, "az.az09") == 0);
+  CHECK_INT(init("a.cx", &name), WS_OK); /* no number: it has no 0 */
+  CHECK_INT(init("a.0b", &name), WS_OK); /* nor this, without an x */
 }
 
 TEST(names_that_cannot_be) {
@@ -121,7 +127,7 @@ TEST(names_that_cannot_be) {
       "a.1",     "a.0x1f",    "a b",     "a/b",       "a\xc3\xa9", "*.a",
       "[::1]",   ":",         ":::",     "1:2",       "::g",     "::1 ",
       "a:b",     "%",         "a%b",     "0x7f000001", "0x",     "a\tb",
-      "1..2.3",  "1.2.3..4",
+      "1..2.3",  "1.2.3..4",  "::1.2.3.4x", "::1.2.3.+4",
   };
   ws_tls_name name;
   for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++)

@@ -4,6 +4,7 @@
 
 #include "tls_pair.h"
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 static const cert_row rows[] = {
@@ -201,9 +202,30 @@ TEST(pins_that_are_none) {
     CHECK_INT(ws_tls_new(&options, &tls, tls_why, sizeof tls_why), WS_ETLS);
     CHECK(strstr(tls_why, "pin") && !tls);
   }
+}
+
+/* As long as they like: the room for a decoded one has an end. */
+TEST(pins_of_every_length) {
+  ws_tls_pin pin;
+  char text[300];
+  memset(text, 'a', sizeof text);
+  for (size_t len = 0; len < sizeof text; len++)
+    CHECK_INT(ws_tls_pin_parse(&pin, (ws_slice){text, len}), len == 64);
+}
+
+TEST(pins_in_hex_and_base64) {
+  ws_tls_pin pin;
   ws_slice good = ws_slice_of("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
   CHECK(ws_tls_pin_parse(&pin, good));
   CHECK_BYTES(pin.digest, 4, "\xe3\xb0\xc4\x42");
+  good = ws_slice_of("000102030405060708090A0B0C0D0E0F"
+                     "f0e0d0c0b0a090807060504030201000");
+  CHECK(ws_tls_pin_parse(&pin, good));
+  CHECK_BYTES(pin.digest, 32,
+              "\0\x01\x02\x03\x04\x05\x06\x07"
+              "\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"
+              "\xf0\xe0\xd0\xc0\xb0\xa0\x90\x80"
+              "\x70\x60\x50\x40\x30\x20\x10\0");
 }
 
 /* ---- clients' certificates ---- */
@@ -441,6 +463,38 @@ TEST(judging_a_peer_without_certificate) {
   raw_pair_end(&pair);
 }
 
+TEST(judging_leaves_no_error_behind) { /* attack 88 */
+  raw_pair pair;
+  char text[8];
+  bool verified;
+  ws_tls_demand demand = {.verify = true};
+  raw_pair_begin(&pair, "server.pem", "leaf.key", NULL);
+  ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, "spec", 1);
+  CHECK_INT(judge_by(pair.client, &demand, false, &verified, ""), WS_OK);
+  CHECK_INT(ERR_peek_error(), 0);
+  ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, "spec", 1);
+  CHECK(ws_tls_peer_subject(pair.client, text, sizeof text));
+  CHECK_INT(ERR_peek_error(), 0);
+  raw_pair_end(&pair);
+}
+
+/* Pins after the last do not count. */
+TEST(judging_by_the_pins_there_are) {
+  raw_pair pair;
+  char text[80];
+  bool verified;
+  ws_tls_pin pins[2] = {{{0}}};
+  ws_tls_demand demand = {.verify = true, .pins = pins, .pin_count = 1};
+  pin_of("server.pem", text, true);
+  CHECK(ws_tls_pin_parse(&pins[1], (ws_slice){text, 64}));
+  raw_pair_begin(&pair, "server.pem", "leaf.key", NULL);
+  CHECK_INT(judge_by(pair.client, &demand, false, &verified, "no pin"),
+            WS_ETLS);
+  demand.pin_count = 2;
+  CHECK_INT(judge_by(pair.client, &demand, false, &verified, ""), WS_OK);
+  raw_pair_end(&pair);
+}
+
 TEST(judging_the_protocol) { /* attack 85 */
   static const char *const protocols[] = {"\x02h2", "\x08http/1.0",
                                           "\x08http/1.1", NULL};
@@ -464,10 +518,14 @@ int main(void) {
   RUN(weak_algorithms);
   RUN(pins);
   RUN(pins_that_are_none);
+  RUN(pins_of_every_length);
+  RUN(pins_in_hex_and_base64);
   RUN(client_certificates);
   RUN(resumed_sessions_are_checked_again);
   RUN(judging_what_passed_unverified);
   RUN(judging_a_peer_without_certificate);
+  RUN(judging_leaves_no_error_behind);
+  RUN(judging_by_the_pins_there_are);
   RUN(judging_the_protocol);
   certs_end();
   if (ws_memory_live() != 0) {
