@@ -48,6 +48,28 @@ TEST(handshake_tells_what_was_agreed) { /* S23 */
   pair_end(&pair);
 }
 
+/* Nor is anything read from it: only opening goes on with the handshake. */
+TEST(nothing_is_sent_to_a_peer_not_judged_yet) { /* attack 80 */
+  tls_pair pair;
+  uint8_t got[8];
+  ws_tls *wrong = tls_server("wrong.pem", NULL);
+  for (int good = 0; good < 2; good++) {
+    pair_begin(&pair, client_tls, good ? server_tls : wrong, "ws.test",
+               PIPE_ROOM, PIPE_ROOM);
+    CHECK_INT(ws_stream_open(pair.client), WS_EAGAIN);
+    CHECK_INT(ws_stream_open(pair.server), WS_EAGAIN);
+    size_t sent = pair.to_server.total;
+    /* All that the handshake needs is there. */
+    CHECK_INT(put(pair.client, "secret"), WS_EAGAIN);
+    CHECK_INT(ws_stream_read(pair.client, got, sizeof got), WS_EAGAIN);
+    CHECK_INT(pair.to_server.total, sent);
+    CHECK_INT(ws_stream_open(pair.client), good ? WS_OK : WS_ETLS);
+    CHECK_INT(put(pair.client, "secret"), good ? 6 : WS_ETLS);
+    pair_end(&pair);
+  }
+  ws_tls_unref(wrong);
+}
+
 /* Every cut of the handshake's bytes, and hardly any room below. */
 TEST(handshake_byte_by_byte) {
   static const size_t rooms[] = {1, 7, 100, PIPE_ROOM};
@@ -253,6 +275,7 @@ TEST(end_without_close_notify_is_truncation) { /* attack 84 */
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETRUNCATED);
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETRUNCATED);
   CHECK(why_has(pair.server, "close_notify"));
+  CHECK_INT(ERR_peek_error(), 0);
   pair_end(&pair);
 }
 
@@ -269,6 +292,18 @@ TEST(end_during_the_handshake) {
     CHECK_INT(ws_stream_open(pair.client), WS_ETRUNCATED);
     CHECK_INT(ws_stream_open(pair.client), WS_ETRUNCATED);
     CHECK(why_has(pair.client, "during the TLS handshake (host ws.test)"));
+    pair_end(&pair);
+  }
+}
+
+TEST(reset_during_the_handshake_passes_through) {
+  tls_pair pair;
+  for (size_t room = 0; room < 20; room += 10) {
+    pair_begin(&pair, client_tls, server_tls, "ws.test", room, PIPE_ROOM);
+    if (room > 0) CHECK_INT(ws_stream_open(pair.client), WS_EAGAIN);
+    pair.to_server.ended = true;
+    CHECK_INT(ws_stream_open(pair.client), WS_EPIPE);
+    CHECK_INT(ws_stream_open(pair.client), WS_EPIPE);
     pair_end(&pair);
   }
 }
@@ -296,6 +331,7 @@ TEST(plain_http_to_a_tls_server) {
   pair.to_server.len = sizeof head - 1;
   CHECK_INT(ws_stream_open(pair.server), WS_ETLS);
   CHECK(why_has(pair.server, "http request"));
+  CHECK(!strstr(ws_stream_why(pair.server), "host")); /* it asked for none */
   CHECK_INT(ws_stream_open(pair.server), WS_ETLS);
   uint8_t got[8];
   CHECK_INT(ws_stream_read(pair.server, got, sizeof got), WS_ETLS);
@@ -365,6 +401,7 @@ int main(void) {
   server_tls = tls_server("server.pem", NULL);
   if (!client_tls || !server_tls) return 2;
   RUN(handshake_tells_what_was_agreed);
+  RUN(nothing_is_sent_to_a_peer_not_judged_yet);
   RUN(handshake_byte_by_byte);
   RUN(held_bytes_are_announced);
   RUN(hosts_that_cannot_be);
@@ -376,6 +413,7 @@ int main(void) {
   RUN(close_waits_for_room);
   RUN(end_without_close_notify_is_truncation);
   RUN(end_during_the_handshake);
+  RUN(reset_during_the_handshake_passes_through);
   RUN(reset_below_passes_through);
   RUN(plain_http_to_a_tls_server);
   RUN(plain_http_from_the_server);

@@ -124,6 +124,18 @@ TEST(small_slices_become_one_record) {
   pair_end(&pair);
 }
 
+/* What is there is read in one piece, not each record's head and body. */
+TEST(many_records_take_one_read) {
+  tls_pair pair;
+  uint8_t got[64];
+  begin(&pair);
+  for (int i = 0; i < 10; i++) CHECK_INT(put(pair.client, "text"), 4);
+  size_t reads = pair.to_server.reads;
+  CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 40);
+  CHECK_INT(pair.to_server.reads - reads, 1);
+  pair_end(&pair);
+}
+
 /* Slices across the border of a record: nothing lost, nothing twice. */
 TEST(slices_across_records) {
   static uint8_t text[16384 * 2 + 100], got[sizeof text];
@@ -244,6 +256,7 @@ int main(void) {
   RUN(reading_fills_the_buffer);
   RUN(reading_in_small_pieces);
   RUN(small_slices_become_one_record);
+  RUN(many_records_take_one_read);
   RUN(slices_across_records);
   RUN(over_sockets_in_small_bites);
   RUN(over_sockets_with_each_call_failing);
