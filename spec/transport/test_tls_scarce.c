@@ -57,9 +57,12 @@ static const cert_row rows[] = {
     {"untrusted", "unknown.pem", NULL, "ws.test", ""},
     {"self-signed", "self.pem", "other.key", "ws.test", ""},
     {"revoked", "revoked.pem", NULL, "ws.test", ""},
+    {"wrong key", "server.pem", NULL, "ws.test", ""}, /* but all else good */
 };
 
 #define ROWS (sizeof rows / sizeof *rows)
+#define REVOKED 5
+#define WRONG_KEY 6
 
 static ws_tls *clients[ROWS], *servers[ROWS], *good_client, *good_server;
 
@@ -69,6 +72,7 @@ static void open_client(tls_pair *pair) {
     pair->client_status = ws_stream_open(pair->client);
   (void)ws_stream_flush(pair->client);
   counting = false;
+  CHECK_INT(ERR_peek_error(), 0); /* attack 88: nothing is left for others */
 }
 
 /* As pair_shake; the client's side alone is short of memory. */
@@ -92,10 +96,10 @@ static int shake(ws_tls *client, ws_tls *server, const char *host) {
   return status;
 }
 
-/* How many of the allocations 1, 1 + step ... let that row in. */
-static size_t let_in(size_t row, size_t step, bool ever) {
+/* How many of the allocations first, first + step ... let that row in. */
+static size_t let_in_from(size_t first, size_t row, size_t step, bool ever) {
   const char *host = rows[row].host;
-  size_t in = 0, n = 1;
+  size_t in = 0, n = first;
   ever_after = ever;
   do {
     fails_at = n;
@@ -108,6 +112,35 @@ static size_t let_in(size_t row, size_t step, bool ever) {
   fails_at = 0;
   CHECK(n > 1000);
   return in;
+}
+
+static size_t let_in(size_t row, size_t step, bool ever) {
+  return let_in_from(1, row, step, ever);
+}
+
+/* How many a handshake takes. A key is compared with the pins after it, by the
+ * last of them. */
+static size_t all_of(ws_tls *client, ws_tls *server, int status) {
+  CHECK_INT(shake(client, server, "ws.test"), status);
+  CHECK(allocations > 1000);
+  return allocations;
+}
+
+TEST(no_wrong_key_gets_in_when_an_allocation_fails) {
+  size_t all = all_of(clients[WRONG_KEY], servers[WRONG_KEY], WS_ETLS);
+  CHECK_INT(let_in_from(all - 50, WRONG_KEY, 1, false), 0);
+  CHECK_INT(let_in_from(all - 50, WRONG_KEY, 1, true), 0);
+}
+
+/* The subject is read last: without memory for it there is none, or an empty
+ * one. */
+TEST(whom_we_trust_gets_in_or_not_at_all) {
+  size_t all = all_of(good_client, good_server, WS_OK), in = 0;
+  ever_after = false;
+  for (fails_at = all - 50; fails_at <= all; fails_at++)
+    in += shake(good_client, good_server, "ws.test") == WS_OK;
+  fails_at = 0;
+  CHECK(in > 0);
 }
 
 TEST(nobody_gets_in_when_one_allocation_fails) {
@@ -124,11 +157,185 @@ TEST(whom_we_trust_gets_in_afterwards) {
   CHECK_INT(shake(good_client, good_server, "ws.test"), WS_OK);
 }
 
+/* ------------------------------------------------- the server's memory */
+
+/* Made, or not made and nothing left of it. */
+static bool makes(const ws_tls_options *options) {
+  char why[200];
+  ws_tls *tls = NULL;
+  size_t live = ws_memory_live();
+  allocations = 0;
+  counting = true;
+  int status = ws_tls_new(options, &tls, why, sizeof why);
+  counting = false;
+  CHECK_INT(ERR_peek_error(), 0);
+  CHECK_INT(tls != NULL, status == WS_OK);
+  ws_tls_unref(tls);
+  CHECK_INT(ws_memory_live(), live);
+  return status == WS_OK;
+}
+
+TEST(settings_when_an_allocation_fails) {
+  ws_tls_options options = {.server = true,
+                            .request_cert = true,
+                            .ca = cert_path("root.pem"),
+                            .cert = cert_path("server.pem"),
+                            .key = cert_path("leaf.key")};
+  size_t failed = 0;
+  CHECK(makes(&options));
+  size_t all = allocations;
+  ever_after = false;
+  for (fails_at = 1; fails_at <= all; fails_at += fails_at < 100 ? 1 : 17)
+    failed += !makes(&options);
+  fails_at = 0;
+  CHECK(failed > 10);
+}
+
+/* Who asks for a name is shown its certificate, not the default's. */
+TEST(names_hold_when_an_allocation_fails) { /* attack 82 */
+  static tls_pair pair;
+  ws_tls_options off = {.no_verify = true};
+  ws_tls *client = tls_make(&off), *a = tls_server("a.pem", NULL);
+  ws_tls *server = tls_server("server.pem", NULL);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("a.test"), a), WS_OK);
+  size_t open = 0;
+  ever_after = false;
+  fails_at = 1;
+  do {
+    pair_begin(&pair, client, server, "a.test", PIPE_ROOM, PIPE_ROOM);
+    CHECK_INT(ws_stream_open(pair.client), WS_EAGAIN);
+    allocations = 0;
+    counting = true;
+    (void)ws_stream_open(pair.server);
+    counting = false;
+    CHECK_INT(ERR_peek_error(), 0);
+    pair_shake(&pair);
+    ws_tls_info info = {0};
+    if (ws_stream_tls_info(pair.client, &info)) {
+      CHECK(info.peer && strcmp(info.peer, "CN=a") == 0);
+      open++;
+    }
+    pair_end(&pair);
+    fails_at += fails_at < 400 ? 1 : 23;
+  } while (allocations >= fails_at);
+  fails_at = 0;
+  CHECK(open > 0);
+  ws_tls_unref(client);
+  ws_tls_unref(server);
+  ws_tls_unref(a);
+}
+
+/* ------------------------------------------------------------- streams */
+
+/* Takes the stream below only if it could be made. */
+static ws_stream *make_stream(ws_stream *below, ws_tls *tls) {
+  ws_stream *stream = NULL;
+  size_t live = ws_memory_live();
+  allocations = 0;
+  counting = true;
+  int status = ws_stream_tls_new(below, tls, ws_slice_of("ws.test"),
+                                 (ws_slice){0}, &stream);
+  counting = false;
+  CHECK_INT(ERR_peek_error(), 0);
+  CHECK_INT(stream != NULL, status == WS_OK);
+  if (status != WS_OK) CHECK_INT(status, WS_ENOMEM);
+  if (!stream) CHECK_INT(ws_memory_live(), live);
+  return stream;
+}
+
+/* Not made, or as good as any. */
+static void make_streams(ws_tls *client, ws_tls *server, bool scarce_client) {
+  static tls_pair pair;
+  size_t failed = 0;
+  ever_after = false;
+  fails_at = 1;
+  do {
+    pair_pipes(&pair, PIPE_ROOM, PIPE_ROOM);
+    ws_stream *to = memory_end_new(&pair.to_client, &pair.to_server);
+    ws_stream *from = memory_end_new(&pair.to_server, &pair.to_client);
+    size_t at = fails_at;
+    fails_at = scarce_client ? at : 0;
+    pair.client = make_stream(to, client);
+    size_t taken = allocations;
+    fails_at = scarce_client ? 0 : at;
+    pair.server = make_stream(from, server);
+    if (!scarce_client) taken = allocations;
+    if (pair.client && pair.server) {
+      pair_shake(&pair);
+      CHECK_INT(pair.client_status, WS_OK);
+      CHECK_INT(pair.server_status, WS_OK);
+    }
+    failed += !pair.client || !pair.server;
+    ws_stream_free(pair.client ? pair.client : to);
+    ws_stream_free(pair.server ? pair.server : from);
+    fails_at = taken >= at ? at + 1 : 0;
+  } while (fails_at > 0);
+  CHECK(failed > 10);
+}
+
+/* Without the name, or without notes on the server, the wrong certificate
+ * would be shown. */
+TEST(streams_when_an_allocation_fails) {
+  ws_tls *server = tls_server("a.pem", NULL);
+  CHECK_INT(ws_tls_add_name(server, ws_slice_of("ws.test"), good_server),
+            WS_OK);
+  make_streams(good_client, server, true);
+  make_streams(good_client, server, false);
+  ws_tls_unref(server);
+}
+
+/* What a write took arrives; else the stream has failed for good. */
+TEST(bytes_when_an_allocation_fails) {
+  static tls_pair pair;
+  uint8_t got[8];
+  size_t failed = 0;
+  ever_after = false;
+  fails_at = 0;
+  do {
+    size_t at = fails_at + 1;
+    fails_at = 0;
+    pair_begin(&pair, good_client, good_server, "ws.test", PIPE_ROOM,
+               PIPE_ROOM);
+    pair_shake(&pair);
+    CHECK_INT(put(pair.server, "tickets"), 7);
+    CHECK_INT(ws_stream_read(pair.client, got, sizeof got), 7);
+    fails_at = at;
+    allocations = 0;
+    counting = true;
+    ptrdiff_t wrote = put(pair.client, "text");
+    counting = false;
+    CHECK_INT(ERR_peek_error(), 0);
+    if (wrote != 4) {
+      CHECK(wrote == WS_ETLS || wrote == WS_ENOMEM);
+      CHECK_INT(put(pair.client, "text"), wrote);
+      CHECK(ws_stream_why(pair.client) != NULL);
+      failed++;
+    } else {
+      CHECK_INT(ws_stream_read(pair.server, got, sizeof got), 4);
+      CHECK_BYTES(got, 4, "text");
+    }
+    pair_end(&pair);
+  } while (allocations >= fails_at);
+  fails_at = 0;
+  CHECK(failed > 0);
+}
+
+/* --------------------------------------------------------------------- */
+
+static ws_tls *client_of(size_t row) {
+  ws_slice zeros = ws_slice_of("00000000000000000000000000000000"
+                               "00000000000000000000000000000000");
+  ws_tls_options pinned = {.ca = cert_path("root.pem"), .pins = &zeros,
+                           .pin_count = 1};
+  if (row == WRONG_KEY) return tls_make(&pinned);
+  return tls_client(row == REVOKED ? "root_crl.pem" : "root.pem");
+}
+
 static void make_all(void) {
   good_client = tls_client("root.pem");
   good_server = tls_server("server.pem", NULL);
   for (size_t i = 0; i < ROWS; i++) {
-    clients[i] = tls_client(i == ROWS - 1 ? "root_crl.pem" : "root.pem");
+    clients[i] = client_of(i);
     servers[i] = tls_server(rows[i].cert, rows[i].key);
   }
 }
@@ -150,6 +357,12 @@ int main(void) {
   RUN(whom_we_trust_gets_in_afterwards);
   for (size_t i = 0; i < ROWS; i++)
     CHECK_INT(shake(clients[i], servers[i], rows[i].host), WS_ETLS);
+  RUN(no_wrong_key_gets_in_when_an_allocation_fails);
+  RUN(whom_we_trust_gets_in_or_not_at_all);
+  RUN(settings_when_an_allocation_fails);
+  RUN(names_hold_when_an_allocation_fails);
+  RUN(streams_when_an_allocation_fails);
+  RUN(bytes_when_an_allocation_fails);
   RUN(nobody_gets_in_when_one_allocation_fails);
   RUN(nobody_gets_in_when_all_fail_from_there);
   RUN(whom_we_trust_gets_in_afterwards);
