@@ -251,7 +251,6 @@ static int flush_tls(ws_stream *stream) {
 static int close_tls(ws_stream *stream) {
   tls_stream *s = (tls_stream *)stream;
   if (s->open && !s->closing && s->wire.write_status == WS_OK) {
-    clear_errors();
     (void)SSL_shutdown(s->ssl); /* 0: written; the peer's may still come */
     clear_errors();
     s->closing = true;

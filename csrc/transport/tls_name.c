@@ -99,7 +99,6 @@ int ws_tls_name_init(ws_tls_name *name, ws_slice host) {
   copy_lower(name, host);
   if (strchr(name->text, ':')) return take_ipv6(name) ? WS_OK : WS_EINVAL;
   if (take_ipv4(name)) return WS_OK;
-  memset(name->ip, 0, sizeof name->ip);
   return is_name(name) ? WS_OK : WS_EINVAL;
 }
 
