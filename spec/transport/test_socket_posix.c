@@ -5,6 +5,7 @@
 #include "check.h"
 #include "transport/socket.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -77,6 +78,7 @@ static void talk_over(const char *host, int family) {
   CHECK_INT(ws_address_family(&peer), family);
   ws_socket_shutdown(pair[0]);
   CHECK(wait_for(pair[1], POLLIN));
+  errno = EINTR; /* of some call before */
   CHECK_INT(ws_socket_read(pair[1], data, sizeof data), WS_EOF);
   CHECK_INT(write_text(pair[1], "still"), 5); /* one direction only */
   ws_socket_close(pair[0]);
@@ -306,9 +308,11 @@ TEST(not_yet_connected) {
   CHECK(!ws_socket_peer(fd, &address));
   CHECK_INT(ws_address_port(&address), 0);
   ws_socket_close(fd);
+  address = literal("127.0.0.1", 80);
   CHECK(!ws_socket_local(fd, &address)); /* no descriptor at all */
+  CHECK_INT(ws_address_port(&address), 0);
   CHECK(!ws_socket_peer(fd, &address));
-  CHECK(ws_socket_connected(fd) < 0);
+  CHECK(ws_socket_connected(fd) < WS_EAGAIN);
 }
 
 /* TCP meets itself when the port it was given is the one it calls. */
@@ -358,10 +362,20 @@ TEST(what_fails_leaves_no_descriptor) {
   ws_socket_close(listener);
 }
 
+static int option_of(ws_fd fd, int level, int option) {
+  int value = -1;
+  socklen_t size = sizeof value;
+  getsockopt(fd, level, option, &value, &size);
+  return value;
+}
+
 TEST(a_port_in_use) {
   ws_address where;
   ws_listen_options options = {0};
   ws_fd listener = listener_on("127.0.0.1", &where), other = WS_FD_NONE;
+  /* A server that starts again need not wait for its connections' ends. */
+  CHECK_INT(option_of(listener, SOL_SOCKET, SO_REUSEADDR), 1);
+  CHECK_INT(option_of(listener, SOL_SOCKET, SO_REUSEPORT), 0);
   CHECK_INT(ws_socket_listen(&where, &options, &other), WS_EADDRINUSE);
   ws_socket_close(listener);
   CHECK_INT(ws_socket_listen(&where, &options, &other), WS_OK);
@@ -382,8 +396,39 @@ TEST(a_port_shared_on_purpose) {
 TEST(nobody_waits) {
   ws_address where, peer;
   ws_fd listener = listener_on("::1", &where), fd;
+  ws_listen_options options = {0};
+  ws_address mapped = literal("::ffff:127.0.0.1", 0); /* that is IPv4 */
+  CHECK(ws_socket_listen(&mapped, &options, &fd) < WS_EAGAIN);
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_EAGAIN);
   ws_socket_close(listener);
+}
+
+/* A program that has closed its standard input gets 0 as a descriptor. */
+TEST(nought_is_a_descriptor) {
+  ws_fd input = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3), pair[2], fd;
+  ws_address where, peer;
+  close(STDIN_FILENO);
+  ws_fd listener = listener_on("127.0.0.1", &where);
+  CHECK_INT(listener, 0);
+  ws_fd kept = dup(listener);
+  ws_socket_close(listener);
+  ws_fd client = connect_to(&where);
+  CHECK_INT(client, 0);
+  ws_fd other = dup(client);
+  ws_socket_close(client);
+  CHECK(wait_for(kept, POLLIN));
+  CHECK_INT(ws_socket_accept(kept, &fd, &peer), WS_OK);
+  CHECK_INT(fd, 0);
+  ws_socket_close(fd);
+  CHECK_INT(ws_socket_pair(pair), WS_OK);
+  CHECK_INT(pair[0], 0);
+  ws_socket_close(pair[0]);
+  ws_socket_close(pair[1]);
+  ws_socket_close(other);
+  ws_socket_close(kept);
+  if (input < 0) return; /* there was none before, either */
+  dup2(input, STDIN_FILENO);
+  close(input);
 }
 
 TEST(no_descriptors_left) {
@@ -417,13 +462,6 @@ TEST(no_descriptors_left) {
   ws_socket_close(listener);
 }
 
-static int option_of(ws_fd fd, int level, int option) {
-  int value = -1;
-  socklen_t size = sizeof value;
-  getsockopt(fd, level, option, &value, &size);
-  return value;
-}
-
 TEST(options_are_set) {
   ws_fd pair[2];
   tcp_pair("127.0.0.1", pair);
@@ -439,6 +477,8 @@ TEST(options_are_set) {
   ws_socket_close(pair[0]);
   ws_socket_close(pair[1]);
   CHECK(ws_socket_set_no_delay(pair[0], true) < 0);
+  CHECK(ws_socket_set_keep_alive(pair[0], true) < 0);
+  CHECK(ws_socket_set_user_timeout(pair[0], 1) < 0);
 }
 
 int main(void) {
@@ -461,6 +501,7 @@ int main(void) {
   RUN(a_port_in_use);
   RUN(a_port_shared_on_purpose);
   RUN(nobody_waits);
+  RUN(nought_is_a_descriptor);
   RUN(no_descriptors_left);
   RUN(options_are_set);
   return check_done();

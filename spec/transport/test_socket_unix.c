@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -120,6 +121,8 @@ TEST(one_with_a_full_queue_is_not) {
     count++;
   CHECK(count > 0 && count < 64);
   CHECK_INT(clients[count], WS_FD_NONE);
+  CHECK_INT(ws_socket_connect(&where, &fd), WS_ECONNREFUSED); /* not "again" */
+  CHECK_INT(fd, WS_FD_NONE);
   CHECK_INT(ws_socket_listen(&where, &plain, &fd), WS_EADDRINUSE);
   CHECK_INT(fd, WS_FD_NONE);
   CHECK(exists(&where));
@@ -132,6 +135,32 @@ TEST(one_with_a_full_queue_is_not) {
 }
 
 /* What is not a socket of our kind is nobody's to remove. */
+/* Nor one of which nobody can tell, for want of a descriptor to ask with. */
+TEST(one_that_cannot_be_asked_is_not) {
+  ws_address where = place("unasked"), peer;
+  ws_fd listener = listen_at(&where), fd, client;
+  struct rlimit before, few;
+  ws_fd next = dup(listener), one_more = dup(listener);
+  ws_socket_close(next);
+  ws_socket_close(one_more);
+  CHECK_INT(ws_socket_listen(&where, &plain, &fd), WS_EADDRINUSE);
+  CHECK_INT(dup(listener), next);
+  CHECK_INT(dup(listener), one_more); /* nothing is left of the question */
+  ws_socket_close(next);
+  ws_socket_close(one_more);
+  getrlimit(RLIMIT_NOFILE, &before);
+  few = before;
+  few.rlim_cur = (rlim_t)next + 1; /* for the new listener alone */
+  setrlimit(RLIMIT_NOFILE, &few);
+  CHECK_INT(ws_socket_listen(&where, &plain, &fd), WS_EADDRINUSE);
+  setrlimit(RLIMIT_NOFILE, &before);
+  CHECK_INT(ws_socket_connect(&where, &client), WS_OK);
+  ws_socket_close(accept_from(listener, &peer));
+  ws_socket_close(client);
+  ws_socket_close(listener);
+  ws_socket_unlink(&where);
+}
+
 TEST(anything_else_in_the_way_stays) {
   ws_address file = place("file"), datagram = place("datagram");
   char path[WS_ADDRESS_TEXT];
@@ -251,6 +280,7 @@ int main(void) {
   RUN(no_such_folder);
   RUN(one_that_is_left_is_taken_over);
   RUN(one_with_a_full_queue_is_not);
+  RUN(one_that_cannot_be_asked_is_not);
   RUN(anything_else_in_the_way_stays);
   RUN(one_that_another_process_shares_stays);
   RUN(one_that_another_server_has_taken_stays);
