@@ -106,6 +106,39 @@ TEST(what_is_asked_for_is_kept_whole) {
   for (size_t len = 3400; len < 3600; len += 8) ask_for(len);
 }
 
+TEST(what_the_proxy_is_told_is_kept_too) {
+  party p;
+  ws_url url;
+  const char *why;
+  char user[] = "joe", password[] = "secret";
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  CHECK_INT(ws_url_parse(&url, ws_slice_of("ws://elsewhere.test/"),
+                         ws_memory_resize, &why),
+            WS_OK);
+  side *s = party_side(&p, true);
+  ws_client_options options = {.url = &url,
+                               .proxy = {.kind = WS_TUNNEL_HTTP,
+                                         .host = ws_slice_of("127.0.0.1"),
+                                         .port = a.port,
+                                         .has_user = true,
+                                         .user = ws_slice_of(user),
+                                         .password = ws_slice_of(password)}};
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              s, &s->connection),
+            WS_OK);
+  ws_url_deinit(&url);
+  memset(user, 'x', strlen(user));
+  memset(password, 'x', strlen(password));
+  raw r = raw_take(&p, &a);
+  raw_read_until(&p, &r, "\r\n\r\n");
+  CHECK(raw_has(&r, "CONNECT elsewhere.test:80 HTTP/1.1\r\n"));
+  CHECK(raw_has(&r, "\r\nProxy-Authorization: Basic am9lOnNlY3JldA==\r\n"));
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+}
+
 TEST(refused) {
   party p;
   acceptor a = accept_here(0);
@@ -429,6 +462,28 @@ TEST(a_blocked_port_is_not_looked_up) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* Where a path leads is no port of another protocol's. */
+TEST(a_path_has_no_port_to_be_blocked) {
+  party p;
+  ws_url url;
+  const char *why;
+  party_begin(&p);
+  CHECK_INT(ws_url_parse(&url, ws_slice_of("ws://elsewhere.test:25/"),
+                         ws_memory_resize, &why),
+            WS_OK);
+  side *s = party_side(&p, true);
+  ws_client_options options = {.url = &url,
+                               .block_ports = true,
+                               .unix_path = ws_slice_of("/nowhere/at/all")};
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              s, &s->connection),
+            WS_OK);
+  failed(s, WS_ENOENT, "");
+  ws_url_deinit(&url);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 TEST(what_may_not_be_sent) {
   party p;
   ws_url url;
@@ -445,12 +500,18 @@ TEST(what_may_not_be_sent) {
                      {ws_slice_of("X y"), ws_slice_of("a")},
                      {ws_slice_of("Host"), ws_slice_of("other")}};
   for (int i = 0; i < 3; i++) {
-    options.headers = &bad[i];
-    options.header_count = 1;
+    ws_header headers[] = {{ws_slice_of("X"), ws_slice_of("a")}, bad[i]};
+    options.headers = headers;
+    options.header_count = 2;
     CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options,
                                 &side_events, &p, &c),
               WS_EINVAL);
   }
+  options.header_count = 0;
+  options.origin = ws_slice_of("http://a.test\r\nInjected: b");
+  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
+                              &p, &c),
+            WS_EINVAL);
   ws_url_deinit(&url);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
@@ -471,6 +532,7 @@ TEST(without_memory) {
     snprintf(text, sizeof text, "ws://127.0.0.1:%u/", party_port(&p));
     ws_url_parse(&url, ws_slice_of(text), ws_memory_resize, &why);
     side *s = party_side(&p, true);
+    p.client_config->open_timeout = 10000;
     ws_client_options options = {.url = &url};
     ws_memory_fail(n, 0);
     int status = ws_client_connect(&p.hub, p.client_config, &options,
@@ -494,6 +556,7 @@ TEST(without_memory) {
 int main(void) {
   RUN(the_request);
   RUN(what_is_asked_for_is_kept_whole);
+  RUN(what_the_proxy_is_told_is_kept_too);
   RUN(refused);
   RUN(an_answer_that_is_no_websocket);
   RUN(an_answer_that_is_no_http);
@@ -510,6 +573,7 @@ int main(void) {
   RUN(a_redirect_to_wss_without_tls);
   RUN(a_redirect_without_memory);
   RUN(a_blocked_port_is_not_looked_up);
+  RUN(a_path_has_no_port_to_be_blocked);
   RUN(what_may_not_be_sent);
   RUN(without_memory);
   return check_done();
