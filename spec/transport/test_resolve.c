@@ -474,7 +474,16 @@ TEST(going_away_in_the_middle_of_all) {
   CHECK_INT(atomic_load(&answered), before + 8); /* no thread took another */
 }
 
+/* The second of those that would be given out next: a pair takes two. */
+static int second_descriptor(void) {
+  int first = dup(STDERR_FILENO), second = dup(STDERR_FILENO);
+  close(first);
+  close(second);
+  return second;
+}
+
 TEST(many_that_come_and_go) {
+  int before = second_descriptor();
   set_gate(true);
   for (int i = 0; i < 100; i++) {
     ws_resolver *resolver = ws_resolver_new();
@@ -487,6 +496,7 @@ TEST(many_that_come_and_go) {
     ws_resolver_free(resolver);
   }
   CHECK(all_given_back());
+  CHECK_INT(second_descriptor(), before); /* none is left open */
 }
 
 /* An answer is whoever's who took it. */
@@ -527,7 +537,11 @@ TEST(without_threads) {
     CHECK_INT(ws_resolver_start(resolver, ws_slice_of("n1"), 1, 0, NULL,
                                 &handle),
               WS_ESYSTEM);
+  ws_resolver_cancel(resolver, handle); /* it is not there any more */
+  ws_resolver_free(resolver);
   set_threads(true, usual);
+  CHECK_INT(ws_memory_live(), live);
+  resolver = ws_resolver_new();
   set_gate(false);
   ask(resolver, "wait1", NULL);
   wait_until_asking(1);
