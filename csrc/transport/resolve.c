@@ -72,7 +72,6 @@ static void leave(desk *d) {
   bool last = --d->references == 0;
   pthread_mutex_unlock(&d->lock);
   if (!last) return;
-  free_questions(d);
   while (d->answered) {
     ws_lookup *lookup = d->answered;
     d->answered = lookup->next;
@@ -184,7 +183,7 @@ static ws_lookup **free_place(desk *d) {
 static void *work(void *argument) {
   desk *d = argument;
   pthread_mutex_lock(&d->lock);
-  while (d->first && !d->abandoned) {
+  while (d->first) {
     question *q = d->first;
     d->first = q->next;
     if (!d->first) d->last = &d->first;
@@ -239,8 +238,7 @@ void ws_resolver_free(ws_resolver *resolver) {
   ws_memory_free(resolver);
   pthread_mutex_lock(&d->lock);
   d->abandoned = true;
-  free_questions(d);
-  d->last = &d->first;
+  free_questions(d); /* and none comes any more */
   leave(d);
 }
 
@@ -283,7 +281,6 @@ int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
   int status = WS_OK;
   pthread_mutex_lock(&d->lock);
   if (q->host[0] != '\0') {
-    q->next = NULL;
     *d->last = q;
     question **place = d->last;
     d->last = &q->next;
