@@ -132,6 +132,28 @@ describe("the handlers of a connection", function()
     assert.same({ "first 1", "second 2", "closed" }, log)
   end)
 
+  it("may leave messages to nobody: the rest of a read is dropped without an error", function()
+    local log = {}
+    local pinged = false
+    local server = turning.server(loop, { handlers = core.handlers {
+      message = function(conn, data)
+        log[#log + 1] = data
+        if data == "2" then
+          conn:setHandlers(core.handlers { ping = function() pinged = true end })
+        end
+      end,
+    } })
+    local raw = turning.raw(loop, server)
+    raw.send(turning.upgrade())
+    raw.wait(function() return raw.bytes:find("\r\n\r\n", 1, true) end, "the answer")
+    local frames = {}
+    for i = 1, 4 do frames[i] = "\129\129\0\0\0\0" .. i end
+    raw.send(table.concat(frames) .. "\137\128\0\0\0\0")
+    raw.wait(function() return pinged end, "the ping behind them")
+    assert.same({ "1", "2" }, log)
+    raw.close()
+  end)
+
   it("carry a tag the connection can be asked for, also when it is closed", function()
     local tag = {}
     local closed

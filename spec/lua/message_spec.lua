@@ -124,6 +124,41 @@ describe("a message for an only listener", function()
     assert.matches("text is not UTF%-8", raised)
   end)
 
+  it("that is binary is looked at before it is sent as text", function()
+    local raised
+    listen(function(event)
+      raised = select(2, pcall(event.target.send, event.target, event.data, "text"))
+    end)
+    conn:send("\255", "binary")
+    party.wait(function() return raised end)
+    assert.matches("text is not UTF%-8", raised)
+  end)
+
+  it("is over, and held by nobody, while the next of its read is told", function()
+    local weak, over = setmetatable({}, { __mode = "k" }), nil
+    listen(function(event)
+      if next(weak) then
+        told = {}
+        collectgarbage()
+        over = next(weak) == nil
+      end
+      weak[event] = true
+    end)
+    send("1", "2")
+    party.wait(function() return over ~= nil end)
+    assert.is_true(over)
+    local first
+    listen(function(event) first, state.listeners[1] = event, nil end)
+    party.server:clients()[1]:setHandlers(core.handlers {
+      event = class,
+      message = function() over = core.isTold(first) end,
+    })
+    over = nil
+    send("3", "4")
+    party.wait(function() return over ~= nil end)
+    assert.is_false(over)
+  end)
+
   it("is nothing that can be forged", function()
     for _, value in ipairs { 5, "x", true, print, {}, { target = 5 }, { target = conn },
       { target = io.stdout }, io.stdout } do
@@ -131,5 +166,6 @@ describe("a message for an only listener", function()
     end
     assert.is_false(core.isTold())
     assert.is_false(core.isTold(conn))
+    assert.is_false(core.isTold(5, conn))
   end)
 end)

@@ -95,6 +95,13 @@ describe("sending", function()
     conn:send("\255", "binary")
     party.wait(function() return kept end)
     assert.error_matches(function() peer:send(kept) end, "not UTF%-8")
+    peer:setHandlers(core.handlers {
+      message = function(sock, data) refused = turning.raised(sock.send, sock, data, "text") end,
+    })
+    refused = nil
+    conn:send("\255", "binary")
+    party.wait(function() return refused end)
+    assert.matches("not UTF%-8", refused)
   end)
 
   it("tells the messages of one read in their order, whatever the handlers do", function()

@@ -66,9 +66,15 @@ describe("a view", function()
     assert.equal(data, lend(data, "text", function(view) return view:sub(-far, far) end))
     assert.equal("", lend(data, "text", function(view) return view:sub(far, -far) end))
     assert.equal("", lend(data, "text", function(view) return view:sub(2 ^ 32 + 1) end))
-    assert.error_matches(function()
-      lend(("x"):rep(70000), "text", function(view) return view:byte(1, -1) end)
-    end, "too many results")
+    local long = ("x"):rep(69999) .. "y"
+    assert.equal(121, lend(long, "text", function(view) return view:byte(70000) end))
+    local function count(n)
+      return lend(long, "text", function(view) return select("#", view:byte(-n, -1)) end)
+    end
+    assert.equal(7900, count(7900)) -- LuaJIT has room for 8000 in all
+    for _, n in ipairs { 8001, 70000 } do
+      assert.error_matches(function() count(n) end, "too many results")
+    end
     assert.error_matches(function()
       lend(data, "text", function(view) return view:sub("x") end)
     end, "number expected")
@@ -187,12 +193,29 @@ describe("a view", function()
     assert.is_nil(next(weak))
   end)
 
+  it("is not held while the next of its read is told", function()
+    local weak, told, left = setmetatable({}, { __mode = "k" }), 0, nil
+    handler = function(_, view)
+      told = told + 1
+      if told == 2 then
+        collectgarbage()
+        left = next(weak)
+      end
+      weak[view] = true
+    end
+    conn:send "1"
+    conn:send "2"
+    party.wait(function() return told == 2 end)
+    assert.is_nil(left)
+  end)
+
   it("takes foreign selves for what they are", function()
     local sub, byte = lend("x", "text", function(view) return view.sub, view.byte end)
     for _, wrong in ipairs(turning.wrong_selves(conn, party.loop)) do
       assert.error_matches(function() sub(wrong, 1) end, "TypeError: a view expected")
       assert.error_matches(function() byte(wrong) end, "TypeError: a view expected")
     end
-    assert.error_matches(function() sub() end, "TypeError")
+    assert.error_matches(function() sub() end, "TypeError: a view expected, got no value")
+    assert.error_matches(function() sub(5, "x") end, "TypeError: a view expected, got number")
   end)
 end)
