@@ -277,6 +277,32 @@ describe("a loop that is dropped", function()
     end
   end)
 
+  it("gives all back that it was to call, dropped or closed", function()
+    local baseline = turning.live()
+    local function leave(close)
+      local loop = turning.loop() -- has an onError
+      local asked = 0
+      local function ask(conn)
+        asked = asked + 1
+        if asked == 1 then conn:accept() end
+      end
+      local server = turning.server(loop, { judge = ask, httpClosed = print, closed = print })
+      local url = "ws://127.0.0.1:" .. server:port()
+      local conn = turning.client(loop, url, { message = print, close = print })
+      turning.client(loop, url, { open = print })
+      loop:timer(1e9, true, print)
+      turning.wait(loop, function() return asked == 2 and conn.readyState == 1 end)
+      loop:post(print)
+      server:clients()[1]:pause()
+      conn:send(("x"):rep(5000000), "binary") -- more than the system takes: pinned
+      if close then loop:close() end
+    end
+    for _, close in ipairs { true, false } do
+      leave(close)
+      turning.no_more(baseline, close and "closed" or "dropped")
+    end
+  end)
+
   it("while connections, servers and timers of it are still held", function()
     local baseline = turning.live()
     local function leave()

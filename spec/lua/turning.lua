@@ -42,11 +42,21 @@ function turning.finish(loop)
   loop:turn(0)
 end
 
---- Blocks alive after a full collection.
+-- How many values are in the registry by number, which is what luaL_ref does; its
+-- free places hold numbers.
+local function references()
+  local count = 0
+  for key, value in pairs(debug.getregistry()) do
+    if type(key) == "number" and type(value) ~= "number" then count = count + 1 end
+  end
+  return count
+end
+
+--- Blocks and references alive after a full collection.
 function turning.live()
   if jit then jit.flush() end -- luacheck: ignore 113 (traces keep what they met)
   collectgarbage() collectgarbage() collectgarbage()
-  return core.live()
+  return core.live() + references()
 end
 
 --- Blocks alive once every connection of the loop (its servers stay) is gone
@@ -64,7 +74,7 @@ function turning.settled(loop)
   return least
 end
 
---- Fails when more blocks are alive than before: fewer are fine, an object that
+--- Fails when more blocks or references are alive than before: fewer are fine, an object that
 --- an earlier test still held may be gone by now. A name that is being looked
 --- up holds its block until the system has answered, so there is some patience,
 --- in which the loop, if it is given, goes on.
@@ -76,7 +86,8 @@ function turning.no_more(before, why, loop)
     now = turning.live()
   end
   if now > before then
-    error(("%d blocks alive, %d before%s"):format(now, before, why and ": " .. why or ""), 2)
+    error(("%d blocks and references alive, %d before%s"):format(now, before,
+      why and ": " .. why or ""), 2)
   end
 end
 
