@@ -12,8 +12,8 @@
 static const char *const names[WS_HANDLER_COUNT] = {
     "open", "message", "close", "error", "drain", "ping", "pong"};
 
-/* Its user value is the list of its functions (false for none), its tag and
- * the metatable of its events. */
+/* Its user value is the list of its functions, its tag and the metatable of its
+ * events. */
 int ws_lua_handlers(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -26,7 +26,6 @@ int ws_lua_handlers(lua_State *L) {
     if (!lua_isnil(L, -1) && !lua_isfunction(L, -1))
       return ws_lua_raise(L, "TypeError", "'%s': a function expected, got %s",
                           names[i], luaL_typename(L, -1));
-    if (lua_isnil(L, -1)) lua_pushboolean(L, 0);
     lua_rawseti(L, 3, i + 1);
     lua_settop(L, 3);
   }
