@@ -29,7 +29,7 @@ describe("ws.connection", function()
     assert.equal("WebSocket (OPEN) " .. party.url, tostring(conn))
   end)
 
-  it("has no remote address on a Unix socket, nor has its request, of any path", function()
+  it("has no addresses on a Unix socket, nor has its request, of any path", function()
     for _, more in ipairs { "", ("x"):rep(40) } do
       local path = os.tmpname()
       os.remove(path)
@@ -40,7 +40,9 @@ describe("ws.connection", function()
       local client = other.client(nil, { url = "ws://localhost/", unixPath = path })
       other.wait(function() return request end)
       assert.is_nil(request.remoteAddress)
-      for _, name in ipairs { "remoteAddress", "remotePort" } do assert.is_nil(client[name]) end
+      for _, name in ipairs { "remoteAddress", "remotePort", "localAddress", "localPort" } do
+        assert.is_nil(client[name])
+      end
       other.finish()
     end
   end)
@@ -89,6 +91,43 @@ describe("ws.connection", function()
     peer:subscribe "late" -- nothing happens
     assert.same({}, peer:topics())
     other.finish()
+  end)
+
+  it("lists its topics although a finalizer ends the server meanwhile", function()
+    local code, output = turning.child([[
+      local core = require "ws.core"
+      local least = 100
+      local function list(nth)
+        local loop, n, over, peer = core.loop(), 0, false, nil
+        local server = loop:listen { port = 0, handlers = core.handlers {
+          open = function(conn) peer = conn end } }
+        loop:connect { url = "ws://127.0.0.1:" .. server:port(), handlers = core.handlers {} }
+        while not peer do loop:turn(5) end
+        for i = 1, 100 do peer:subscribe(("t"):rep(200) .. i) end
+        local function litter()
+          finally(function()
+            n = n + 1
+            if n < nth and not over then return litter() end
+            if n > nth or over then return end
+            loop:close()
+            debug.getmetatable(server).__gc(server)
+          end)
+        end
+        litter()
+        local names = peer:topics()
+        over = true
+        for i = 1, #names do
+          assert(names[i] == ("t"):rep(200) .. names[i]:match "%d+$")
+        end
+        least = math.min(least, #names)
+        loop:close()
+      end
+      pcall(collectgarbage, "incremental", 4, 1000, 8) -- a step at every 256 bytes
+      for nth = 1, 40 do list(nth) end
+      assert(least < 100, "no finalizer ran")
+      print "looked"]], "MALLOC_PERTURB_=165") -- glibc: nobody reads what was freed
+    assert.equal(0, code, output)
+    assert.equal("looked\n", output)
   end)
 
   it("takes foreign selves for what they are", function()

@@ -177,6 +177,7 @@ describe("the handlers of a connection", function()
     turning.prove(loop, url) -- what the loop keeps is made on first use
     local weak = setmetatable({}, { __mode = "k" })
     local baseline = turning.settled(loop)
+    local late = {}
     for _ = 1, 5 do
       local conn
       local tag = {}
@@ -185,8 +186,19 @@ describe("the handlers of a connection", function()
         close = function() conn = conn or true end,
       }, nil)
       tag.conn = conn
+      late[#late + 1] = conn
       conn:setHandlers(core.handlers { tag = tag, open = function() conn:rawClose(1000) end })
       weak[conn] = true
+    end
+    turning.wait(loop, function()
+      for _, conn in ipairs(late) do
+        if conn.readyState < 3 then return false end
+      end
+      return true
+    end)
+    for i, conn in ipairs(late) do -- nor one that is given to a closed one
+      late[i] = nil
+      conn:setHandlers(core.handlers { open = function() return conn end })
     end
     turning.wait(loop, function()
       turning.live()
