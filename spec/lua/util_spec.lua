@@ -117,6 +117,27 @@ describe("a finalizer called by hand, twice", function()
   end)
 end)
 
+describe("a finalizer called by hand in a handler", function()
+  it("ends the connection at once: nothing more of the read is told", function()
+    local party, told = nil, {}
+    party = turning.party { handlers = core.handlers {
+      message = function(conn, data)
+        if party.calm then return conn:send(data) end
+        told[#told + 1] = data
+        debug.getmetatable(conn).__gc(conn)
+      end,
+    } }
+    local conn, log = party.client()
+    conn:send "1"
+    conn:send "2"
+    party.wait(function() return log.close end)
+    assert.same({ "1" }, told)
+    assert.same({}, party.errors)
+    party.prove()
+    party.finish()
+  end)
+end)
+
 describe("a field of an option table", function()
   local loop, url
   before_each(function()
