@@ -182,10 +182,7 @@ int ws_lua_new_loop(lua_State *L) {
   ws_gate_init(&self->gate, L);
   ws_loop *loop = NULL;
   int status = ws_loop_new(kind, &loop);
-  if (status != WS_OK) {
-    ws_gate_deinit(&self->gate, L);
-    return ws_lua_failure(L, status, NULL);
-  }
+  if (status != WS_OK) return ws_lua_failure(L, status, NULL);
   ws_hub_init(&self->hub, loop);
   self->loop = loop;
   tell_collector(L);

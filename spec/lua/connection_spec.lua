@@ -63,6 +63,16 @@ describe("ws.connection", function()
     assert.error_matches(function() conn[{}] = 1 end, "TypeError")
   end)
 
+  it("is pinged with data, or none, and hears it again", function()
+    for _, data in ipairs { "p\0q", "", ("x"):rep(125) } do
+      log.pong = nil
+      conn:ping(data)
+      party.wait(function() return log.pong end)
+      assert.equal(data, (party.log.last "ping"))
+      assert.equal(data, (log.last "pong"))
+    end
+  end)
+
   it("has topics on a server only", function()
     local peer
     local other = turning.party {
@@ -88,9 +98,15 @@ describe("ws.connection", function()
     assert.error_matches(function() peer:publish("a", "\255") end, "TypeError")
     client:terminate()
     other.wait(function() return peer.readyState == 3 end)
-    peer:subscribe "late" -- nothing happens
-    assert.same({}, peer:topics())
+    local function nothing_happens()
+      peer:subscribe "late"
+      assert.is_false(peer:unsubscribe "a")
+      assert.same({}, peer:topics())
+      assert.equal(0, peer:publish("a", "late"))
+    end
+    nothing_happens()
     other.finish()
+    nothing_happens() -- without a server either
   end)
 
   it("lists its topics although a finalizer ends the server meanwhile", function()

@@ -49,6 +49,24 @@ describe("a request's table", function()
     assert.is_nil(request.body)
   end)
 
+  it("is not held by the connection any more when that is open", function()
+    local weak, opened = setmetatable({}, { __mode = "k" }), nil
+    local other = turning.party {
+      judge = function(conn, request)
+        weak[request] = true
+        conn:accept()
+      end,
+      handlers = core.handlers { open = function(_, request) opened = weak[request] end },
+    }
+    local conn = other.client()
+    other.wait(function() return opened ~= nil end)
+    assert.is_true(opened)
+    collectgarbage() collectgarbage()
+    assert.is_nil(next(weak))
+    assert.equal(1, conn.readyState)
+    other.finish()
+  end)
+
   it("has no query without '?', and an empty one with nothing behind it", function()
     assert.is_nil(ask(turning.upgrade("/a")).query)
     seen = nil
