@@ -93,18 +93,34 @@ describe("core.loop", function()
     loop:close()
   end)
 
+  it("serves at most as many events as it is told, at least one", function()
+    local loop = core.loop()
+    local ran = 0
+    for _ = 1, 7 do loop:post(function() ran = ran + 1 end) end
+    for _, wrong in ipairs { 0, 0.5, -1, 0 / 0, -1 / 0, "x", {} } do
+      assert.has_error(function() loop:turn(0, wrong) end)
+    end
+    for _, step in ipairs { { 1, 1 }, { 2.5, 3 }, { 1, 4 }, { 2 ^ 40, 7 } } do
+      loop:turn(0, step[1])
+      assert.equal(step[2], ran)
+    end
+    loop:close()
+  end)
+
   it("closing says 1001 to the peers (S185)", function()
     local party = turning.party()
     local other = turning.party()
     local handlers, log = turning.recording()
-    party.loop:connect { url = other.url, handlers = handlers }
+    for _ = 1, 3 do party.loop:connect { url = other.url, handlers = handlers } end
     turning.wait(party.loop, function()
       other.loop:turn(0)
-      return log.open
+      return log.open == 3
     end)
     party.loop:close()
-    other.wait(function() return other.log.close end)
-    assert.equal(1001, (other.log.last "close"))
+    other.wait(function() return other.log.close == 3 end)
+    for _, entry in ipairs(other.log) do
+      if entry[1] == "close" then assert.same({ "close", 1001, "", true }, entry) end
+    end
     other.finish()
   end)
 

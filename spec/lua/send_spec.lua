@@ -133,6 +133,33 @@ describe("sending", function()
   end)
 end)
 
+describe("sending where compression was agreed", function()
+  it("compresses, but what it is told to leave", function()
+    local long = ("ab"):rep(60) -- one byte tells its length
+    local peer
+    local party = turning.party { deflate = { enabled = true, threshold = 0 },
+      handlers = core.handlers { open = function(conn) peer = conn end } }
+    local raw = turning.raw(party.loop, party.server)
+    raw.send(turning.upgrade("/", "Sec-WebSocket-Extensions: permessage-deflate\r\n"))
+    raw.wait(function() return peer and raw.bytes:find("\r\n\r\n", 1, true) end, "the answer")
+    local function first_byte(...)
+      raw.bytes = ""
+      peer:send(...)
+      raw.wait(function() return #raw.bytes > 2 end, "a frame")
+      return raw.bytes:byte()
+    end
+    assert.equal(0xC1, first_byte(long))
+    assert.equal(0xC2, first_byte(long, "binary"))
+    for _, how in ipairs { false, {}, { compress = true } } do
+      assert.equal(0xC1, first_byte(long, "text", how or nil))
+    end
+    assert.equal(0x81, first_byte(long, "text", { compress = false }))
+    assert.equal(0xC1, first_byte(long))
+    raw.close()
+    party.finish()
+  end)
+end)
+
 describe("sending when it is hard:", function()
   it("publish without memory raises, and nobody hears of it", function()
     local party = turning.party()

@@ -35,6 +35,17 @@ describe("loop:listen", function()
     end
   end)
 
+  it("takes ports up to 65535", function()
+    local function listen(port)
+      local server = loop:listen { host = "127.0.0.1", port = port, handlers = core.handlers {} }
+      if server then server:close() end -- else somebody has that port
+    end
+    listen(65535)
+    for _, port in ipairs { 65536, 2 ^ 32 } do
+      assert.error_matches(function() listen(port) end, "TypeError: option 'port': 0 to 65535")
+    end
+  end)
+
   it("raises for wrong types", function()
     for _, wrong in ipairs { 5, "x", true, print } do
       assert.has_error(function() loop:listen(wrong) end)
@@ -175,6 +186,31 @@ describe("a server", function()
 end)
 
 describe("a server whose handlers know it", function()
+  it("lets go of what it was to call once it is closed, though it is held", function()
+    local party, weak, closed = turning.party(), setmetatable({}, { __mode = "k" }), nil
+    local function listen()
+      local function kept()
+        local big = {}
+        weak[big] = true
+        return function() return big end
+      end
+      return turning.server(party.loop, { judge = kept(), httpClosed = kept(),
+        handlers = core.handlers { open = kept(), message = kept(), tag = kept() },
+        closed = function() closed = true end })
+    end
+    local server = listen()
+    collectgarbage() collectgarbage()
+    local count = 0
+    for _ in pairs(weak) do count = count + 1 end
+    assert.equal(5, count)
+    server:close()
+    party.wait(function() return closed end)
+    collectgarbage() collectgarbage()
+    assert.is_nil(next(weak))
+    assert.is_number(server:port())
+    party.finish()
+  end)
+
   it("is collected all the same once it is closed", function()
     local baseline = turning.live()
     local weak = setmetatable({}, { __mode = "k" })
