@@ -144,10 +144,11 @@ static int l_collect(lua_State *L) {
   ws_lua_session *self = check_type(L);
   if (self->begun) ws_session_deinit(&self->session);
   self->begun = false;
-  if (self->pool.resize) ws_deflate_pool_deinit(&self->pool);
-  if (self->in.resize) ws_buffer_deinit(&self->in);
-  if (self->out.resize) ws_buffer_deinit(&self->out);
-  if (self->taken.resize) ws_buffer_deinit(&self->taken);
+  /* Those that were never made are of zeros, which is fine. */
+  ws_deflate_pool_deinit(&self->pool);
+  ws_buffer_deinit(&self->in);
+  ws_buffer_deinit(&self->out);
+  ws_buffer_deinit(&self->taken);
   return 0;
 }
 
