@@ -63,6 +63,11 @@ describe("ws.connection", function()
     assert.error_matches(function() conn[{}] = 1 end, "TypeError")
   end)
 
+  it("of a client opens without a request", function()
+    assert.same({ "open" }, log[1])
+    assert.is_table(party.log.last "open")
+  end)
+
   it("is pinged with data, or none, and hears it again", function()
     for _, data in ipairs { "p\0q", "", ("x"):rep(125) } do
       log.pong = nil

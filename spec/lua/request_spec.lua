@@ -43,6 +43,11 @@ describe("a request's table", function()
     assert.same({ "a", "b", "c" }, request.protocols)
     assert.equal("a, b, c", request.headers["sec-websocket-protocol"])
     assert.equal("caf\233", request.headers["x-odd"])
+    local names = {}
+    for name in pairs(request.headers) do names[#names + 1] = name end
+    table.sort(names)
+    assert.same({ "connection", "host", "origin", "sec-websocket-key", "sec-websocket-protocol",
+                  "sec-websocket-version", "upgrade", "x-odd" }, names)
     assert.equal("http://127.0.0.1", request.origin)
     assert.is_true(request.upgrade)
     assert.equal("127.0.0.1", request.remoteAddress)
@@ -197,7 +202,7 @@ describe("an answer", function()
                              { "a", { "X", "a\0b" } }, { nil, { "", "x" } } } do
       local ok, message, code = conn:accept(wrong[1], wrong[2])
       assert.is_nil(ok)
-      assert.is_string(message)
+      assert.matches("not offered, or a header may not stand in the response", message)
       assert.equal("EINVAL", code)
     end
     for _, wrong in ipairs { { {} }, { true }, { "a", "text" }, { "a", { "X", 5 } },
@@ -374,11 +379,22 @@ describe("a judge", function()
     local party = turning.party()
     local raw = turning.raw(party.loop, party.server)
     raw.send(turning.upgrade("/", "Origin: http://evil.example\r\n"))
-    assert.matches("^HTTP/1.1 403 .*`origins`", raw.all())
+    assert.matches("^HTTP/1.1 403 .*\r\n\r\nThis Origin .*`origins`%.\n$", raw.all())
     raw = turning.raw(party.loop, party.server)
     raw.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
     assert.matches("^HTTP/1.1 426 Upgrade Required\r\n.*[Uu]pgrade: websocket\r\n", raw.all())
+    assert.matches("\r\n\r\nThis is a WebSocket server%.\n$", raw.bytes)
     party.prove()
+    party.finish()
+  end)
+
+  it("is not asked about plain HTTP where that is not served", function()
+    local asked
+    local party = turning.party { judge = function() asked = true end }
+    local raw = turning.raw(party.loop, party.server)
+    raw.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc")
+    assert.matches("^HTTP/1.1 426 Upgrade Required\r\n", raw.all())
+    assert.is_nil(asked)
     party.finish()
   end)
 
@@ -433,6 +449,7 @@ describe("a judge", function()
         raw.send(bytes)
         for _ = 1, 6 do raw.wait(function() return true end) end
         core.failAllocation(0)
+        raw.wait(function() return raw.ended or raw.bytes ~= "" end, "an answer, or none, " .. k)
         raw.reset()
         party.prove()
         party.finish()

@@ -214,6 +214,13 @@ describe("a session's arguments", function()
     assert.has_error(function() core.session { role = "server", deflate = 5 } end)
   end)
 
+  it("at its making: those that are too many are not looked at", function()
+    for _, more in ipairs { 5, "x", {} } do
+      local session = core.session({ role = "client", url = "ws://a/" }, more, more)
+      assert.matches("^GET / HTTP/1.1\r\n", session:output())
+    end
+  end)
+
   it("of every method survive all odd values, in every state", function()
     for _, method in ipairs { "feed", "send", "control", "close", "accept", "refuse", "next",
                               "output", "finish", "state", "endInput", "clean" } do
@@ -282,6 +289,27 @@ describe("a session's memory", function()
     pcall(core.session, { role = "client", url = "no" })
     client, server = nil, nil -- luacheck: ignore 311
     turning.no_more(baseline)
+  end)
+
+  it("that is not there is what making and sending raise", function()
+    local raised = 0
+    for k = 1, 8 do
+      core.failAllocation(k)
+      local ok, message = pcall(core.session, { role = "client", url = "ws://a:b@c/" })
+      core.failAllocation(0)
+      if not ok then
+        raised = raised + 1
+        assert.matches("not enough memory", message)
+      end
+    end
+    assert.is_true(raised > 2, raised)
+    local client, server = pair()
+    pass(client, server)
+    core.failAllocation(1)
+    local ok, message = pcall(client.send, client, ("x"):rep(100000))
+    core.failAllocation(0)
+    assert.is_false(ok)
+    assert.matches("not enough memory", message)
   end)
 
   it("may run out at any step: an error is raised or told", function()
