@@ -11,6 +11,8 @@
 #include "lua/lua_send.h"
 #include "lua/lua_util.h"
 
+#include <string.h>
+
 /* ------------------------------------------------------------ closing */
 
 static int l_raw_close(lua_State *L) {
@@ -77,18 +79,34 @@ static int l_unsubscribe(lua_State *L) {
   return 1;
 }
 
-static int l_topics(lua_State *L) {
-  ws_link *link = ws_link_self(L, "topics");
+/* A finalizer may run wherever Lua allocates, before Lua 5.3 even in
+ * lua_pushlstring before it copies, and may end the server or a subscription:
+ * so each name is looked for anew, and copied at once. */
+static bool find_topic(lua_State *L, const ws_link *link, int n,
+                       ws_slice *name) {
   ws_topics *topics = topics_of(L, link, "topics");
-  lua_newtable(L);
+  return topics && ws_topics_of(topics, link->connection, (size_t)n, name);
+}
+
+static int l_topics(lua_State *L) {
+  const ws_link *link = ws_link_self(L, "topics");
+  size_t room = 256;
   ws_slice name;
-  for (int n = 0; topics; n++) {
-    if (!ws_topics_of(topics, link->connection, (size_t)n, &name)) break;
-    ws_lua_push_slice(L, name);
-    lua_rawseti(L, -2, n + 1);
-    /* A finalizer may have closed the server. */
-    topics = topics_of(L, link, "topics");
+  lua_settop(L, 1);
+  lua_newtable(L);
+  char *copy = lua_newuserdatauv(L, room, 0);
+  for (int n = 0; find_topic(L, link, n, &name);) {
+    if (name.len > room) {
+      room = name.len;
+      lua_settop(L, 2);
+      copy = lua_newuserdatauv(L, room, 0);
+      continue;
+    }
+    memcpy(copy, name.data, name.len);
+    lua_pushlstring(L, copy, name.len);
+    lua_rawseti(L, 2, ++n);
   }
+  lua_settop(L, 2);
   return 1;
 }
 
