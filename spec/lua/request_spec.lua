@@ -422,6 +422,24 @@ describe("a judge", function()
     party.finish()
   end)
 
+  it("never sees half a body, which is given back when the client goes", function()
+    local judged
+    local party = turning.party { plain = true, judge = function(conn, request)
+      judged = not request.upgrade
+      conn:accept()
+    end }
+    party.prove()
+    local baseline = turning.settled(party.loop)
+    local raw = turning.raw(party.loop, party.server)
+    raw.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n" .. ("b"):rep(8000))
+    raw.wait(function() return turning.live() > baseline end, "the body")
+    for _ = 1, 5 do raw.wait(function() return true end) end
+    raw.reset()
+    turning.no_more(baseline, nil, party.loop)
+    assert.is_false(judged)
+    party.finish()
+  end)
+
   it("never sees a body above maxPayload", function()
     local judged
     local party = turning.party { plain = true, maxPayload = 10, judge = function(conn)

@@ -264,6 +264,12 @@ describe("a session's arguments", function()
     assert.is_true(client:control("ping", ("x"):rep(125)))
   end)
 
+  it("close: a reason has at most 123 bytes", function()
+    assert.is_true(pair():close(1000, ("x"):rep(123)))
+    assert.error_matches(function() pair():close(1000, ("x"):rep(124)) end,
+                         "SyntaxError: close: at most 123 bytes")
+  end)
+
   it("send: only what is text as text, and only while open", function()
     local client = pair()
     assert.error_matches(function() client:send("\255") end, "TypeError: send: text is not UTF")
