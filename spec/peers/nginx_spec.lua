@@ -4,6 +4,7 @@
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"
+local ports = require "spec.peers.ports"
 local socket = require "socket"
 local suite = require "spec.peers.suite".using(describe, it)
 
@@ -14,13 +15,6 @@ local function read_file(path)
   local text = file:read "a"
   file:close()
   return text
-end
-
-local function free_port()
-  local probe = assert(socket.bind("127.0.0.1", 0))
-  local _, port = probe:getsockname()
-  probe:close()
-  return port
 end
 
 local function here()
@@ -40,7 +34,7 @@ end
 local function start(name, url)
   local folder = peer.folder .. name
   local values = {
-    PORT = free_port(), SECURE_PORT = free_port(), URL = url or "", HERE = here(),
+    PORT = ports.reserve(), SECURE_PORT = ports.reserve(), URL = url or "", HERE = here(),
   }
   os.execute("mkdir -p " .. folder)
   local file = assert(io.open(folder .. "/nginx.conf", "w"))

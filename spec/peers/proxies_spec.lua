@@ -3,19 +3,13 @@
 -- (SOCKS5), to servers of ours over ws and wss.
 
 local helper = require "spec.helper"
+local ports = require "spec.peers.ports"
 local socket = require "socket"
 local ws = require "ws"
 
 local certs = "build/certs/"
 
 local function pack(...) return { n = select("#", ...), ... } end
-
-local function free_port()
-  local probe = assert(socket.bind("127.0.0.1", 0))
-  local _, port = probe:getsockname()
-  probe:close()
-  return tonumber(port)
-end
 
 -- Starts a program in the background; its process id.
 local function start(command)
@@ -56,7 +50,7 @@ describe("through", function()
   local plain, secure
 
   setup(function()
-    http, socks = free_port(), free_port()
+    http, socks = ports.reserve(), ports.reserve()
     config = os.tmpname()
     write(config, ("Port %d\nListen 127.0.0.1\nTimeout 60\nBasicAuth joe secret\n"
       .. "LogLevel Critical\n"):format(http))
@@ -164,7 +158,7 @@ describe("through", function()
       end
 
       it("a target that refuses is an error of the proxy", function()
-        local sock, message, code = connect("ws://127.0.0.1:" .. free_port(),
+        local sock, message, code = connect("ws://127.0.0.1:" .. ports.reserve(),
           kinds()[kind]:format("joe:secret@"))
         assert.is_nil(sock)
         assert.equal("EPROXY", code)
@@ -174,7 +168,7 @@ describe("through", function()
   end
 
   it("a proxy that is not there", function()
-    local sock, _, code = connect(targets(), "http://127.0.0.1:" .. free_port())
+    local sock, _, code = connect(targets(), "http://127.0.0.1:" .. ports.reserve())
     assert.is_nil(sock)
     assert.equal("ECONNREFUSED", code)
   end)
