@@ -68,6 +68,12 @@ local function spectate(url)
   return sock, states
 end
 
+--- Waits until the spectator, who may be slower than a player that has ended, has
+--- heard all that the player was told.
+local function hear_past(states, time)
+  helper.wait_until(function() return states[#states].time > time end, 5000, "later states")
+end
+
 --- Waits for a state, of those to come, with which condition(places) holds.
 local function await(states, condition, what)
   local seen = #states
@@ -149,6 +155,7 @@ describe("the game in examples/love", function()
       local result = player.result()
       assert.equal("0", result.code, result.text)
       local lines, id = lines_of(result.text)
+      hear_past(states, lines[#lines].time)
       local count, width = measure(states, id, lines)
       assert.is_true(count >= 5, count .. " places between the published ones")
       assert.is_true(width > 50, "it moved by " .. width)

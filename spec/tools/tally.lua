@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Runs a test program, shows what it prints, and adds its count to the file
--- that WS_TALLY names.   tally.lua COMMAND...   |   tally.lua --sum FILE
+-- Runs a test program, shows what it prints, and adds its count to the file that
+-- WS_TALLY names; if it fails, all it has printed to the one of WS_FAILURES.
+--   tally.lua COMMAND...   |   tally.lua --sum FILE
 
 local function quote(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
@@ -30,29 +31,36 @@ local function run(words)
   local quoted = {}
   for i, word in ipairs(words) do quoted[i] = quote(word) end
   local pipe = io.popen(table.concat(quoted, " ") .. " 2>&1; echo exit $?")
-  local counts, code = {}, 1
+  local counts, code, printed = {}, 1, {}
   for line in pipe:lines() do
     local status = line:match("^exit (%d+)$")
     if status then
       code = tonumber(status)
     else
       print(line)
+      printed[#printed + 1] = line
       counts[1], counts[2] = count(line, counts)
     end
   end
   pipe:close()
-  return code, counts[1] or 0, counts[2] or 0
+  return code, counts[1] or 0, counts[2] or 0, table.concat(printed, "\n")
+end
+
+local function append(path, ...)
+  if not path then return end
+  local file = assert(io.open(path, "a"))
+  file:write(...)
+  file:close()
 end
 
 if arg[1] == "--sum" then sum(arg[2]) end
 
-local code, passed, failed = run(arg)
+local code, passed, failed, printed = run(arg)
 -- A program that broke off, or counted nothing, has failed.
 if failed == 0 and (code ~= 0 or passed == 0) then failed = 1 end
-local path = os.getenv("WS_TALLY")
-if path then
-  local file = assert(io.open(path, "a"))
-  file:write(passed, " ", failed, " ", table.concat(arg, " "), "\n")
-  file:close()
+local command = table.concat(arg, " ")
+append(os.getenv("WS_TALLY"), passed, " ", failed, " ", command, "\n")
+if failed > 0 then
+  append(os.getenv("WS_FAILURES"), "-- failed: ", command, "\n", printed, "\n")
 end
 os.exit(failed == 0)

@@ -4,6 +4,7 @@
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"
+local ports = require "spec.peers.ports"
 local socket = require "socket"
 local ws = require "ws"
 
@@ -22,13 +23,6 @@ local function read_file(path)
   return text
 end
 
-local function free_port()
-  local probe = assert(socket.bind("127.0.0.1", 0))
-  local _, port = probe:getsockname()
-  probe:close()
-  return tonumber(port)
-end
-
 local function listens(port)
   local probe = socket.connect("127.0.0.1", port)
   if probe then probe:close() end
@@ -43,7 +37,7 @@ local function here()
 end
 
 local function start()
-  local values = { PORT = free_port(), SECURE_PORT = free_port(), HERE = here() }
+  local values = { PORT = ports.reserve(), SECURE_PORT = ports.reserve(), HERE = here() }
   os.execute("mkdir -p " .. folder)
   local file = assert(io.open(folder .. "/nginx.conf", "w"))
   file:write((read_file("spec/ws/adapter/resty.conf"):gsub("@([%u_]+)@", values)))
@@ -358,7 +352,7 @@ describe("in nginx", function()
     end)
 
     it("tells why it failed", function()
-      local closed = ("ws://127.0.0.1:%d/"):format(free_port())
+      local closed = ("ws://127.0.0.1:%d/"):format(ports.reserve())
       assert.matches("^nil tcp: 127.0.0.1 port %d+: .*refused ECONNREFUSED$",
         ask("fail", closed)[1])
       assert.matches("^nil http: .*401.* EHANDSHAKE$", ask("fail", url .. "no")[1])
