@@ -296,9 +296,16 @@ build/bench/load: $(wildcard spec/bench/load*.[ch])
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) $(bench_flags) $(lib_cflags) -o $@ $(filter %.c,$^) $(libs)
 
-build/bench/floor: spec/bench/floor.c
+tcp_server := $(wildcard spec/bench/tcp_server.[ch])
+
+build/bench/floor: spec/bench/floor.c $(tcp_server)
 	@mkdir -p $(@D)
-	@echo "  CC $@"; $(CC) $(bench_flags) -o $@ $<
+	@echo "  CC $@"; $(CC) $(bench_flags) -o $@ $(filter %.c,$^)
+
+build/bench/bare-$(LUA): spec/bench/bare.c $(tcp_server)
+	@mkdir -p $(@D)
+	@echo "  CC $@"; $(CC) $(bench_flags) $(lua_cflags) -o $@ $(filter %.c,$^) \
+	  $(call asked,--libs $(lua_pc))
 
 # A peer that is not everywhere; the bench does without it.
 build/bench/peer_lws: spec/bench/peer_lws.c
@@ -306,8 +313,8 @@ build/bench/peer_lws: spec/bench/peer_lws.c
 	@! pkg-config --exists libwebsockets || $(CC) -std=c11 -D_GNU_SOURCE -O2 \
 	  -o $@ $< $$(pkg-config --cflags --libs libwebsockets)
 
-bench-programs: all build/bench/load build/bench/floor build/bench/peer_lws \
-  build/certs/done build/peers/done
+bench-programs: all build/bench/load build/bench/floor build/bench/bare-$(LUA) \
+  build/bench/peer_lws build/certs/done build/peers/done
 	@! { command -v luajit && pkg-config --exists luajit; } >/dev/null || \
 	  $(MAKE) --no-print-directory LUA=luajit all
 

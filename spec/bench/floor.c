@@ -3,30 +3,20 @@
  * first frame tells how long all of a connection's frames are; from then on
  * bytes are counted, and as many prepared frames go back. Nothing is unmasked,
  * and the payload is not the one that came.   floor echo|broadcast */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "tcp_server.h"
+
 #define INPUT_SIZE ((size_t)512 * 1024)
 #define REPLIES_SIZE ((size_t)2 * 1024 * 1024)
-#define BATCH 1024
 #define REQUEST_MOST 2048
-
-/* To the key of RFC 6455 section 1.3, which the load generator sends. */
-static const char answer[] =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-    "Connection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 typedef struct client {
   struct client *next, *previous;
@@ -44,11 +34,6 @@ static uint8_t *input, *replies;
 static size_t reply_size, replies_len; /* of what `replies` holds */
 static client clients = {.next = &clients, .previous = &clients};
 
-static void die(const char *what) {
-  perror(what);
-  exit(1);
-}
-
 static void drop(client *c) {
   c->next->previous = c->previous;
   c->previous->next = c->next;
@@ -59,9 +44,7 @@ static void drop(client *c) {
 static void watch(client *c, bool blocked) {
   if (c->blocked == blocked) return;
   c->blocked = blocked;
-  struct epoll_event event = {.data = {.ptr = c}};
-  event.events = blocked ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
+  tcp_server_rewatch(epoll, c->fd, c, blocked);
 }
 
 /* False when the connection is gone. */
@@ -89,7 +72,7 @@ static void prepare(size_t size) {
   replies_len = count * frame;
   free(replies);
   replies = calloc(count, frame);
-  if (!replies) die("floor");
+  if (!replies) tcp_server_die();
   for (size_t i = 0; i < count; i++) {
     uint8_t *head = replies + i * frame;
     head[0] = 0x82;
@@ -144,7 +127,8 @@ static bool on_request(client *c, size_t len) {
   if (len < 4 || memcmp(input + len - 4, "\r\n\r\n", 4) != 0) return true;
   c->had = 0;
   c->opened = true;
-  return send(c->fd, answer, sizeof answer - 1, MSG_NOSIGNAL) > 0;
+  return send(c->fd, tcp_server_answer, tcp_server_answer_len, MSG_NOSIGNAL) >
+         0;
 }
 
 static bool on_readable(client *c) {
@@ -155,50 +139,27 @@ static bool on_readable(client *c) {
 }
 
 static void on_listener(int listener) {
-  int fd, on = 1;
-  while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  int fd;
+  while ((fd = tcp_server_accept(listener)) >= 0) {
     client *c = calloc(1, sizeof *c);
-    if (!c) die("floor");
+    if (!c) tcp_server_die();
     c->fd = fd;
     c->next = &clients;
     c->previous = clients.previous;
     c->previous->next = clients.previous = c;
-    struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = c}};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+    tcp_server_watch(epoll, fd, c);
   }
 }
 
-/* Listens and prints its port. */
-static int start(void) {
-  struct sockaddr_in at = {.sin_family = AF_INET};
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t len = sizeof at;
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
-      listen(fd, 4096) != 0 ||
-      getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-    die("floor");
-  struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = NULL}};
-  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
-  printf("%d\n", ntohs(at.sin_port));
-  fflush(stdout);
-  return fd;
-}
-
 int main(int argc, char **argv) {
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
   broadcast = argc > 1 && strcmp(argv[1], "broadcast") == 0;
   input = malloc(INPUT_SIZE);
   epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (!input || epoll < 0) die("floor");
-  int listener = start();
+  if (!input || epoll < 0) tcp_server_die();
+  int listener = tcp_server_listen(epoll);
   for (;;) {
-    struct epoll_event events[BATCH];
-    int count = epoll_wait(epoll, events, BATCH, -1);
+    struct epoll_event events[TCP_SERVER_BATCH];
+    int count = epoll_wait(epoll, events, TCP_SERVER_BATCH, -1);
     for (int i = 0; i < count; i++) {
       client *c = events[i].data.ptr;
       if (!c) on_listener(listener);

@@ -103,7 +103,8 @@ local function cells_of(row, found)
   return cells, order
 end
 
-local ours = { ours = true, base = true, before = true, luajit = true }
+-- Who is measured in every round, not only in the peers'.
+local always = { ours = true, base = true, before = true, luajit = true, bare = true }
 
 --- The cells of a row, measured; `time` is {rounds=, peer_rounds=, seconds=,
 --- warm_up=}.
@@ -113,7 +114,7 @@ function measuring.row(row, found, time)
   local rounds = row.fresh and 1 or time.rounds
   for round = 1, rounds do
     for _, name in ipairs(order) do
-      local due = ours[name] or round <= time.peer_rounds
+      local due = always[name] or round <= time.peer_rounds
       if due and not cells[name].failed then run(found, cells[name], time) end
     end
   end

@@ -9,7 +9,7 @@ local picture_svg = {}
 local left, width, bar, gap, top = 380, 520, 11, 14, 70
 local most = 100 -- the ratio at the right edge
 local colours = {
-  ours = "#1d6fb8", luajit = "#4fb3d9", node = "#7a9a3a", python = "#c9a227",
+  ours = "#1d6fb8", luajit = "#4fb3d9", bare = "#8a8f98", node = "#7a9a3a", python = "#c9a227",
   lws = "#b5651d", lua_http = "#a23b5b",
 }
 

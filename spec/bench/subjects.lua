@@ -30,6 +30,9 @@ local all = {
     env = ":", modes = "echo broadcast", server = "build/bench/floor",
     load = " -x", there = is_there "test -x build/bench/floor",
   },
+  bare = {
+    title = "C with Lua", env = ":", modes = "echo", -- its server: see find
+  },
   node = {
     title = "node ws", env = node_env, modes = "echo deflate tls broadcast client",
     server = "node spec/bench/peer_node.js", client = "node spec/bench/client_node.js",
@@ -51,14 +54,17 @@ local all = {
     there = is_there "unset LUA_PATH LUA_CPATH; luajit -e 'require(\"http.server\")'",
   },
 }
-subjects.peers = { "node", "python", "lws", "lua_http" }
+subjects.peers = { "bare", "node", "python", "lws", "lua_http" }
 
 --- Those that are there, by name: ours for `lua`, ours for LuaJIT, ours as
---- built in another tree (`before`, or nil), the floor and the peers.
+--- built in another tree (`before`, or nil), the floor, what `lua` alone costs
+--- and the peers.
 function subjects.find(lua, before, quick)
   all.ours = ours_in(".", lua)
   all.luajit = lua ~= "luajit" and not quick and ours_in(".", "luajit") or nil
   all.before = before and ours_in(before, lua) or nil
+  all.bare.server = "build/bench/bare-" .. lua
+  all.bare.there = is_there("test -x " .. all.bare.server)
   if all.luajit then all.luajit.title = "ours on LuaJIT" end
   local found, missing = {}, {}
   for name, subject in pairs(all) do
