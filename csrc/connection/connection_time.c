@@ -42,16 +42,21 @@ static uint64_t ping_due(const ws_connection *c) {
   return due;
 }
 
-/* When silence means that the peer is dead, or never. It is no silence while
- * bytes come, as the pong may have to wait behind a long frame; nor while ours
- * go, as the ping may wait behind what the peer has yet to read. */
+static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
+/* When silence means that the peer is dead, or never: it is asked before, and
+ * has its time for the answer even if the loop was held up and asked late. It
+ * is no silence while bytes come, as the pong may have to wait behind a long
+ * frame; nor while ours go, as the ping may wait behind what the peer has yet
+ * to read. */
 static uint64_t death_due(const ws_connection *c) {
-  uint64_t due = NEVER;
-  uint64_t since = c->last_seen > c->ping_at ? c->last_seen : c->ping_at;
-  if (c->config->ping_interval && c->awaiting_pong)
-    due = since + ping_timeout(c);
-  uint64_t idle = c->last_seen + c->config->idle_timeout;
-  if (c->config->idle_timeout && idle < due) due = idle;
+  uint64_t due = NEVER, idle_timeout = c->config->idle_timeout;
+  if (!c->awaiting_pong) return NEVER;
+  if (c->config->ping_interval)
+    due = later(c->last_seen, c->ping_at) + ping_timeout(c);
+  uint64_t idle = later(c->last_seen + idle_timeout,
+                        c->ping_at + idle_timeout / 2);
+  if (idle_timeout && idle < due) due = idle;
   return due;
 }
 

@@ -490,6 +490,26 @@ TEST(an_answered_ping_is_no_idleness) {
   party_end(&p);
 }
 
+/* A loop that was held up for all of idle_timeout asks first; the answer has as
+ * long as ever. */
+TEST(nobody_is_idle_unasked) {
+  party p;
+  party_begin(&p);
+  p.server_config->idle_timeout = 200;
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  virtual_clock += 500;
+  pinged_after(&p, &r, 0);
+  ponged_after(&p, &r, 99);
+  virtual_clock += 190;
+  pinged_after(&p, &r, 0);
+  PARTY_AFTER(&p, 100, s->closes);
+  CHECK_INT(s->status, WS_ETIMEDOUT);
+  raw_end(&r);
+  party_end(&p);
+}
+
 TEST(without_time_outs_no_pings) {
   party p;
   party_begin(&p);
@@ -857,6 +877,7 @@ int main(void) {
   RUN(nobody_dies_of_a_loop_that_was_held_up);
   RUN(a_peer_that_reads_is_not_silent);
   RUN(an_answered_ping_is_no_idleness);
+  RUN(nobody_is_idle_unasked);
   RUN(without_time_outs_no_pings);
   RUN(a_peer_that_never_answers_the_close);
   RUN(a_close_behind_a_long_message);

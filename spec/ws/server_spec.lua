@@ -465,7 +465,7 @@ describe("ws.serve", function()
   end)
 
   it("pings half-way through idleTimeout, and drops who never answers", function()
-    local server, seen = serve { idleTimeout = 400 }
+    local server, seen = serve { idleTimeout = 1000 }
     local silent = raw_open(server)
     local sock = opened(server) -- answers by itself
     local opcode, payload = silent:frame()
@@ -474,7 +474,7 @@ describe("ws.serve", function()
     silent:wait(function(raw) return raw.ended end)
     assert.equal("ETIMEDOUT", count(seen.error)[3])
     assert.same({ 1006, "", false }, { seen.close[1][2], seen.close[1][3], seen.close[1][4] })
-    helper.turn_for(450)
+    helper.turn_for(1100)
     assert.equal(1, sock.readyState)
     assert.equal(1, #seen.close)
   end)

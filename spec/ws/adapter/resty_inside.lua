@@ -97,7 +97,7 @@ function server.closes()
 end
 
 function server.idle()
-  local sock = resty.server { idleTimeout = 60 }
+  local sock = resty.server { idleTimeout = 400 }
   local result = words(sock:receive())
   ngx.log(ngx.NOTICE, "idle: ", result, " ", sock.failure.code)
 end
@@ -185,7 +185,7 @@ function client.node(url)
 end
 
 function client.fail(url)
-  return { words(resty.client(url, { timeout = 80, tls = { servername = "localhost" } })) }
+  return { words(resty.client(url, { timeout = 500, tls = { servername = "localhost" } })) }
 end
 
 --- As for ws.new, 0 is no limit, and for closeTimeout the default; limits may be huge.
