@@ -129,13 +129,17 @@ static void forget_ready(ws_loop *loop, const ws_watch *watch) {
     if (loop->ready[i].tag == watch) loop->ready[i].tag = NULL;
 }
 
+/* Serves those that were due at the end of the wait. One whose time came while
+ * a handler took long is for the next turn: what it limits may have come too,
+ * and is served before it then. */
 static void serve_timers(ws_loop *loop) {
   uint64_t due;
   if (!ws_timers_next(&loop->timers, &due)) return;
+  uint64_t waited_until = loop->now;
   loop->now = read_time();
   uint64_t before = ws_timers_order(&loop->timers);
   while (loop->budget.left > 0) {
-    ws_timer *timer = ws_timers_take(&loop->timers, loop->now, before);
+    ws_timer *timer = ws_timers_take(&loop->timers, waited_until, before);
     if (!timer) return;
     begin(loop);
     timer->fire(timer->owner);

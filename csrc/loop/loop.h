@@ -41,8 +41,8 @@ int ws_loop_new(const ws_poller_kind *kind, ws_loop **loop);
 void ws_loop_free(ws_loop *loop);
 
 /* One turn, which waits at most `ms` (-1: until something happens). The order:
- * wait, ready descriptors, due timers, tasks posted before, tasks at the end,
- * disposals. Returns the number of events served (descriptors, timers, posted
+ * wait, ready descriptors, timers that were due at the end of the wait, tasks
+ * posted before, tasks at the end, disposals. Returns the number of events served (descriptors, timers, posted
  * tasks, and what else was spent of the budget), or a failure of the poller;
  * WS_EINVAL when called inside a turn. */
 int ws_loop_turn(ws_loop *loop, int ms);

@@ -156,12 +156,18 @@ static void pinged_after(party *p, raw *r, uint64_t ms) {
   CHECK(sent == due);
 }
 
+#define PONG_LEN 14
+
 /* A raw client's pong, for the ping that it has read. */
+static void put_pong(uint8_t *into, const raw *r) {
+  CHECK_INT(raw_put(into, 0x8a, r->data + 2, 8), PONG_LEN);
+}
+
 static void raw_pong(raw *r) {
-  uint8_t pong[14];
-  size_t len = raw_put(pong, 0x8a, r->data + 2, 8);
-  ws_slice slice = {(const char *)pong, len};
-  CHECK_INT(ws_socket_write(r->fd, &slice, 1), len);
+  uint8_t pong[PONG_LEN];
+  put_pong(pong, r);
+  ws_slice slice = {(const char *)pong, sizeof pong};
+  CHECK_INT(ws_socket_write(r->fd, &slice, 1), sizeof pong);
 }
 
 /* The peer's pong, which comes so long after the ping. */
@@ -370,14 +376,31 @@ TEST(a_late_pong_is_no_event) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-static raw *answers_meanwhile;
+static struct {
+  raw *by;
+  const void *bytes;
+  size_t len;
+} meanwhile;
 
-/* The first side's peer answers, and its answer comes. */
+/* What the first side's peer says meanwhile comes. */
 static void hold_up(side *s, const char *event) {
   if (strcmp(event, "message") != 0) return;
-  raw_pong(answers_meanwhile);
+  ws_slice said = {meanwhile.bytes, meanwhile.len};
+  CHECK_INT(ws_socket_write(meanwhile.by->fd, &said, 1), said.len);
   party_await_input(&s->party->sides[0]);
   virtual_clock += 600;
+}
+
+/* A handler of the second side holds the loop up for 600 ms, and the first
+ * side's peer says these bytes. */
+static void held_up(party *p, raw *busy, raw *by, const void *bytes,
+                    size_t len) {
+  meanwhile.by = by;
+  meanwhile.bytes = bytes;
+  meanwhile.len = len;
+  p->sides[1].react = hold_up;
+  raw_frame(p, busy, 0x82, "hold it");
+  PARTY_UNTIL(p, p->sides[1].messages, 1);
 }
 
 /* A handler holds the loop up for longer than a pong may take: what has come
@@ -390,15 +413,50 @@ TEST(nobody_dies_of_a_loop_that_was_held_up) {
   p.echo = false;
   party_listen(&p);
   raw quiet = raw_open(&p), busy = raw_open(&p);
+  uint8_t pong[PONG_LEN];
   pinged_after(&p, &quiet, 50);
-  answers_meanwhile = &quiet;
-  p.sides[1].react = hold_up;
-  raw_frame(&p, &busy, 0x82, "hold it");
-  PARTY_UNTIL(&p, p.sides[1].messages, 1);
+  put_pong(pong, &quiet);
+  held_up(&p, &busy, &quiet, pong, sizeof pong);
   pinged_after(&p, &quiet, 0); /* the next one */
   CHECK_INT(p.sides[0].errors + p.sides[0].closes, 0);
   PARTY_AFTER(&p, 400, p.sides[0].closes); /* then it is silent */
   CHECK_INT(p.sides[0].status, WS_ETIMEDOUT);
+  raw_end(&quiet);
+  raw_end(&busy);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(a_request_while_the_loop_was_held_up) {
+  party p;
+  party_begin(&p);
+  p.server_config->open_timeout = 400;
+  p.echo = false;
+  party_listen(&p);
+  raw quiet = raw_connect(party_port(&p));
+  PARTY_UNTIL(&p, p.count, 1);
+  raw busy = raw_open(&p);
+  held_up(&p, &busy, &quiet, RAW_REQUEST, strlen(RAW_REQUEST));
+  raw_read_until(&p, &quiet, "\r\n\r\n");
+  CHECK(raw_has(&quiet, "HTTP/1.1 101 "));
+  CHECK_INT(p.sides[0].opens, 1);
+  raw_end(&quiet);
+  raw_end(&busy);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(a_close_while_the_loop_was_held_up) {
+  static const uint8_t close_frame[] = {0x88, 0x82, 0, 0, 0, 0, 3, 0xe8};
+  party p;
+  party_begin(&p);
+  p.server_config->close_timeout = 400;
+  p.echo = false;
+  party_listen(&p);
+  raw quiet = raw_open(&p), busy = raw_open(&p);
+  ws_connection_close(p.sides[0].connection, 1000, NULL, 0);
+  held_up(&p, &busy, &quiet, close_frame, sizeof close_frame);
+  closed_with(&p.sides[0], 1000, true);
   raw_end(&quiet);
   raw_end(&busy);
   party_end(&p);
@@ -875,6 +933,8 @@ int main(void) {
   RUN(a_long_message_is_no_silence);
   RUN(a_late_pong_is_no_event);
   RUN(nobody_dies_of_a_loop_that_was_held_up);
+  RUN(a_request_while_the_loop_was_held_up);
+  RUN(a_close_while_the_loop_was_held_up);
   RUN(a_peer_that_reads_is_not_silent);
   RUN(an_answered_ping_is_no_idleness);
   RUN(nobody_is_idle_unasked);

@@ -810,9 +810,26 @@ TEST(time_is_read_after_the_wait_and_before_the_timers) {
   cast_acting(&t, act_take_three, NULL);
   watch_pair(&r, WS_WRITABLE);
   ws_loop_start_timer(loop, &t.timer, 4);
-  virtual_clock += 1;
+  virtual_clock += 4;
   CHECK_INT(ws_loop_turn(loop, -1), 2);
   CHECK_SAID("rt");
+  drop_pair(&r);
+  end();
+}
+
+/* What it limits is served before it, in the next turn. */
+TEST(a_timer_that_falls_due_meanwhile_waits) {
+  begin();
+  actor r = actor_of('r'), t = actor_of('t');
+  cast_acting(&r, act_take_three, NULL);
+  cast(&t);
+  watch_pair(&r, WS_WRITABLE);
+  ws_loop_start_timer(loop, &t.timer, 4);
+  virtual_clock += 3.875;
+  CHECK_INT(ws_loop_turn(loop, -1), 1);
+  CHECK_SAID("r");
+  CHECK_INT(ws_loop_turn(loop, -1), 2);
+  CHECK_SAID("rrt");
   drop_pair(&r);
   end();
 }
@@ -1130,6 +1147,7 @@ static void run_with_kind(const ws_poller_kind *chosen) {
   RUN(hold_and_release);
   RUN(time_stands_still_in_a_turn_only);
   RUN(time_is_read_after_the_wait_and_before_the_timers);
+  RUN(a_timer_that_falls_due_meanwhile_waits);
   RUN(timeouts_are_rounded_up_and_limited);
   RUN(a_hundred_thousand_timers);
   if (check_counts.failed != failed)
