@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -37,7 +36,6 @@ typedef struct client {
   bytes unsent;
 } client;
 
-static int epoll;
 static lua_State *L;
 static bytes input, output; /* of who is served */
 
@@ -152,7 +150,8 @@ static void tell(uint8_t opcode, const uint8_t *payload, size_t size) {
 
 /* ----------------------------------------------------------------- clients */
 
-static void drop(client *c) {
+static void drop(void *gone) {
+  client *c = gone;
   close(c->fd);
   luaL_unref(L, LUA_REGISTRYINDEX, c->self);
   free(c->unfinished.all);
@@ -178,7 +177,7 @@ static bool flush(client *c) {
     take(&output, output.len);
   }
   bool blocked = c->unsent.len > 0;
-  if (blocked != was_blocked) tcp_server_rewatch(epoll, c->fd, c, blocked);
+  if (blocked != was_blocked) tcp_server_watch_writes(c->fd, c, blocked);
   return true;
 }
 
@@ -205,7 +204,8 @@ static bool tell_all(client *c, uint8_t *at, size_t len, size_t *done) {
 }
 
 /* False when the connection is gone. */
-static bool on_readable(client *c) {
+static bool on_readable(void *readable) {
+  client *c = readable;
   size_t done;
   input.len = 0;
   take(&output, output.len); /* to one that is gone */
@@ -226,31 +226,18 @@ static bool on_readable(client *c) {
   return flush(c);
 }
 
-static void on_listener(int listener) {
-  int fd;
-  while ((fd = tcp_server_accept(listener)) >= 0) {
-    client *c = calloc(1, sizeof *c);
-    if (!c) tcp_server_die();
-    c->fd = fd;
-    c->self = new_self();
-    tcp_server_watch(epoll, fd, c);
-  }
+static bool on_writable(void *writable) { return flush(writable); }
+
+static void *on_accepted(int fd) {
+  client *c = calloc(1, sizeof *c);
+  if (!c) tcp_server_die();
+  c->fd = fd;
+  c->self = new_self();
+  return c;
 }
 
 int main(void) {
-  epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (epoll < 0) tcp_server_die();
+  static const tcp_server echo = {on_accepted, on_readable, on_writable, drop};
   start_lua();
-  int listener = tcp_server_listen(epoll);
-  for (;;) {
-    struct epoll_event events[TCP_SERVER_BATCH];
-    int count = epoll_wait(epoll, events, TCP_SERVER_BATCH, -1);
-    for (int i = 0; i < count; i++) {
-      client *c = events[i].data.ptr;
-      if (!c) on_listener(listener);
-      else if (!((events[i].events & EPOLLOUT) == 0 || flush(c))) drop(c);
-      else if ((events[i].events & ~(unsigned)EPOLLOUT) && !on_readable(c))
-        drop(c);
-    }
-  }
+  tcp_server_run(&echo);
 }

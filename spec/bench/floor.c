@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -28,13 +27,13 @@ typedef struct client {
   size_t at;             /* where in the replies they begin */
 } client;
 
-static int epoll;
 static bool broadcast;
 static uint8_t *input, *replies;
 static size_t reply_size, replies_len; /* of what `replies` holds */
 static client clients = {.next = &clients, .previous = &clients};
 
-static void drop(client *c) {
+static void drop(void *gone) {
+  client *c = gone;
   c->next->previous = c->previous;
   c->previous->next = c->next;
   close(c->fd);
@@ -44,7 +43,7 @@ static void drop(client *c) {
 static void watch(client *c, bool blocked) {
   if (c->blocked == blocked) return;
   c->blocked = blocked;
-  tcp_server_rewatch(epoll, c->fd, c, blocked);
+  tcp_server_watch_writes(c->fd, c, blocked);
 }
 
 /* False when the connection is gone. */
@@ -131,41 +130,30 @@ static bool on_request(client *c, size_t len) {
          0;
 }
 
-static bool on_readable(client *c) {
+static bool on_readable(void *readable) {
+  client *c = readable;
   ssize_t got = recv(c->fd, input, INPUT_SIZE, 0);
   if (got < 0 && errno == EAGAIN) return true;
   if (got <= 0) return false;
   return c->opened ? on_frames(c, (size_t)got) : on_request(c, (size_t)got);
 }
 
-static void on_listener(int listener) {
-  int fd;
-  while ((fd = tcp_server_accept(listener)) >= 0) {
-    client *c = calloc(1, sizeof *c);
-    if (!c) tcp_server_die();
-    c->fd = fd;
-    c->next = &clients;
-    c->previous = clients.previous;
-    c->previous->next = clients.previous = c;
-    tcp_server_watch(epoll, fd, c);
-  }
+static bool on_writable(void *writable) { return pay(writable); }
+
+static void *on_accepted(int fd) {
+  client *c = calloc(1, sizeof *c);
+  if (!c) tcp_server_die();
+  c->fd = fd;
+  c->next = &clients;
+  c->previous = clients.previous;
+  c->previous->next = clients.previous = c;
+  return c;
 }
 
 int main(int argc, char **argv) {
+  static const tcp_server echo = {on_accepted, on_readable, on_writable, drop};
   broadcast = argc > 1 && strcmp(argv[1], "broadcast") == 0;
   input = malloc(INPUT_SIZE);
-  epoll = epoll_create1(EPOLL_CLOEXEC);
-  if (!input || epoll < 0) tcp_server_die();
-  int listener = tcp_server_listen(epoll);
-  for (;;) {
-    struct epoll_event events[TCP_SERVER_BATCH];
-    int count = epoll_wait(epoll, events, TCP_SERVER_BATCH, -1);
-    for (int i = 0; i < count; i++) {
-      client *c = events[i].data.ptr;
-      if (!c) on_listener(listener);
-      else if (!((events[i].events & EPOLLOUT) == 0 || pay(c))) drop(c);
-      else if ((events[i].events & ~(unsigned)EPOLLOUT) && !on_readable(c))
-        drop(c);
-    }
-  }
+  if (!input) tcp_server_die();
+  tcp_server_run(&echo);
 }

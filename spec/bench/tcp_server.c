@@ -10,6 +10,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
+#define BATCH 1024 /* events that are asked for at once */
+
+static int epoll;
+
 const char tcp_server_answer[] =
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
     "Connection: Upgrade\r\n"
@@ -28,35 +32,54 @@ static void allow_many_descriptors(void) {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-int tcp_server_listen(int epoll) {
+static void wait_for(int how, int fd, void *pointer, unsigned events) {
+  struct epoll_event event = {.events = events, .data = {.ptr = pointer}};
+  epoll_ctl(epoll, how, fd, &event);
+}
+
+void tcp_server_watch_writes(int fd, void *client, bool watch) {
+  wait_for(EPOLL_CTL_MOD, fd, client, watch ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static int start(void) {
   struct sockaddr_in at = {.sin_family = AF_INET};
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t len = sizeof at;
   allow_many_descriptors();
+  epoll = epoll_create1(EPOLL_CLOEXEC);
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
+  if (epoll < 0 || fd < 0 || bind(fd, (struct sockaddr *)&at, len) != 0 ||
       listen(fd, 4096) != 0 ||
       getsockname(fd, (struct sockaddr *)&at, &len) != 0)
     tcp_server_die();
-  tcp_server_watch(epoll, fd, NULL);
+  wait_for(EPOLL_CTL_ADD, fd, NULL, EPOLLIN);
   printf("%d\n", ntohs(at.sin_port));
   fflush(stdout);
   return fd;
 }
 
-int tcp_server_accept(int listener) {
-  int on = 1, fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
-  if (fd >= 0) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd;
+static void accept_all(const tcp_server *server, int listener) {
+  int fd, on = 1;
+  while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    wait_for(EPOLL_CTL_ADD, fd, server->accepted(fd), EPOLLIN);
+  }
 }
 
-void tcp_server_watch(int epoll, int fd, void *pointer) {
-  struct epoll_event event = {.events = EPOLLIN, .data = {.ptr = pointer}};
-  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+static bool serve(const tcp_server *server, void *client, unsigned events) {
+  if ((events & EPOLLOUT) && !server->writable(client)) return false;
+  return !(events & ~(unsigned)EPOLLOUT) || server->readable(client);
 }
 
-void tcp_server_rewatch(int epoll, int fd, void *pointer, bool writable) {
-  struct epoll_event event = {.data = {.ptr = pointer}};
-  event.events = writable ? EPOLLIN | EPOLLOUT : EPOLLIN;
-  epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event);
+void tcp_server_run(const tcp_server *server) {
+  struct epoll_event events[BATCH];
+  int listener = start();
+  for (;;) {
+    int count = epoll_wait(epoll, events, BATCH, -1);
+    for (int i = 0; i < count; i++) {
+      void *client = events[i].data.ptr;
+      if (!client) accept_all(server, listener);
+      else if (!serve(server, client, events[i].events)) server->drop(client);
+    }
+  }
 }
