@@ -42,9 +42,9 @@ void ws_loop_free(ws_loop *loop);
 
 /* One turn, which waits at most `ms` (-1: until something happens). The order:
  * wait, ready descriptors, timers that were due at the end of the wait, tasks
- * posted before, tasks at the end, disposals. Returns the number of events served (descriptors, timers, posted
- * tasks, and what else was spent of the budget), or a failure of the poller;
- * WS_EINVAL when called inside a turn. */
+ * posted before, tasks at the end, disposals. Returns the number of events
+ * served (descriptors, timers, posted tasks, and what else was spent of the
+ * budget), or a failure of the poller; WS_EINVAL when called inside a turn. */
 int ws_loop_turn(ws_loop *loop, int ms);
 
 /* The same, serving at most `most` events (1 or more). The rest waits, in
