@@ -130,8 +130,9 @@ static void start_lua(void) {
   lua_pushliteral(L, "binary");
 }
 
+/* What a handler gets as its socket is empty: there is only who is served. */
 static int new_self(void) {
-  lua_newuserdata(L, sizeof(client *));
+  lua_newuserdata(L, 0);
   luaL_getmetatable(L, TYPE);
   lua_setmetatable(L, -2);
   return luaL_ref(L, LUA_REGISTRYINDEX);
@@ -152,6 +153,7 @@ static void tell(uint8_t opcode, const uint8_t *payload, size_t size) {
 
 static void drop(void *gone) {
   client *c = gone;
+  take(&output, output.len);
   close(c->fd);
   luaL_unref(L, LUA_REGISTRYINDEX, c->self);
   free(c->unfinished.all);
@@ -159,23 +161,22 @@ static void drop(void *gone) {
   free(c);
 }
 
+static void hold_back(client *c) {
+  append(&c->unsent, output.all + output.from, output.len);
+  take(&output, output.len);
+}
+
 /* Sends what the handler has sent, behind what was not sent before. False when
  * the connection is gone. */
 static bool flush(client *c) {
   bool was_blocked = c->unsent.len > 0;
-  if (was_blocked) {
-    append(&c->unsent, output.all, output.len);
-    take(&output, output.len);
-  }
+  if (was_blocked) hold_back(c);
   bytes *due = was_blocked ? &c->unsent : &output;
   if (due->len == 0) return true;
   ssize_t sent = send(c->fd, due->all + due->from, due->len, MSG_NOSIGNAL);
   if (sent < 0 && errno != EAGAIN) return false;
   take(due, sent > 0 ? (size_t)sent : 0);
-  if (due == &output && output.len > 0) {
-    append(&c->unsent, output.all + output.from, output.len);
-    take(&output, output.len);
-  }
+  hold_back(c);
   bool blocked = c->unsent.len > 0;
   if (blocked != was_blocked) tcp_server_watch_writes(c->fd, c, blocked);
   return true;
@@ -208,7 +209,6 @@ static bool on_readable(void *readable) {
   client *c = readable;
   size_t done;
   input.len = 0;
-  take(&output, output.len); /* to one that is gone */
   append(&input, c->unfinished.all, c->unfinished.len);
   make_room(&input, INPUT_SIZE);
   ssize_t got = recv(c->fd, input.all + input.len, INPUT_SIZE, 0);
@@ -216,8 +216,7 @@ static bool on_readable(void *readable) {
   if (got <= 0) return false;
   if (!c->opened) {
     c->opened = true;
-    return send(c->fd, tcp_server_answer, tcp_server_answer_len, MSG_NOSIGNAL) >
-           0;
+    return tcp_server_welcome(c->fd);
   }
   input.len += (size_t)got;
   if (!tell_all(c, input.all, input.len, &done)) return false;

@@ -126,8 +126,7 @@ static bool on_request(client *c, size_t len) {
   if (len < 4 || memcmp(input + len - 4, "\r\n\r\n", 4) != 0) return true;
   c->had = 0;
   c->opened = true;
-  return send(c->fd, tcp_server_answer, tcp_server_answer_len, MSG_NOSIGNAL) >
-         0;
+  return tcp_server_welcome(c->fd);
 }
 
 static bool on_readable(void *readable) {

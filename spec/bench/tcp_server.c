@@ -14,15 +14,17 @@
 
 static int epoll;
 
-const char tcp_server_answer[] =
-    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
-    "Connection: Upgrade\r\n"
-    "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
-const size_t tcp_server_answer_len = sizeof tcp_server_answer - 1;
-
 void tcp_server_die(void) {
   perror("server of the bench");
   exit(1);
+}
+
+bool tcp_server_welcome(int fd) {
+  static const char answer[] =
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+      "Connection: Upgrade\r\n"
+      "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
+  return send(fd, answer, sizeof answer - 1, MSG_NOSIGNAL) > 0;
 }
 
 static void allow_many_descriptors(void) {

@@ -6,7 +6,6 @@
 #define BENCH_TCP_SERVER_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 /* What a server does for its clients, which are pointers of its own. False
  * means that the connection is gone: then it is dropped. */
@@ -17,9 +16,9 @@ typedef struct tcp_server {
   void (*drop)(void *client);
 } tcp_server;
 
-/* The answer to the key of RFC 6455 section 1.3, which the generator sends. */
-extern const char tcp_server_answer[];
-extern const size_t tcp_server_answer_len;
+/* Answers the handshake, whose key is the one of RFC 6455 section 1.3. False
+ * when the connection is gone. */
+bool tcp_server_welcome(int fd);
 
 /* Prints errno's message and ends the program. */
 _Noreturn void tcp_server_die(void);
