@@ -191,22 +191,10 @@ static void send_ping(ws_connection *c) {
   ws_connection_ping(c, WS_PING, &now, sizeof now);
 }
 
-static bool is_open(const ws_connection *c) {
-  return c->phase == WS_PHASE_LIVE && !c->ended && c->state == WS_OPEN;
-}
-
-/* A handler may have blocked the loop: first read what has come meanwhile, and
- * write what can be written; only then declare the peer dead. */
-static bool is_dead(ws_connection *c) {
-  if (ws_loop_now(c->hub->loop) < death_due(c)) return false;
-  ws_connection_ready(c, WS_READABLE | WS_WRITABLE);
-  return is_open(c) && ws_loop_now(c->hub->loop) >= death_due(c);
-}
-
 static void keep_alive(ws_connection *c) {
   bool looks = !c->paused && c->pending.len == 0;
   if (!looks) ws_connection_seen(c); /* it is we who do not look */
-  if (looks && is_dead(c)) {
+  if (ws_loop_now(c->hub->loop) >= death_due(c)) {
     char message[96];
     uint64_t silence = ws_loop_now(c->hub->loop) - c->last_seen;
     snprintf(message, sizeof message, "no sign of life for %llu ms",
@@ -214,15 +202,23 @@ static void keep_alive(ws_connection *c) {
     ws_connection_fail(c, WS_ETIMEDOUT, message);
     return;
   }
-  if (!is_open(c)) return;
   if (ws_loop_now(c->hub->loop) >= ping_due(c)) send_ping(c);
   if (!c->ended) schedule_open(c);
+}
+
+/* A deadline is for the peer: if others kept the loop busy, what has come
+ * meanwhile is read first, and what can be written is. True if nothing ran out
+ * then, because it has ended or waits for something else. */
+static bool was_only_late(ws_connection *c) {
+  if (c->phase == WS_PHASE_DIALLING) return false;
+  ws_connection_ready(c, WS_READABLE | WS_WRITABLE);
+  return c->ended || c->phase == WS_PHASE_DEAD || ws_timer_running(&c->timer);
 }
 
 void ws_connection_timeout(void *owner) {
   ws_connection *c = owner;
   if (c->phase == WS_PHASE_LINGERING) ws_connection_kill(c);
-  else if (c->ended) return;
+  else if (c->ended || was_only_late(c)) return;
   else if (c->state == WS_CONNECTING) open_ran_out(c);
   else if (c->state == WS_OPEN) keep_alive(c);
   else closing_ran_out(c);
