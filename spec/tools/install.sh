@@ -7,14 +7,15 @@ set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
+# luajit2 is the LuaJIT that nginx's module is built for.
 test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luaossl lua-luv neovim
 luarocks curl nodejs npm python3 python3-websockets tinyproxy microsocks nginx
 libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
-libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
+luajit2 libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
 libio-socket-ssl-perl golang-go golang-github-gorilla-websocket-dev
 golang-nhooyr-websocket-dev g++ libboost-dev libwebsockets-dev love"
 luas="$test lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
-liblua5.3-dev luajit2 libluajit2-5.1-dev" # the LuaJIT that nginx's module is built for
+liblua5.3-dev"
 bench="nodejs npm python3 python3-websockets libwebsockets-dev lua-http luajit2
 libluajit2-5.1-dev"
 musl="musl-tools"

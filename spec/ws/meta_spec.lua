@@ -16,6 +16,14 @@ describe("the annotations", function()
     assert.equal("", table.concat(list, "\n"))
   end
 
+  it("are found wherever the project stands", function()
+    local file = "lua/ws/adapter/luv.lua"
+    for _, above in ipairs { "./", "/home/me/ws/", "/ws/ws/", "" } do
+      assert.equal(file, model.file_of("@" .. above .. file))
+    end
+    assert.is_nil(model.file_of "=[C]")
+  end)
+
   for class_name, names in pairs(public.classes()) do
     local class = classes[class_name]
 

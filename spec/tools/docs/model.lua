@@ -37,11 +37,17 @@ local function find(list, name)
   end
 end
 
+--- The project's file that a chunk of that source was loaded from, or nil. The
+--- folders above may have any name, also "ws".
+function model.file_of(chunk_source)
+  local path = chunk_source:match "^.*/(ws/[%w_/]+%.lua)$"
+  return path and "lua/" .. path
+end
+
 -- The annotated function that a value is, wherever the module stands.
 local function function_of(value, files)
   local info = debug.getinfo(value, "S")
-  local path = info.source:match "/(ws/[%w_/]+%.lua)$"
-  local file = path and files["lua/" .. path]
+  local file = files[model.file_of(info.source)]
   return file and file.by_line[info.linedefined], file
 end
 
