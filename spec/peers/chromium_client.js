@@ -15,7 +15,8 @@ async function main() {
   const browser = await chromium.launch({
     executablePath: "/usr/bin/chromium",
     args: [
-      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+      "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+      "--disable-quic", "--no-first-run",
       "--disable-background-networking", "--disable-component-update", "--disable-sync",
       `--ignore-certificate-errors-spki-list=${pin}`,
     ],
