@@ -25,13 +25,13 @@ typedef struct opening {
   bool by_proxy;
   bool block_ports;
   bool parallel;
-  ws_permit *permit; /* no other opens to this address meanwhile */
+  ws_permit *permit; /* while held, no other opens to this address */
   uint16_t port;
   ws_client_proxy proxy;
   ws_tls *ready;    /* for redirects to wss; NULL: none */
-  unsigned redirects; /* that may still be followed */
+  unsigned redirects; /* how many may still be followed */
   int family;
-  ws_task again;    /* dials anew, or says why not */
+  ws_task again;    /* follows a redirect, or refuses a blocked port */
   ws_url url;       /* what is asked for; kept for redirects only */
   ws_url next;      /* where the last redirect led */
   ws_buffer text;   /* what the slices below point into */
@@ -164,7 +164,7 @@ static void refuse_port(void *owner) {
        "browsers (option anyPort)");
 }
 
-/* S45: told later, as failures of the network are. */
+/* S45: a blocked port is reported later, as failures of the network are. */
 static int dial(opening *o) {
   if (o->block_ports && !o->to_path && ws_port_is_blocked(o->port)) {
     o->again = (ws_task){.run = refuse_port, .owner = o};
@@ -199,9 +199,9 @@ static void again(void *owner) {
   if (status != WS_OK) fail(o, status, NULL);
 }
 
-/* These redirects are not followed but reported as the refusal that they are:
- * from wss to ws, to wss without TLS settings, and with a certificate to the
- * wss of an origin that it was not meant for. */
+/* Some redirects are reported as refusals instead: from wss to ws, to wss
+ * without TLS settings, and, with a client certificate, to another origin's
+ * wss, for which it was not meant. */
 static bool must_not_follow(const opening *o) {
   if (!o->next.secure) return o->url.secure;
   if (!o->ready) return true;
@@ -235,14 +235,14 @@ static int keep_for_redirects(opening *o, const ws_client_options *options) {
 
 /* -------------------------------------------------------------- setup */
 
-/* Copies a slice to the text; the text has been reserved, so it stays. */
+/* Copies a slice to the text. Room was reserved, so the text does not move. */
 static ws_slice keep(opening *o, ws_slice slice) {
   ws_slice kept = {(const char *)o->text.data + o->text.len, slice.len};
   ws_buffer_append(&o->text, slice.data, slice.len);
   return kept;
 }
 
-/* S48. Its room in the text has been reserved, too. */
+/* S48. Room in the text was reserved for this, too. */
 static int authorize(opening *o, const ws_url *url) {
   ws_slice *value = &o->request.authorization;
   size_t before = o->text.len;

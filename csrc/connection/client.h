@@ -36,15 +36,16 @@ typedef struct ws_client_options {
   bool parallel;       /* do not wait while another connection to the same
                           address opens. Through a proxy there is no waiting:
                           only the proxy knows the address */
-  unsigned redirects;  /* how many to follow; never from wss to ws. Another
-                          origin gets no headers, credentials or servername,
-                          and with a certificate its wss is not followed to.
-                          With `tls`, a ws URL too may lead to wss */
+  unsigned redirects;  /* how many to follow; never from wss to ws, nor, with
+                          a client certificate, to another origin's wss.
+                          Another origin gets no headers, credentials or
+                          servername. With `tls`, a ws URL may lead to wss */
 } ws_client_options;
 
-/* Makes the connection, CONNECTING; it starts with the loop's next turn.
- * Failures of the network come as events. WS_OK, WS_ENOMEM, or WS_EINVAL (a
- * header that is not allowed there, wss without tls). */
+/* Makes a connection, which is CONNECTING and starts in the loop's next turn.
+ * Failures of the network come as events. WS_OK, WS_ENOMEM, or WS_EINVAL (wss
+ * without tls, a header that the caller may not set, a path that is too long
+ * for a Unix socket). */
 int ws_client_connect(ws_hub *hub, ws_connection_config *config,
                       const ws_client_options *options,
                       const ws_connection_events *events, void *owner,

@@ -38,7 +38,7 @@ static void free_all(ws_connection *c) {
   ws_memory_free(c);
 }
 
-/* The session goes, what it agreed on can still be asked for. */
+/* Frees the session; what it agreed on can still be asked for. */
 static void end_session(ws_connection *c) {
   ws_slice protocol = ws_session_protocol(&c->session);
   ws_slice extensions = ws_session_extensions(&c->session);
@@ -94,7 +94,7 @@ void ws_connection_kill(ws_connection *c) {
 
 void ws_connection_linger(ws_connection *c) {
   if (c->phase >= WS_PHASE_LINGERING) return;
-  /* Who is not there yet, or not any more, gets nothing. */
+  /* A peer that is not there yet, or has gone, gets nothing. */
   bool early = !c->stream || c->phase == WS_PHASE_SECURING;
   if (early || c->write_failed != WS_OK) {
     ws_connection_kill(c);
@@ -113,7 +113,7 @@ void ws_connection_closed(ws_connection *c) {
     ws_connection_schedule(c); /* the server ends TCP first, section 7.1.1 */
     return;
   }
-  c->finishing = true; /* connection_write.c ends TCP behind the last byte */
+  c->finishing = true; /* connection_write.c ends TCP after the last byte */
   ws_connection_schedule(c);
   ws_connection_flush(c);
 }
@@ -172,7 +172,7 @@ static void tell_end(ws_connection *c) {
   }
   tell_keeper(c);
   c->telling = false;
-  if (!c->events && c->buried) free_all(c); /* let go of meanwhile */
+  if (!c->events && c->buried) free_all(c); /* released meanwhile */
 }
 
 static void attend(void *owner) {
@@ -247,7 +247,7 @@ void ws_connection_set_owner(ws_connection *c, void *owner) {
   c->owner = owner;
 }
 
-/* Ends it without a word. */
+/* Ends it without telling its owner or the peer. */
 static void drop(ws_connection *c) {
   ws_loop_cancel(c->hub->loop, &c->attend);
   if (!c->told) {
@@ -277,7 +277,8 @@ ws_connection *ws_connection_next(const ws_connection *c) { return c->next; }
 
 /* ------------------------------------------------------ owner's calls */
 
-/* Input of which no descriptor tells. */
+/* Input that was read already: the descriptor will not become readable for
+ * it. */
 static void attend_to_held(ws_connection *c) {
   if (!c->stream) return; /* it could not be watched, and is dead */
   if (c->pending.len > 0 || ws_stream_may_hold(c->stream))
@@ -307,7 +308,7 @@ void ws_connection_close(ws_connection *c, unsigned code, const void *reason,
   attend_to_held(c);
 }
 
-/* NULL: an open connection, of which terminating is no failure. */
+/* Terminating is a failure only before the connection is open; else NULL. */
 static const char *terminated(const ws_connection *c) {
   if (c->state != WS_CONNECTING) return NULL;
   return c->answering ? "terminated before the answer was complete"

@@ -22,16 +22,18 @@ typedef struct ws_connection ws_connection;
 typedef struct ws_connection_config {
   ws_session_config session;
   uint64_t open_timeout;   /* the whole way to OPEN, or to an answer */
-  uint64_t close_timeout;  /* for the peer's Close, once it has what was sent
-                            * before ours; 0: 5000 */
+  uint64_t close_timeout;  /* for the peer's Close, once the peer has what was
+                            * sent before ours; 0: 5000 */
   uint64_t ping_interval;  /* a ping this often */
-  uint64_t ping_timeout;   /* silence after a ping that means a dead peer */
+  uint64_t ping_timeout;   /* how long a silence after a ping means that the
+                            * peer is dead; 0: ping_interval */
   uint64_t idle_timeout;   /* any silence; a ping is sent half-way */
   size_t high_water;       /* bufferedAmount above which send returns false */
   size_t low_water;        /* and at or below which on_drain comes */
-  size_t max_backpressure; /* unsent bytes above which it is dropped: 1013; an
-                            * answer to plain HTTP when more is written then */
-  bool drop_publishes;     /* but publishes that would pass it are skipped */
+  size_t max_backpressure; /* unsent bytes above which a WebSocket is dropped
+                            * (1013), and a further write of an answer to plain
+                            * HTTP drops its connection */
+  bool drop_publishes;     /* publishes that would exceed it are skipped */
   bool no_delay;
   unsigned references;     /* private */
 } ws_connection_config;
@@ -45,13 +47,13 @@ void ws_connection_config_unref(ws_connection_config *config);
  * owner may do anything in them. */
 typedef struct ws_connection_events {
   void (*on_open)(void *owner);
-  /* Server: a judged request waits. Accept, refuse or (plain) answer it, now or
-   * later. If NULL, a handshake is accepted without subprotocol, and plain HTTP
-   * gets 426. */
+  /* Server: a request was received and judged. A handshake is to be accepted or
+   * refused, now or later; plain HTTP is to be answered after on_body_end. If
+   * NULL, a handshake is accepted without subprotocol. */
   void (*on_request)(void *owner, const ws_http_head *head,
                      const ws_handshake_verdict *verdict);
   void (*on_body)(void *owner, const uint8_t *data, size_t len);
-  void (*on_body_end)(void *owner);
+  void (*on_body_end)(void *owner); /* if NULL, plain HTTP gets 426 */
   void (*on_message)(void *owner, unsigned opcode, const uint8_t *data,
                      size_t len);
   void (*on_ping)(void *owner, const uint8_t *data, size_t len);
@@ -59,7 +61,7 @@ typedef struct ws_connection_events {
   void (*on_drain)(void *owner);
   /* Why it failed: at most once, before on_close; the state is CLOSED. */
   void (*on_error)(void *owner, int status, const char *message);
-  /* Exactly once for a WebSocket, and the last. `code` is 1005 if the peer's
+  /* The last event, exactly once for a WebSocket. `code` is 1005 if the peer's
    * Close had none, 1006 without a Close. A connection that ended with a plain
    * or refused request gets on_gone instead. */
   void (*on_close)(void *owner, unsigned code, const uint8_t *reason,
@@ -68,13 +70,15 @@ typedef struct ws_connection_events {
 } ws_connection_events;
 
 /* Only to be called in on_message: takes the next message, if it has arrived
- * already and may be delivered; then on_message is not called for it. NULL:
- * there is none, return. It is valid until the next call. */
+ * already and may be delivered; on_message is then not called for it. It is
+ * valid until the next call. NULL: there is none, and on_message has to
+ * return. */
 const ws_event *ws_connection_next_message(ws_connection *connection);
 
-/* The side of a server or client, without a stream, CONNECTING, keeping the
- * loop alive. Takes a reference to `config`. The owner must call
- * ws_connection_release when it no longer needs it. NULL without memory. */
+/* Makes a server's or a client's connection, CONNECTING and without a stream.
+ * It keeps the loop alive and takes a reference to `config`. The owner must
+ * call ws_connection_release when it no longer needs it. NULL without
+ * memory. */
 ws_connection *ws_connection_new(ws_hub *hub, ws_connection_config *config,
                                  const ws_connection_events *events,
                                  void *owner);
@@ -86,8 +90,8 @@ ws_connection *ws_connection_new_client(ws_hub *hub,
 /* Gives it to another owner, who is called through the same events. */
 void ws_connection_set_owner(ws_connection *connection, void *owner);
 
-/* The owner lets go: no more events. If it still lives it is dropped at once,
- * without telling the peer. Memory is freed at the end of the turn. */
+/* The owner lets go: no more events. A connection that still lives is dropped
+ * at once, without telling the peer. Memory is freed at the end of the turn. */
 void ws_connection_release(ws_connection *connection);
 
 /* For hub.c: drops it without telling anybody. It is dead then, and does not
@@ -104,16 +108,16 @@ ws_state ws_connection_state(const ws_connection *connection);
 ws_slice ws_connection_protocol(const ws_connection *connection);
 ws_slice ws_connection_extensions(const ws_connection *connection);
 
-/* Payload bytes taken and not yet passed to the system, and those discarded
- * because closing had begun (from then on the number never falls). */
+/* Payload bytes accepted but not yet passed to the system, and those discarded
+ * because closing had begun (these are never subtracted again). */
 uint64_t ws_connection_buffered(const ws_connection *connection);
 
 /* The round-trip time of the last automatic ping in milliseconds; negative if
  * unknown. */
 double ws_connection_latency(const ws_connection *connection);
 
-/* The address of either end; false if there is no TCP connection, yet or any
- * more (the peer's address is kept). A Unix socket's peer has no address. */
+/* The address of either end; false before there is a TCP connection, and for
+ * our end also once that is gone. A Unix socket's peer has no address. */
 bool ws_connection_local(const ws_connection *connection, ws_address *address);
 bool ws_connection_peer(const ws_connection *connection, ws_address *address);
 ws_stream *ws_connection_stream(const ws_connection *connection);
@@ -153,8 +157,8 @@ void ws_connection_close(ws_connection *connection, unsigned code,
  * (which has been handled). */
 bool ws_connection_flush(ws_connection *connection);
 
-/* Why it has ended, also as a sentence that lives as long as the connection:
- * WS_ECONNABORTED, when nothing failed. */
+/* Why it has ended: a status, WS_ECONNABORTED when nothing failed, and a
+ * sentence, which lives as long as the connection. */
 int ws_connection_failure(const ws_connection *connection,
                           const char **message);
 
@@ -171,7 +175,7 @@ void ws_connection_terminate(ws_connection *connection);
  * reason lives as long as the connection. */
 unsigned ws_connection_end(const ws_connection *connection, ws_slice *reason);
 
-#define WS_PAUSE_USER 1u /* reasons to stop reading, each with its switch */
+#define WS_PAUSE_USER 1u /* reasons not to read; each is on or off by itself */
 #define WS_PAUSE_QUEUE 2u
 void ws_connection_pause(ws_connection *connection, unsigned reason, bool on);
 
@@ -184,19 +188,20 @@ int ws_connection_refuse(ws_connection *connection, unsigned status,
                          size_t count);
 
 /* Plain HTTP: nothing but the end of TCP will mark the end of the response
- * (HTTP/1.0). If it is cut short the client gets a reset, lest it takes what
- * came for all; over a Unix socket there is none. */
+ * (HTTP/1.0). If it is cut short the client gets a reset, so that it does not
+ * take the part for the whole; a Unix socket has no resets. */
 void ws_connection_open_ended(ws_connection *connection);
 
 /* Plain HTTP: writes bytes of the response, which are copied. WS_OK; WS_ENOMEM,
- * which ends it; WS_ECONNABORTED once the connection has ended, also because
- * more than max_backpressure waited already: then the response is cut short. */
+ * which ends it; WS_ECONNABORTED once the connection has ended. It also ends
+ * here, with a response cut short, if more than max_backpressure was waiting
+ * before this call. */
 int ws_connection_write(ws_connection *connection, const void *data,
                         size_t len);
 
-/* Writes the last bytes, if there are any, whatever waits, and finishes the
+/* Writes the last bytes, if any, however much is waiting, and finishes the
  * response: TCP is closed when all was sent, or after idle_timeout without
- * progress, and then on_gone comes. WS_OK, or a failure: the client has gone,
- * at the latest now. */
+ * progress, and then on_gone comes. WS_OK, or a failure: the connection has
+ * ended, now or earlier. */
 int ws_connection_finish(ws_connection *connection, const void *data,
                          size_t len);

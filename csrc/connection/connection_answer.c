@@ -15,11 +15,11 @@ int ws_connection_accept(ws_connection *c, ws_slice protocol,
   ws_connection_wrote(c);
   if (c->ended) return WS_ECONNABORTED;
   c->waiting = false;
-  ws_connection_attend_later(c); /* on_open comes from a task, as all do */
+  ws_connection_attend_later(c); /* on_open is called by a task */
   return WS_OK;
 }
 
-/* Its end is told when the last byte of it has left. */
+/* The owner is told of the end when the answer's last byte has left. */
 static void end_answer(ws_connection *c) {
   c->waiting = false;
   c->answering = true;
@@ -41,7 +41,7 @@ static bool may_write(const ws_connection *c) {
 }
 
 static int append(ws_connection *c, const void *data, size_t len) {
-  c->answering = c->waiting; /* not a "100 Continue": the body is still due */
+  c->answering = c->waiting; /* false for "100 Continue", before the body */
   int status = ws_buffer_append(ws_connection_out(c), data, len);
   if (status != WS_OK) {
     ws_connection_fail(c, status, NULL);
@@ -53,7 +53,8 @@ static int append(ws_connection *c, const void *data, size_t len) {
   return WS_OK;
 }
 
-/* The limit is for who does not wait: one piece may be of any length. */
+/* The limit is for callers that do not wait for on_drain: it is checked before
+ * the piece is added, which may be of any length. */
 int ws_connection_write(ws_connection *c, const void *data, size_t len) {
   if (may_write(c) && ws_connection_overflows(c))
     ws_connection_fail(c, WS_EBACKPRESSURE, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection's keeper, and how it gets its stream and session, and others in
- * place of these. Input is handled in connection_read.c. */
+/* A connection's keeper, and how it gets and replaces its stream and session.
+ * Input is handled in connection_read.c. */
 #include "connection/connection_open.h"
 
 #include "bytes/status.h"
@@ -90,7 +90,8 @@ void ws_connection_begin_server(ws_connection *c) {
     ws_connection_attend_later(c);
 }
 
-/* Accepted in this turn, and its owner was not told yet: it never will be. */
+/* If it was accepted in this turn, closes it: its owner has not been told yet
+ * that it is open, and will not be. */
 static bool take_back(ws_connection *c) {
   if (!c->has_session || ws_session_state(&c->session) != WS_OPEN)
     return false;

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* How connections are opened, and the lists they are in: for client.c, server.c
- * and topics.c, and for nobody above. */
+/* How connections are opened, and the lists they are in: only for the files of
+ * connection/, such as client.c, server.c and topics.c. */
 #pragma once
 #include "connection/connection.h"
 
-/* What a connection's keeper does: its server, or what opens a client's. */
+/* The callbacks of a connection's keeper, which is its server, or the opening
+ * of a client's connection. */
 typedef struct ws_keeping {
-  /* Called once: when the connection has died, before the caller of on_close
-   * returns (the server takes it off its list), or when a client's is open. */
+  /* Called once: when the connection has died, at the latest right after
+   * on_close (a server takes it off its list), or when a client's is open. */
   void (*died)(void *keeper, ws_connection *connection);
   /* A client's stream is open: has to call ws_connection_begin_client. */
   void (*opened)(void *keeper);
@@ -19,8 +20,8 @@ typedef struct ws_keeping {
 void ws_connection_set_keeper(ws_connection *connection, void *keeper,
                               const ws_keeping *keeping);
 
-/* The keeper if it was set with these functions and not told yet that the
- * connection has died, else NULL. */
+/* The keeper, if it was set with these callbacks and `died` was not called yet,
+ * else NULL. */
 void *ws_connection_keeper_if(const ws_connection *connection,
                               const ws_keeping *keeping);
 
@@ -40,8 +41,8 @@ void ws_connection_begin_server(ws_connection *connection);
  * complete answer may still arrive; everything else is dropped. */
 void ws_connection_turn_away(ws_connection *connection);
 
-/* Gives up stream and session; CONNECTING as before there was one, with what
- * is left of its time. Not from inside `answered`. */
+/* Gives up stream and session: the connection waits for another stream, with
+ * what is left of its open_timeout. Not to be called inside `answered`. */
 void ws_connection_detach(ws_connection *connection);
 
 /* Sets the options of a TCP socket as configured: no delay, and what the system

@@ -40,16 +40,16 @@ struct ws_connection {
   bool ended;       /* how it ends is settled; the owner will be told */
   bool finishing;   /* end TCP once everything is written */
   bool blocked;     /* the stream takes no more for now */
-  bool hung_up;     /* reported while it may not read */
-  bool read_ended;  /* lingering: the peer has ended its side, maybe reads */
+  bool hung_up;     /* a hang-up was reported while it may not read */
+  bool read_ended;  /* lingering: the peer has ended its side, may still read */
   bool want_drain;
   bool awaiting_pong;
   bool answering;   /* plain HTTP: the answer has begun */
   bool open_ended;  /* plain HTTP: only the end of TCP marks the answer's */
-  bool upgraded;    /* the WebSocket opened (or is a client's) */
+  bool upgraded;    /* it became a WebSocket (or is a client's) */
   bool clean;
-  bool told;        /* the owner was told its end, or just is */
-  bool telling;     /* the latter */
+  bool told;        /* the owner was told of its end, or is being told */
+  bool telling;     /* the owner is being told of its end */
   bool hurried;     /* the short deadline of a refusal's body runs */
   uint64_t visible;   /* bufferedAmount as the user sees it */
   uint64_t discarded; /* payload counted after closing began, or lost */
@@ -65,7 +65,7 @@ struct ws_connection {
   const ws_keeping *keeping; /* NULL once `died` was called */
   ws_connection_links links;
   ws_timer timer;
-  ws_task attend;  /* next turn: go on reading, tell drain and the end */
+  ws_task attend;  /* later: go on reading, tell the owner of drain and end */
   ws_task burial;  /* after the turn: free */
   uint64_t ping_at;   /* loop time of the last automatic ping */
   uint64_t open_until; /* loop time by which it has to be OPEN */
@@ -101,13 +101,14 @@ void ws_connection_kill(ws_connection *c);
  * left. */
 void ws_connection_linger(ws_connection *c);
 
-/* The closing handshake is complete: end TCP as the role asks for. */
+/* The closing handshake is complete: end TCP as the role requires. */
 void ws_connection_closed(ws_connection *c);
 
 /* The same, once TCP has ended or is no longer waited for. */
 void ws_connection_end_clean(ws_connection *c);
 
-/* Has the work that is left done in a later task. */
+/* Leaves what is to be done (on_open, reading, on_drain, the end) to a later
+ * task. */
 void ws_connection_attend_later(ws_connection *c);
 
 /* Tells the owner that the opening handshake is done. */
@@ -115,7 +116,8 @@ void ws_connection_opened(ws_connection *c);
 
 /* ------------------------------------------------ connection_answer.c */
 
-/* Before the stream goes: an answer that is cut short must not look whole. */
+/* To be called before the stream is freed: an answer that only the end of TCP
+ * would mark as complete ends with a reset if it was cut short. */
 void ws_connection_mark_cut(const ws_connection *c);
 
 /* -------------------------------------------------- connection_read.c */
@@ -136,7 +138,7 @@ typedef struct ws_feeding {
 
 void ws_connection_ready(void *owner, unsigned events);
 
-/* Fails it; while it opens, the message begins with the stage: "http: ". */
+/* Fails it; the message begins with the stage, such as "http: ", or "". */
 void ws_connection_fail_at(ws_connection *c, const char *stage, int status,
                            const char *why);
 
@@ -151,7 +153,7 @@ void ws_connection_rewatch(ws_connection *c);
 
 /* ------------------------------------------------- connection_write.c */
 
-/* For a connection that has none: a free cork, or that of another. */
+/* Gives a connection that has none a free cork, or takes another's away. */
 ws_buffer *ws_connection_take_cork(ws_connection *c);
 
 /* Where the session's bytes go: the connection's cork. */
@@ -162,14 +164,15 @@ static inline ws_buffer *ws_connection_out(ws_connection *c) {
 /* The session wrote to the cork: makes sure that this is sent. */
 void ws_connection_wrote(ws_connection *c);
 
-/* True if more waits than max_backpressure allows, after the stream was offered
- * it. */
+/* True if more waits than max_backpressure allows, even after an attempt to
+ * write it. */
 bool ws_connection_overflows(ws_connection *c);
 
-/* Flushes when the stream may take more again; returns as flush. */
+/* Flushes when the stream may take more again; returns what flush does. */
 bool ws_connection_write_on(ws_connection *c);
 
-/* Brings bufferedAmount up to date: never while a user's code runs. */
+/* Brings bufferedAmount up to date. Not to be called while a user's code runs:
+ * bufferedAmount only falls between tasks (WebSockets Standard). */
 void ws_connection_tell_buffered(ws_connection *c);
 
 /* Drops what waits; bufferedAmount keeps counting it. */

@@ -14,7 +14,7 @@
 /* Events handled in a row before others get their turn. */
 #define EVENT_BUDGET 1000
 
-/* The most bytes of messages: a few compressed bytes can inflate to very
+/* And the most bytes of messages: a few compressed bytes can inflate to very
  * many. */
 #define MESSAGE_BUDGET ((size_t)256 * 1024)
 
@@ -110,7 +110,7 @@ void ws_connection_fail_at(ws_connection *c, const char *stage, int status,
   ws_connection_fail(c, status, message);
 }
 
-/* The keeper may take an answer that is no 101 for a redirect. */
+/* An answer other than 101 may be a redirect that the keeper follows. */
 static bool redirected(ws_connection *c) {
   const ws_http_head *head = ws_session_answer(&c->session);
   if (!head || !c->keeping || c->ended) return false;
@@ -151,7 +151,7 @@ static void open_if_accepted(ws_connection *c) {
     ws_connection_opened(c);
 }
 
-/* Others shall have their turn. */
+/* True when others should have their turn. */
 static bool has_had_enough(const ws_feeding *f) {
   return f->events >= EVENT_BUDGET || f->told >= MESSAGE_BUDGET ||
          !ws_budget_allows(f->connection->hub->budget);
@@ -313,15 +313,15 @@ void ws_connection_resume(ws_connection *c) {
 
 /* ----------------------------------------------------------- opening */
 
-/* A proxy's reason names its stage itself. */
+/* What a proxy's filter gives as the reason already begins with a stage. */
 static void fail_securing(ws_connection *c, int status) {
   const char *why = ws_stream_why(c->stream);
   bool staged = why && strncmp(why, "proxy: ", 7) == 0;
   ws_connection_fail_at(c, staged ? "" : "tls: ", status, why);
 }
 
-/* Strangers could ask for a thousand signatures at once. Who has to wait is
- * still readable in the next turn. */
+/* Strangers could ask for a thousand signatures at once, so some may have to
+ * wait. Their connections are still readable in the next turn. */
 static int go_on_with_handshake(ws_connection *c) {
   bool asked = !c->client && ws_stream_may_hold(c->stream);
   if (asked && !ws_hub_may_shake(c->hub)) return WS_EAGAIN;

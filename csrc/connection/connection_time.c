@@ -22,7 +22,7 @@
 /* How long a refusal's body may take to come after its head. */
 #define REFUSAL_TIME 1000
 
-/* For the peer's Close, where the settings say nothing. */
+/* How long to wait for the peer's Close, if the settings do not say. */
 #define CLOSE_TIMEOUT 5000
 
 #define NEVER UINT64_MAX
@@ -44,11 +44,11 @@ static uint64_t ping_due(const ws_connection *c) {
 
 static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
-/* When silence means that the peer is dead, or never: it is asked before, and
- * has its time for the answer even if the loop was held up and asked late. It
- * is no silence while bytes come, as the pong may have to wait behind a long
- * frame; nor while ours go, as the ping may wait behind what the peer has yet
- * to read. */
+/* When silence means that the peer is dead; never unless a pong is awaited. The
+ * peer has its full time to answer, even if the loop was busy and sent the ping
+ * late. While its bytes come it is not silent, as the pong may have to wait
+ * behind a long frame; nor while ours leave, as the ping may have to wait
+ * behind what the peer has yet to read. */
 static uint64_t death_due(const ws_connection *c) {
   uint64_t due = NEVER, idle_timeout = c->config->idle_timeout;
   if (!c->awaiting_pong) return NEVER;
@@ -100,7 +100,7 @@ static void schedule_refusal(ws_connection *c) {
   start(c, limited ? left : REFUSAL_TIME);
 }
 
-/* From now on only silence ends it. */
+/* From now on it only times out if nothing of the answer leaves for long. */
 static void schedule_answer(ws_connection *c) {
   uint64_t timeout = c->config->idle_timeout;
   if (timeout) start(c, timeout);
@@ -108,7 +108,8 @@ static void schedule_answer(ws_connection *c) {
 }
 
 void ws_connection_schedule(ws_connection *c) {
-  bool rests = c->answering && c->finishing && !c->ended; /* of an answer */
+  /* Is the rest of an answer still to be sent? */
+  bool rests = c->answering && c->finishing && !c->ended;
   if (c->phase == WS_PHASE_LINGERING && !rests) {
     start(c, LINGER_TIME);
   } else if (c->ended) {
@@ -193,7 +194,7 @@ static void send_ping(ws_connection *c) {
 
 static void keep_alive(ws_connection *c) {
   bool looks = !c->paused && c->pending.len == 0;
-  if (!looks) ws_connection_seen(c); /* it is we who do not look */
+  if (!looks) ws_connection_seen(c); /* we do not read: it may not be silent */
   if (ws_loop_now(c->hub->loop) >= death_due(c)) {
     char message[96];
     uint64_t silence = ws_loop_now(c->hub->loop) - c->last_seen;
@@ -206,9 +207,9 @@ static void keep_alive(ws_connection *c) {
   if (!c->ended) schedule_open(c);
 }
 
-/* A deadline is for the peer: if others kept the loop busy, what has come
- * meanwhile is read first, and what can be written is. True if nothing ran out
- * then, because it has ended or waits for something else. */
+/* A deadline is for the peer: if others kept the loop busy, first what has come
+ * meanwhile is read, and what can be written is written. True if the deadline
+ * no longer counts after that: it has ended, or waits for something else. */
 static bool was_only_late(ws_connection *c) {
   if (c->phase == WS_PHASE_DIALLING) return false;
   ws_connection_ready(c, WS_READABLE | WS_WRITABLE);

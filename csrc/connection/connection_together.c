@@ -8,7 +8,7 @@
 /* More is written at once, while it is in the CPU's caches. */
 #define SHORT_MOST ((size_t)32 * 1024)
 
-/* Milliseconds after which nobody is kept waiting for others any more. */
+/* Milliseconds after which output no longer waits for that of others. */
 #define WAIT_MOST 1.0
 
 static void flush_now(ws_connection *c) {
@@ -22,7 +22,7 @@ static void flush_corked(ws_hub *hub) {
   if (ws_loop_has_ready(hub->loop)) hub->written_at = ws_clock_precise();
 }
 
-/* What waits has waited since then, or less. */
+/* All that is corked now was corked after this time. */
 static double last_written(const ws_hub *hub) {
   double turn = ws_loop_now_precise(hub->loop);
   return hub->written_at > turn ? hub->written_at : turn;

@@ -12,7 +12,7 @@
 /* A payload this long is not copied if its owner can keep it. */
 #define LONG_PAYLOAD ((size_t)16 * 1024)
 
-/* More than this waiting is written before the turn ends. */
+/* If more than this waits, it is written before the turn ends. */
 #define FLUSH_AT ((size_t)1024 * 1024)
 
 static size_t corked(const ws_connection *c) {
@@ -29,7 +29,7 @@ static void give_cork_back(ws_connection *c) {
   c->cork = NULL;
 }
 
-/* Takes the corked bytes over into the outbox. */
+/* Moves the corked bytes to the outbox. */
 static int uncork(ws_connection *c) {
   if (!c->cork) return WS_OK;
   int status = WS_OK;
@@ -80,8 +80,8 @@ static void advance(ws_connection *c, size_t len) {
   else if (len > queued) ws_cork_advance(c->cork, len - queued);
 }
 
-/* What arrived before the peer was gone is still read: its Close may be among
- * it. Behind a plain request nothing is. */
+/* What arrived before the peer was gone is still read, as its Close may be
+ * there; but nothing of interest follows a plain request. */
 static bool write_failed(ws_connection *c, int status) {
   if (c->phase == WS_PHASE_LINGERING) {
     ws_connection_kill(c);
@@ -105,7 +105,7 @@ static bool write_all(ws_connection *c) {
     if (wrote == WS_EAGAIN) c->blocked = true;
     else if (wrote < 0) return write_failed(c, (int)wrote);
     else advance(c, (size_t)wrote);
-    /* An answer may take its time, as long as some of it is taken. */
+    /* An answer may take any time, as long as the peer takes some of it. */
     bool answers = c->answering || c->phase == WS_PHASE_LINGERING;
     if (wrote > 0 && answers && c->status == WS_OK)
       ws_connection_schedule(c);
@@ -208,7 +208,7 @@ bool ws_connection_writable(ws_connection *c) {
 
 /* ------------------------------------------------------- backpressure */
 
-/* The peer reads too slowly. Drops all of which nothing was sent yet; a Close
+/* The peer reads too slowly. Drops every frame that was not begun yet; a Close
  * says why, in case the peer ever reads again. */
 static void give_up(ws_connection *c) {
   uncork(c);

@@ -23,8 +23,8 @@ void ws_corks_deinit(ws_corks *corks) {
     ws_buffer_deinit(&corks->all[i].bytes);
 }
 
-/* On first use, so that no later crowd makes memory grow. Who gets none gets it
- * with its first frame, or fails. */
+/* Gives each cork a block on first use, so that memory does not grow when more
+ * are needed later. A cork that gets none here gets it with its first frame. */
 static void fill(ws_corks *corks) {
   corks->filled = true;
   for (size_t i = 0; i < WS_CORKS; i++)

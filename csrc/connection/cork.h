@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Corks. The small frames of a connection gather in one while it is dealt with,
- * and leave in one write. A loop has several, so that those who are served one
- * after another can also be written one after another. */
+ * and leave in one write. A loop has several, so that connections that are
+ * served one after another can also be written one after another. */
 #pragma once
 #include "bytes/buffer.h"
 
@@ -11,7 +11,7 @@
 struct ws_connection;
 
 #define WS_CORKS 16
-#define WS_CORK_FULL ((size_t)64 * 1024) /* as many bytes are sent at once */
+#define WS_CORK_FULL ((size_t)64 * 1024) /* bytes that do not wait longer */
 
 typedef struct ws_cork {
   struct ws_connection *of; /* whose frames, or NULL: it is free */

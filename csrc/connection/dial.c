@@ -38,7 +38,7 @@ struct ws_dial {
   uint16_t port;
   int family;
   bool parallel;
-  attempt *attempts; /* one an address; NULL until those are known */
+  attempt *attempts; /* one per address; NULL until those are known */
   size_t count;      /* of all attempts */
   size_t tried;      /* of these, how many have begun */
   size_t open;       /* and are not over */
@@ -158,14 +158,15 @@ static void permit_granted(void *owner) {
   if (!attempt_connect(a)) attempt_next(a->dial);
 }
 
-/* An address may be named twice: it would wait for itself. */
+/* An address may be listed twice: its second attempt would wait for the
+ * first. */
 static bool is_repeated(const attempt *a) {
   for (const attempt *b = a->dial->attempts; b < a; b++)
     if (ws_address_same(&b->address, &a->address)) return true;
   return false;
 }
 
-/* Where one connects, that is what a deadline is to name. */
+/* If any attempt connects, that is the stage for a deadline to name. */
 static void tell_if_all_wait(ws_dial *dial) {
   for (size_t i = 0; i < dial->tried; i++)
     if (dial->attempts[i].fd != WS_FD_NONE) return;
@@ -174,7 +175,8 @@ static void tell_if_all_wait(ws_dial *dial) {
                          "address to open (option parallel)");
 }
 
-/* No time is lost to a next address while it waits: this one lives. */
+/* While it waits for its permit the next address is not tried: another
+ * connection is opening to this one, so it is not known to be dead. */
 static bool attempt_begin(attempt *a) {
   ws_dial *dial = a->dial;
   if (is_repeated(a)) return false;
@@ -207,7 +209,7 @@ static void attempt_next(void *owner) {
 static void interleave(attempt *attempts, const ws_address *addresses,
                        size_t count) {
   int first = ws_address_family(&addresses[0]);
-  size_t next[2] = {0, 0}; /* index to look at, a family */
+  size_t next[2] = {0, 0}; /* the index to look at next, per family */
   for (size_t filled = 0, which = 0; filled < count; which ^= 1) {
     size_t i = next[which];
     while (i < count &&
@@ -271,7 +273,7 @@ static void begin_known(ws_dial *dial) {
   give_up(dial, WS_ENOTFOUND, message);
 }
 
-/* From here on in a turn of the loop. */
+/* The first step that runs in a turn of the loop. */
 static void begin(void *owner) {
   ws_dial *dial = owner;
   if (dial->attempts) {
@@ -288,7 +290,7 @@ static void begin(void *owner) {
   if (status != WS_OK) give_up(dial, status, "name: cannot ask the resolver");
 }
 
-/* Makes the attempt of what needs no resolver. */
+/* Makes the attempt at once if no resolver is needed. */
 static int find_address(ws_dial *dial, const ws_dial_target *target) {
   ws_address address;
   if (target->unix_path.len > 0) {

@@ -12,8 +12,8 @@ typedef struct ws_dial ws_dial;
 typedef struct ws_dial_result {
   int status;          /* WS_OK or the first address's failure */
   ws_fd fd;            /* connected; belongs to the receiver of this */
-  ws_permit *permit;   /* to be freed when it is open or gone; may be NULL */
-  const char *message; /* of a failure: names host and stage; for the call */
+  ws_permit *permit;   /* to be freed once open or gone; may be NULL */
+  const char *message; /* of a failure: names host and stage; borrowed */
 } ws_dial_result;
 
 typedef struct ws_dial_events {

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* TLS handshakes a turn goes on with. */
+/* How many TLS handshakes go on in one turn. */
 #define HANDSHAKES_MOST 8
 
 static void on_answers(void *owner, unsigned events) {

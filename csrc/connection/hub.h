@@ -28,9 +28,9 @@ typedef struct ws_hub {
   ws_budget *budget;            /* the loop's */
   uint8_t *input;               /* WS_HUB_INPUT bytes, made on first use */
   ws_corks corks;
-  double written_at;            /* when all were emptied within a turn */
-  unsigned handshakes;          /* TLS, of clients, gone on with this turn */
-  bool crowded;                 /* the turn before had more of them */
+  double written_at;            /* when all were last emptied within a turn */
+  unsigned handshakes;          /* TLS: how many asked to go on this turn */
+  bool crowded;                 /* in the turn before, some had to wait */
   ws_task turn_end;             /* counts anew */
   struct ws_feeding *feeding;   /* the input being delivered, or NULL */
   struct ws_connection *first;  /* those alive or whose end was not told yet */
@@ -51,8 +51,8 @@ void ws_hub_deinit(ws_hub *hub);
 
 /* Asked by a server before it goes on with a client's TLS handshake, whose
  * signature costs it a millisecond or more: false once this turn had its share.
- * The rest comes in the next, in the order of arrival: until then whoever
- * listens with TLS takes nobody in (ws_hub_is_crowded). */
+ * The others go on in later turns, in the order of arrival; until then servers
+ * with TLS accept no connections (ws_hub_is_crowded). */
 bool ws_hub_may_shake(ws_hub *hub);
 bool ws_hub_is_crowded(ws_hub *hub);
 

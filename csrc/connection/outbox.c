@@ -18,11 +18,11 @@ typedef struct ws_chunk {
   const uint8_t *data; /* the first unwritten byte */
   size_t len;
   size_t overhead;     /* of these, how many are no payload */
-  size_t extra;        /* payload above their number: it was compressed */
-  size_t room;         /* bytes free behind, in a chunk of its own */
+  size_t extra;        /* payload beyond `len`: it was compressed */
+  size_t room;         /* free bytes after them, in `own` */
   bool begun;          /* some of it has been written */
   bool continues;      /* its frame began in the chunk before */
-  bool lent;           /* not for long */
+  bool lent;           /* see ws_kept */
   void (*release)(void *keeper);
   void *keeper;
   uint8_t own[];

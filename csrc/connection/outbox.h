@@ -27,7 +27,7 @@ typedef struct ws_outbox {
   size_t payload; /* bytes of messages in them, before compression */
 } ws_outbox;
 
-/* Drops and releases everything. The outbox is empty and can be used on. */
+/* Drops and releases everything. The outbox is empty then, and can be used. */
 void ws_outbox_clear(ws_outbox *outbox);
 
 /* Appends a copy of whole frames that carry `payload` bytes of messages (which
@@ -45,8 +45,8 @@ int ws_outbox_keep(ws_outbox *outbox, const ws_kept *kept, size_t payload,
                    bool continues);
 
 /* If the whole frames in `kept` come directly after the kept bytes that were
- * appended last, and have the same keeper, makes that chunk longer by them:
- * then this keeper may be released. Else returns false and does nothing. */
+ * appended last, and have the same keeper, makes that chunk longer by them: the
+ * caller then releases `kept`. Else returns false and does nothing. */
 bool ws_outbox_extend(ws_outbox *outbox, const ws_kept *kept, size_t payload);
 
 /* To be called when the chunks are going to wait longer: copies lent bytes, if

@@ -11,7 +11,7 @@
 typedef struct proxy_stream {
   ws_stream stream;
   ws_tunnel tunnel;
-  ws_buffer out; /* not yet said */
+  ws_buffer out; /* not yet sent to the proxy */
   ws_buffer early;
   bool below_open;
   bool open;
@@ -29,7 +29,8 @@ static int say(proxy_stream *p) {
   return WS_OK;
 }
 
-/* Reads what there is of the answer. WS_EAGAIN: more is needed. */
+/* Reads some of the answer. WS_EAGAIN: more has to arrive; 1: there may be more
+ * to say or to read now. */
 static int listen_once(proxy_stream *p) {
   uint8_t data[2048];
   int status;
@@ -96,7 +97,7 @@ static unsigned wants_proxy(ws_stream *stream) {
 
 static ws_fd fd_proxy(ws_stream *stream) { return ws_stream_fd(stream->below); }
 
-/* With the stage named, which a status does not. */
+/* The status's text, with the stage before it. */
 static const char *why_status(proxy_stream *p) {
   const char *words = ws_status_text(p->failed);
   ws_buffer text;
@@ -107,7 +108,7 @@ static const char *why_status(proxy_stream *p) {
   return p->why;
 }
 
-/* Of its own it has only the proxy's refusals to tell. */
+/* Only a refusal by the proxy has a reason of this filter's own. */
 static const char *why_proxy(ws_stream *stream) {
   proxy_stream *p = (proxy_stream *)stream;
   const char *below = ws_stream_why(stream->below);

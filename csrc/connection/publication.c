@@ -13,7 +13,7 @@
 #define RUN_SIZE ((size_t)16 * 1024)
 
 struct ws_run {
-  size_t references; /* the newest run's keeper, parts, what waits */
+  size_t references; /* by `newest`, by parts, and by what waits */
   size_t len, cap;
   uint8_t bytes[];
 };

@@ -35,8 +35,8 @@ typedef struct ws_publication {
 void ws_publication_begin(ws_publication *publication, ws_run **newest,
                           unsigned opcode, const void *data, size_t len);
 
-/* Sends it to one more connection: WS_OK (also when that is not open),
- * WS_ENOMEM, or WS_EBACKPRESSURE when that was skipped. */
+/* Sends it to one more connection: WS_OK (also if that is not open), WS_ENOMEM,
+ * or WS_EBACKPRESSURE if that was skipped (drop_publishes). */
 int ws_publication_send(ws_publication *publication,
                         ws_connection *connection);
 

@@ -11,7 +11,7 @@
 
 #include <stdio.h>
 
-/* Connections taken in a row before others get their turn. */
+/* Connections accepted in a row before others get their turn. */
 #define ACCEPT_BUDGET 64
 
 /* Without descriptors or memory: how long accepting pauses, in
@@ -34,7 +34,7 @@ struct ws_server {
   ws_tls *tls;
   ws_topics topics;
   ws_connection *first;
-  size_t count; /* of all, with those still in their handshake */
+  size_t count; /* of all, including those still in their handshake */
   size_t max_connections;
   bool on_path; /* a Unix socket */
   bool closing;
@@ -133,7 +133,7 @@ static void add(ws_server *server, ws_connection *connection) {
 
 /* ---------------------------------------------------------- accepting */
 
-/* One too many: told so when it is plain, and closed. */
+/* One connection too many: gets a 503, unless it speaks TLS, and is closed. */
 static void turn_away(const ws_server *server, ws_fd fd) {
   static const char busy[] =
       "HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n"
