@@ -93,7 +93,7 @@ static int push_url(lua_State *L) {
 
 static int l_url(lua_State *L) {
   ws_slice text = ws_lua_slice(L, 1);
-  lua_pushcfunction(L, push_url); /* may allocate: before the URL does */
+  lua_pushcfunction(L, push_url); /* may raise: so before the URL is made */
   ws_url url;
   const char *why = NULL;
   int status = ws_url_parse(&url, text, ws_memory_resize, &why);

@@ -28,7 +28,8 @@ static void fill_proxy(lua_State *L, ws_client_proxy *proxy) {
   proxy->has_user = proxy->user.data != NULL;
 }
 
-/* Reads the table at [2]; what it pushes holds what the options point to. */
+/* Reads the table at [2]; what this pushes keeps alive what the options point
+ * to. */
 static void fill_options(lua_State *L, ws_client_options *options) {
   options->protocols =
       ws_lua_field_list(L, 2, "protocols", &options->protocol_count);

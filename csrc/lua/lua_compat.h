@@ -23,9 +23,9 @@
 #define ws_get_values lua_getuservalue
 #define ws_set_values lua_setuservalue
 #endif
-/* One table holds the user values: the user value of old or, in 5.1, the
- * environment. An object without values shares the caller's environment in
- * 5.1. */
+/* One table holds the user values: it is the only user value of 5.2 and 5.3,
+ * or, in 5.1, the environment. In 5.1 an object without values has the caller's
+ * environment. */
 static inline void *lua_newuserdatauv(lua_State *L, size_t size, int values) {
   void *data = lua_newuserdata(L, size);
   if (values > 0) {

@@ -43,7 +43,7 @@ ws_session_config ws_lua_session_config(lua_State *L, int t, bool server,
   s.limits.max_payload =
       ws_lua_field_size(L, t, "maxPayload",
                         server ? SERVER_MAX_PAYLOAD : CLIENT_MAX_PAYLOAD);
-  /* 0 is no limit for the one, and no body for the other. */
+  /* As max_payload 0 means no limit, but as max_body it means no body. */
   if (server)
     s.max_body = s.limits.max_payload ? s.limits.max_payload : UINT64_MAX;
   s.resize = ws_memory_resize;

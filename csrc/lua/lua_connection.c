@@ -79,9 +79,9 @@ static int l_unsubscribe(lua_State *L) {
   return 1;
 }
 
-/* A finalizer may run wherever Lua allocates, before Lua 5.3 even in
- * lua_pushlstring before it copies, and may end the server or a subscription:
- * so each name is looked for anew, and copied at once. */
+/* A finalizer may run wherever Lua allocates (before Lua 5.3 even in
+ * lua_pushlstring, before it copies), and may end the server or a subscription.
+ * So each name is looked up again, and copied at once. */
 static bool find_topic(lua_State *L, const ws_link *link, int n,
                        ws_slice *name) {
   ws_topics *topics = topics_of(L, link, "topics");
@@ -125,7 +125,7 @@ static int l_set_handlers(lua_State *L) {
   ws_handlers *before = link->handlers;
   link->version++;
   if (before) link->handlers = handlers;
-  else ws_handlers_unuse(handlers, L); /* it is closed: for tag() only */
+  else ws_handlers_unuse(handlers, L); /* closed: only tag() uses them */
   if (before) ws_handlers_unuse(before, L);
   lua_settop(L, 2);
   lua_setiuservalue(L, 1, 2);
@@ -152,7 +152,7 @@ static int l_set_state(lua_State *L) {
   return 0;
 }
 
-/* Of one that is CLOSED: the close event's code and reason. */
+/* The close event's code and reason, once the state is CLOSED. */
 static int l_ended(lua_State *L) {
   ws_slice reason;
   unsigned code = ws_connection_end(ws_link_check(L, 1)->connection, &reason);

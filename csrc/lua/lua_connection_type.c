@@ -30,7 +30,8 @@ static int collect(lua_State *L) {
   ws_connection *connection = link->connection;
   link->connection = NULL;
   if (connection) {
-    /* Alive: this is the end of the state, S185, and of the turn it is in. */
+    /* If it still lives, this is the end of the Lua state, S185: no turn will
+     * flush any more. */
     ws_connection_close(connection, 1001, NULL, 0);
     ws_connection_flush(connection);
     ws_connection_release(connection);
@@ -78,7 +79,7 @@ static int to_string(lua_State *L) {
 }
 
 void ws_lua_open_connection(lua_State *L) {
-  lua_newtable(L); /* what is returned */
+  lua_newtable(L); /* the one that is returned */
   lua_newtable(L);
   ws_lua_fill_methods(L);
   lua_setfield(L, -2, "methods");

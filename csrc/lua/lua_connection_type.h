@@ -6,6 +6,6 @@
 /* Makes the type and pushes {methods=, getters=, setters=, internals=}. */
 void ws_lua_open_connection(lua_State *L);
 
-/* Pushes a new object that uses the handlers at `handlers`; not tied yet, and
- * without a connection. */
+/* Pushes a new object that uses the handlers at the index `handlers`. It is not
+ * tied yet, and has no connection. */
 ws_link *ws_link_new(lua_State *L, ws_lua_loop *loop, int handlers);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The core's events for an object. Every event goes through the gate, and its
+/* Passes the core's events to an object. Each goes through the gate, and its
  * arguments are pushed inside. */
 #include "lua/lua_events.h"
 
@@ -71,7 +71,7 @@ static void on_drain(void *owner) {
 
 static void enter_open(lua_State *L, void *argument) {
   const telling *t = argument;
-  ws_request_push_table(L, t->link); /* before the handler: it may be gone */
+  ws_request_push_table(L, t->link); /* first: it is freed in any case */
   ws_request_free(t->link, L);
   if (!push_handler(L, t)) return;
   lua_pushvalue(L, 1);

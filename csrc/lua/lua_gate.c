@@ -13,13 +13,13 @@ static void do_nothing(lua_State *L, void *argument) {
 static int enter(lua_State *L) {
   ws_gate *gate = lua_touserdata(L, WS_GATE_SELF);
   ws_gate_entry *entry = gate->entry;
-  gate->entry = do_nothing; /* for prepare_raise: a finalizer may turn the loop
-                             * before this function is reached */
+  gate->entry = do_nothing; /* for prepare_raise: before its call gets here, a
+                             * finalizer may have set another in a turn */
   entry(L, gate->argument);
   return 0;
 }
 
-/* In the order of their numbers; returns how many there are. */
+/* Pushes them in the order of their indices; returns how many there are. */
 static int push_upvalues(lua_State *L, ws_gate *gate) {
   lua_pushlightuserdata(L, gate);
   lua_pushliteral(L, "text");
@@ -75,7 +75,7 @@ static int report(lua_State *L) {
   if (lua_istable(L, 2)) { /* with_traceback's */
     lua_rawgeti(L, 2, 1);
     lua_rawgeti(L, 2, 2);
-  } else { /* not even that could be made */
+  } else { /* with_traceback failed */
     lua_pushvalue(L, 2);
     lua_pushnil(L);
   }
@@ -89,8 +89,8 @@ static int report(lua_State *L) {
   return 0;
 }
 
-/* Pops what the handler itself raised, and keeps it for loop:turn to raise, or
- * prints it if something is kept already. Needs no memory. */
+/* Pops what the error handler itself raised, and keeps it for loop:turn to
+ * raise, or prints it if something is kept already. Needs no memory. */
 static void on_failed_handler(ws_gate *gate) {
   lua_State *L = gate->L;
   if (gate->failed) {
@@ -100,7 +100,7 @@ static void on_failed_handler(ws_gate *gate) {
   } else {
     lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
     lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, 1); /* has its slot */
+    lua_rawseti(L, -2, 1); /* does not allocate: the slot exists */
     lua_pop(L, 1);
   }
   gate->failed = true;
@@ -154,11 +154,11 @@ bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument) {
   lua_State *L = gate->L;
   gate->entry = entry;
   gate->argument = argument;
-  assert(lua_gettop(L) == 0); /* only a turn tells, and turns do not nest */
+  assert(lua_gettop(L) == 0); /* only a turn enters, and turns do not nest */
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->traceback);
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->enter);
   bool good = lua_pcall(L, 0, 0, -2) == LUA_OK;
-  ws_gate_end_telling(gate); /* nothing of Lua's has run since */
+  ws_gate_end_telling(gate); /* before any other Lua code runs */
   if (!good) on_failure(gate);
   lua_pop(L, 1);
   return good;
@@ -172,7 +172,7 @@ void ws_gate_prepare_raise(ws_gate *gate, lua_State *L) {
 
 void ws_gate_rethrow(ws_gate *gate, lua_State *L) {
   if (!gate->failed) return;
-  ws_gate_prepare_raise(gate, L); /* may raise for memory: it is kept then */
+  ws_gate_prepare_raise(gate, L); /* if this raises, the failure is kept */
   gate->failed = false;
   lua_rawgeti(L, LUA_REGISTRYINDEX, gate->failure);
   lua_rawgeti(L, -1, 1);

@@ -10,8 +10,8 @@
 /* What is done inside: run with the gate's stack, which is empty. */
 typedef void ws_gate_entry(lua_State *L, void *argument);
 
-/* Where an entry finds what most messages need: it runs in a function that has
- * these as upvalues. */
+/* Values that most messages need. An entry runs in a function that has them as
+ * upvalues, at these indices. */
 enum {
   WS_GATE_SELF = lua_upvalueindex(1), /* private */
   WS_GATE_TEXT = lua_upvalueindex(2), /* "text" */
@@ -25,24 +25,24 @@ enum {
 /* Where handlers run, and what happens to their errors. */
 typedef struct ws_gate {
   lua_State *L;  /* a thread of its own, which outlives any coroutine. Its stack
-                  * is empty between callbacks: like a finished coroutine it
-                  * cannot be resumed or damaged by whoever gets hold of it */
+                  * is empty between callbacks: user code that gets hold of it
+                  * can no more resume or damage it than a dead coroutine */
   int thread;    /* its reference in the registry, as are all that follow */
   int traceback, enter, report; /* functions of lua_gate.c, made in advance:
                                  * LuaJIT allocates for a C function */
   int on_error;  /* the user's handler, or LUA_NOREF */
-  int failure;   /* a table: [1] the first thing which that handler raised */
+  int failure;   /* a table: [1] the first value that this handler raised */
   bool failed;   /* it did raise */
   ws_gate_entry *entry; /* what goes through */
   void *argument;
-  /* What the running handler was called with, anchored on the thread's stack;
-   * NULL otherwise, also after an error. */
+  /* What the running handler was called with, anchored on the thread's stack.
+   * NULL while no handler runs. */
   const char *told; /* text that is known to be UTF-8 */
   ws_view *lent;    /* a view, which is invalid afterwards */
   const void *event; /* the address of an event's table */
 } ws_gate;
 
-/* Raises without memory; then too it has to be deinited. */
+/* Raises if memory runs out; ws_gate_deinit is due even then. */
 void ws_gate_init(ws_gate *gate, lua_State *L);
 
 /* Frees the references, once; `L` is any thread of the same Lua state. */
@@ -54,7 +54,7 @@ void ws_gate_deinit(ws_gate *gate, lua_State *L);
  * loop's turn delivers events. */
 bool ws_gate_enter(ws_gate *gate, ws_gate_entry *entry, void *argument);
 
-/* The handler has returned: what it was called with is over. */
+/* The handler has returned: what it was called with is no longer valid. */
 static inline void ws_gate_end_telling(ws_gate *gate) {
   gate->told = NULL;
   if (gate->lent) gate->lent->data = NULL;
@@ -62,8 +62,8 @@ static inline void ws_gate_end_telling(ws_gate *gate) {
   gate->event = NULL;
 }
 
-/* To be called before L raises where something was entered: LuaJIT goes on as
- * the thread that ran last, which otherwise is the gate's. */
+/* To be called before L raises, if entries may have run: LuaJIT goes on in the
+ * thread that ran last, which otherwise is the gate's. */
 void ws_gate_prepare_raise(ws_gate *gate, lua_State *L);
 
 /* Raises what the error handler has raised since the last call, if anything. */

@@ -5,7 +5,7 @@
 #include "lua/lua_util.h"
 
 #define TYPE "ws.handlers"
-/* In the user value, behind the functions. */
+/* In the user value, after the functions. */
 #define TAG (WS_HANDLER_COUNT + 1)
 #define EVENT_CLASS (WS_HANDLER_COUNT + 2)
 
@@ -39,8 +39,8 @@ int ws_lua_handlers(lua_State *L) {
   return 1;
 }
 
-/* References that an earlier call left when memory ran out are kept, until the
- * set is used or collected. */
+/* If memory runs out, the references made so far stay: the next call goes on
+ * from there, or the collector frees them. */
 static void pin(lua_State *L, int index, ws_handlers *handlers) {
   lua_getiuservalue(L, index, 1);
   for (int i = 0; i < WS_HANDLER_COUNT; i++) {
@@ -71,8 +71,8 @@ void ws_handlers_unuse(ws_handlers *handlers, lua_State *L) {
   if (--handlers->uses == 0) unpin(handlers, L);
 }
 
-/* A set of which not all functions could be pinned is not used, and may still
- * have references. */
+/* A set is also unused, and may have references, if not all of its functions
+ * could be pinned. */
 static int collect(lua_State *L) {
   ws_handlers *handlers = ws_lua_check(L, 1, TYPE);
   if (handlers->uses == 0) unpin(handlers, L);

@@ -19,11 +19,11 @@ typedef enum ws_handler {
   WS_HANDLER_COUNT
 } ws_handler;
 
-/* Part of the set's userdata: whoever uses it must keep that alive, too. */
+/* The userdata of a set. Whoever uses it must also keep it alive. */
 typedef struct ws_handlers {
   unsigned uses; /* how many live servers and connections use it */
   bool views;    /* messages are lent as views */
-  bool events;   /* messages go to the only listener, see lua_message.h */
+  bool events;   /* messages go to a single listener, see lua_message.h */
   int functions[WS_HANDLER_COUNT]; /* references while used; LUA_NOREF for
                                     * none */
 } ws_handlers;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The object of a connection, which users hold. A link ties a userdata to a
  * connection of the core. While the connection lives, the link anchors the
- * userdata; afterwards that belongs to the garbage collector. User values of
- * the object: [1] the state kept in Lua, [2] its set of handlers. */
+ * userdata, which then belongs to the garbage collector. User values of the
+ * object: [1] the state kept in Lua, [2] its set of handlers. */
 #pragma once
 #include "connection/connection.h"
 #include "lua/lua_handlers.h"
@@ -17,7 +17,7 @@ typedef struct ws_link {
   ws_connection *connection; /* NULL before it is made */
   ws_lua_loop *loop;
   ws_tie tie;
-  ws_handlers *handlers; /* used, until the last event: then NULL */
+  ws_handlers *handlers; /* in use; NULL after the last event */
   unsigned version; /* how often `handlers` has changed */
   struct ws_lua_server *server; /* NULL: a client's, or the server is gone */
   struct ws_lua_request *request; /* in lua_request.c, while one waits */
@@ -28,8 +28,8 @@ typedef struct ws_link {
 /* Pushes the object of a living link. */
 void ws_link_push(lua_State *L, const ws_link *link);
 
-/* Its readyState. CLOSED also once the connection was released: the end of the
- * loop does that to connections whose end was not told yet. */
+/* Its readyState. Also CLOSED if the loop was closed before the connection's
+ * end was told. */
 ws_state ws_link_state(const ws_link *link);
 
 /* The link at `index`; NULL for anything else. */

@@ -48,7 +48,7 @@ ws_lua_loop *ws_lua_check_loop(lua_State *L, int index) {
   return self;
 }
 
-/* Everyone hears 1001, as far as the system takes it at once. */
+/* Sends 1001 to every peer, as far as the system takes it at once. */
 static void say_goodbye(ws_lua_loop *self) {
   ws_connection *next;
   for (ws_connection *c = self->hub.first; c; c = next) {
@@ -70,7 +70,7 @@ static void shut(ws_lua_loop *self, lua_State *L) {
 static int l_collect(lua_State *L) {
   ws_lua_loop *self = ws_lua_check(L, 1, TYPE);
   shut(self, L);
-  if (!self->loop) ws_gate_deinit(&self->gate, L); /* one never made */
+  if (!self->loop) ws_gate_deinit(&self->gate, L); /* making it failed */
   return 0;
 }
 
@@ -154,19 +154,19 @@ static const ws_poller_kind *find_poller(const char *name) {
   return NULL;
 }
 
-/* The collector sees how much memory the program has by Lua's objects only.
- * With a loop that is too little: it would begin anew every few messages, and
- * take a quarter of a long one's time. So the loop has an object as large as
- * its buffers. As nobody writes to it, the system does not provide it. If it
- * were larger still, garbage would leave the CPU's caches before it is reused:
- * short messages would pay for long ones. */
+/* The collector judges by Lua's objects how much memory the program has. With a
+ * loop that is too little: a new collection would begin every few messages, and
+ * take a quarter of a long message's time. So the loop has an object as large
+ * as its buffers. Nobody writes to it, so the system never provides its pages.
+ * If it were larger still, garbage would leave the CPU's caches before it is
+ * reused: short messages would pay for long ones. */
 static int add_weight(lua_State *L) {
   lua_newuserdatauv(L, WS_HUB_BUFFERS, 0);
   lua_setiuservalue(L, 1, 1);
   return 0;
 }
 
-/* Where Lua's memory is limited, the loop does without. */
+/* If Lua's memory is too limited for that object, the loop does without. */
 static void tell_collector(lua_State *L) {
   lua_pushcfunction(L, add_weight);
   lua_pushvalue(L, -2);

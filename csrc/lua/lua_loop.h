@@ -6,8 +6,8 @@
 #include "lua/lua_compat.h"
 #include "lua/lua_gate.h"
 
-/* Ties an object to its loop as long as the loop may call it: the object is
- * anchored in the registry until then. Embedded in the object. */
+/* Ties an object to its loop as long as the loop may call it: meanwhile the
+ * object is anchored in the registry. Embedded in the object. */
 typedef struct ws_tie {
   struct ws_tie *next, *previous; /* private to lua_loop.c */
   void (*cut)(struct ws_tie *tie, lua_State *L);

@@ -25,7 +25,8 @@ static void push_listeners(lua_State *L) {
   }
 }
 
-/* False if there is no handler any more. */
+/* Pushes what stays below every message; false if there is no handler any
+ * more. */
 static bool push_party(lua_State *L, const ws_link *link) {
   if (!ws_link_wants(link, WS_HANDLER_MESSAGE)) return false;
   ws_link_push_handler(L, link, WS_HANDLER_MESSAGE);
@@ -65,7 +66,7 @@ static void tell_handler(lua_State *L, const ws_link *link,
     call_with_kept(L, gate, message);
   } else if (message->opcode == WS_TEXT) {
     /* Known to be UTF-8: if the handler sends it on, it is not validated again.
-     * Nothing else can be at this address meanwhile. */
+     * It is recognized by its address, where nothing else can be meanwhile. */
     gate->told = ws_push_copy(L, (const char *)message->data, message->len);
     call_with_kept(L, gate, message);
   } else {
@@ -84,7 +85,7 @@ static void set_event_field(lua_State *L, int key, int value) {
   lua_rawset(L, -3);
 }
 
-/* Its data is at `data`. */
+/* The message's data is at the index `data`. */
 static void push_event(lua_State *L, const ws_event *message, int data) {
   lua_createtable(L, 0, 3);
   set_event_field(L, WS_GATE_DATA, data);
@@ -94,7 +95,7 @@ static void push_event(lua_State *L, const ws_event *message, int data) {
   lua_setmetatable(L, -2);
 }
 
-/* False when no function alone listens. */
+/* Calls the listener with an event; false unless a single function listens. */
 static bool tell_listener(lua_State *L, const ws_link *link,
                           const ws_event *message) {
   ws_gate *gate = &link->loop->gate;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* From a request's head to the table handlers get, and back to its answer. */
+/* From a request's head to the table that handlers get, and then its answer. */
 #include "lua/lua_request.h"
 
 #include "bytes/memory.h"
@@ -35,7 +35,8 @@ static void push_name(lua_State *L, ws_slice name) {
   luaL_pushresult(&text);
 }
 
-/* Repeated headers are one list (RFC 9110 section 5.3), cookies apart. */
+/* Repeated headers are joined by ", " (RFC 9110 section 5.3), cookies by
+ * "; ". */
 static void add_header(lua_State *L, const ws_http_header *header) {
   push_name(L, header->name);
   lua_pushvalue(L, -1);
@@ -135,7 +136,7 @@ static void enter_judge(lua_State *L, void *argument) {
   lua_call(L, 2, 0);
 }
 
-/* A function that raised, maybe because memory ran out, will not answer any
+/* If the judge raises, maybe because memory ran out, it will not answer any
  * more. */
 static void judge(ws_link *link) {
   static const char text[] = "The server failed to answer.\n";
@@ -147,7 +148,7 @@ static void judge(ws_link *link) {
 static const char not_allowed[] =
     "This Origin may not connect: see the server's option `origins`.\n";
 
-/* Without a judge C decides. */
+/* Decides if the server has no judge. */
 static void decide(ws_link *link, const ws_http_head *head) {
   ws_slice none = {NULL, 0};
   if (!ws_handshake_same_origin(head)) {
@@ -186,7 +187,7 @@ void ws_request_arrived(void *owner, const ws_http_head *head,
     ws_connection_terminate(link->connection);
     return;
   }
-  if (!upgrade && !server->plain) return; /* answered when it is whole */
+  if (!upgrade && !server->plain) return; /* answered once it is complete */
   bool judged = server->judge != LUA_NOREF;
   bool shown = link->handlers->functions[WS_HANDLER_OPEN] != LUA_NOREF;
   if ((judged || shown) && !keep_request(link, head, upgrade)) {

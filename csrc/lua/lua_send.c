@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What sends: the methods send, ping and pong of ws.connection, and publish
- * for those who have topics. */
+/* The methods of ws.connection that send (send, ping and pong), and publish for
+ * servers and their sockets. */
 #include "lua/lua_send.h"
 
 #include "bytes/memory.h"
@@ -40,7 +40,7 @@ static int make_reference(lua_State *L) {
   return 1;
 }
 
-/* luaL_ref may raise: not from inside the core. */
+/* Called inside the core, which no error may leave: luaL_ref may raise. */
 static void *keep_string(void *argument) {
   lender *l = argument;
   kept_string *kept = ws_memory_new(sizeof *kept);
@@ -73,8 +73,8 @@ static int no_message(lua_State *L, int index, const char *name) {
                       luaL_typename(L, index));
 }
 
-/* Of a view: its opcode is the one it was received with, unless another is
- * given. */
+/* Fills in a view's message. Its opcode is the one it was received with, unless
+ * another is given. */
 static void take_view(lua_State *L, int index, const char *name, message *m) {
   const ws_view *view = ws_view_at(L, index);
   if (!view) {
@@ -88,7 +88,8 @@ static void take_view(lua_State *L, int index, const char *name, message *m) {
   m->viewed = true;
 }
 
-/* Checked: S96, S97, S100. `told` is a text that is known to be UTF-8. */
+/* Checks the arguments: S96, S97, S100. `told` is a text that is known to be
+ * UTF-8. */
 static inline message check_message(lua_State *L, int index,
                                     const char *name, const char *told) {
   message m = {{NULL, 0}, WS_TEXT, false, false};
@@ -106,8 +107,8 @@ static inline message check_message(lua_State *L, int index,
   return m;
 }
 
-/* The text with which a handler is running, known to be UTF-8. NULL after the
- * connection's last event: its loop may be gone. */
+/* The text that the running handler was called with, known to be UTF-8. NULL
+ * after the connection's last event, as its loop may be gone. */
 static const char *told_text(const ws_link *link) {
   return link->handlers ? link->loop->gate.told : NULL;
 }

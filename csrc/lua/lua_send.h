@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What sends from Lua. */
+/* Sending from Lua. */
 #pragma once
 #include "connection/topics.h"
 #include "lua/lua_compat.h"
@@ -8,6 +8,6 @@
 void ws_lua_fill_senders(lua_State *L);
 
 /* publish(self, topic, data [, opcode]) for servers and their sockets; `topics`
- * is NULL if there is nobody. */
+ * is NULL if there are none to publish to. */
 int ws_lua_publish(lua_State *L, ws_topics *topics,
                    const ws_connection *except);

@@ -26,7 +26,7 @@ static void forget(lua_State *L, int *function) {
   *function = LUA_NOREF;
 }
 
-/* Those that the object keeps for connections to come. */
+/* Forgets the handlers that the object keeps for new connections. */
 static void forget_handlers(lua_State *L, int anchor) {
   if (anchor == LUA_NOREF) return;
   lua_rawgeti(L, LUA_REGISTRYINDEX, anchor);
@@ -35,8 +35,8 @@ static void forget_handlers(lua_State *L, int anchor) {
   lua_pop(L, 1);
 }
 
-/* After the last event no Lua value is held any more: a handler that refers to
- * the server would keep it alive for ever. */
+/* Lets go of all Lua values after the last event, because a handler that refers
+ * to the server would keep it alive for ever. */
 static void let_go(ws_lua_server *self, lua_State *L) {
   forget(L, &self->judge);
   forget(L, &self->http_closed);

@@ -8,7 +8,7 @@ typedef struct ws_lua_server {
   ws_server *server;  /* NULL before it listens */
   ws_lua_loop *loop;
   ws_tie tie;         /* until it is closed and its connections are gone */
-  ws_handlers *handlers; /* used until then; the user value has the set */
+  ws_handlers *handlers; /* in use until then; the user value has the set */
   int judge;          /* functions in the registry, or LUA_NOREF */
   int http_closed;
   int closed;

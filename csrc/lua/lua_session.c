@@ -23,18 +23,18 @@ typedef struct ws_lua_session {
   ws_deflate_pool pool;
   ws_buffer in;    /* fed, not yet told */
   ws_buffer out;   /* written, not yet taken */
-  ws_buffer taken; /* out's bytes, on their way to who asked for them */
+  ws_buffer taken; /* out's bytes, on their way to Lua */
   ws_event event;  /* the last; its bytes lie in `in` and in the session */
-  size_t used;     /* bytes of `in` up to its end */
-  bool untold;     /* pushing it failed: the next call tells it */
+  size_t used;     /* bytes of `in` up to the event's end */
+  bool untold;     /* pushing it failed: the next call returns it */
   bool begun;
   bool ended;      /* endInput was called */
   bool end_told;
   bool telling;    /* the event is being pushed */
-  bool giving;     /* so is `taken` */
+  bool giving;     /* `taken` is being pushed */
 } ws_lua_session;
 
-/* By its name in the registry the type would take longer to find. */
+/* Checks the magic number, as the type's name would take longer to look up. */
 static ws_lua_session *check_type(lua_State *L) {
   ws_lua_session *self = lua_touserdata(L, 1);
   if (!self || lua_rawlen(L, 1) != sizeof *self || self->magic != MAGIC)
@@ -49,17 +49,17 @@ static ws_lua_session *check(lua_State *L) {
   return self;
 }
 
-/* For what moves the bytes an event lies in: a finalizer may run while it is
- * pushed. */
+/* For functions that move the bytes an event lies in: a finalizer that calls
+ * them may run while the event is pushed. */
 static ws_lua_session *check_told(lua_State *L) {
   ws_lua_session *self = check(L);
   if (self->telling) luaL_error(L, "the session has not told its last event");
   return self;
 }
 
-/* Calls the function below its argument on the top of the stack, with *flag set
- * as long as that takes. Pushing these two may itself run finalizers: do it
- * before anything else. */
+/* Calls a function with one argument, both on the top of the stack, with *flag
+ * set meanwhile. Pushing these two may itself run finalizers: do it before
+ * anything else. */
 static int call_under(lua_State *L, bool *flag) {
   int below = lua_gettop(L) - 2;
   *flag = true;
@@ -144,7 +144,7 @@ static int l_collect(lua_State *L) {
   ws_lua_session *self = check_type(L);
   if (self->begun) ws_session_deinit(&self->session);
   self->begun = false;
-  /* Those that were never made are of zeros, which is fine. */
+  /* What was never initialized is all zeros, which is fine. */
   ws_deflate_pool_deinit(&self->pool);
   ws_buffer_deinit(&self->in);
   ws_buffer_deinit(&self->out);
@@ -189,7 +189,7 @@ static int push_fail(lua_State *L, const ws_event *event) {
   return 3;
 }
 
-/* A finalizer may end the session meanwhile: the head stays. */
+/* A finalizer may end the session meanwhile, but the head stays valid. */
 static int push_request(lua_State *L, const ws_lua_session *self) {
   const ws_http_head *head = ws_session_request(&self->session);
   bool upgrade =
@@ -232,7 +232,8 @@ static void forget_event(ws_lua_session *self) {
   self->untold = false;
 }
 
-/* Our Close came between: no messages any more, and no request to answer. */
+/* True for an untold event after our Close: there are no messages any more, and
+ * no request to answer. */
 static bool is_outdated(const ws_lua_session *self) {
   const ws_session *session = &self->session;
   ws_event_type type = self->event.type;
@@ -254,7 +255,7 @@ static int l_next(lua_State *L) {
   return count;
 }
 
-/* What is still to be told moves along. */
+/* An untold event lies in `in`, and moves with it. */
 static int l_feed(lua_State *L) {
   ws_lua_session *self = check_told(L);
   ws_slice bytes = ws_lua_slice(L, 2);
@@ -277,8 +278,8 @@ static int push_taken(lua_State *L) {
   return 1;
 }
 
-/* A finalizer that runs meanwhile may write to `out`; it is given nothing. What
- * could not be given is given at the next call. */
+/* A finalizer that runs meanwhile may write to `out`, but is given no bytes. If
+ * pushing them fails, the next call returns them. */
 static int l_output(lua_State *L) {
   ws_lua_session *self = check(L);
   lua_pushcfunction(L, push_taken);
@@ -298,7 +299,7 @@ static int l_output(lua_State *L) {
 
 /* ------------------------------------------------------------- sending */
 
-/* send(data [, opcode [, discard]]): discarded, it is only checked. */
+/* send(data [, opcode [, discard]]): with `discard` data is only checked. */
 static int l_send(lua_State *L) {
   ws_lua_session *self = check(L);
   ws_slice data = ws_lua_slice_of(L, 2, "send");

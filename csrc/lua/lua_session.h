@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua type ws.session: the protocol alone, for anyone else's loop. */
+/* The Lua type ws.session: the protocol alone, for any other loop. */
 #pragma once
 #include "lua/lua_compat.h"
 

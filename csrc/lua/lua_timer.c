@@ -88,7 +88,7 @@ static int l_stop(lua_State *L) {
 }
 
 static int l_collect(lua_State *L) {
-  /* One that runs is anchored: this is the end of the state. */
+  /* A running timer is anchored: then this is the end of the Lua state. */
   stop(ws_lua_check(L, 1, TYPE), L);
   return 0;
 }

@@ -9,8 +9,8 @@
 /* core.tls{...}: the context, or nil, message, code. */
 int ws_lua_new_tls(lua_State *L);
 
-/* The context at `index`, borrowed. Raises if there is none, or one for the
- * other side, with which a handshake would wait for ever. */
+/* The context at `index`, borrowed. Raises if there is none, or if it is for
+ * the other side, as a handshake with that would wait for ever. */
 ws_tls *ws_lua_check_tls(lua_State *L, int index, bool server);
 
 /* The context in the field "tls" of a table, or NULL. Borrowed. */

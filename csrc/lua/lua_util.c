@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Small things all files of the Lua floor use. No connection is known here. */
+/* What all files of the Lua floor use. Nothing here knows of connections. */
 #include "lua/lua_util.h"
 
 #include "bytes/status.h"
@@ -44,8 +44,8 @@ void *ws_lua_check(lua_State *L, int index, const char *name) {
   return NULL;
 }
 
-/* Pushes "file:line: " of the nearest line. The caller may have none: it is in
- * C when pcall itself calls a method, and gone after a tail call. */
+/* Pushes "file:line: " of the nearest caller that has a line: the direct one is
+ * in C when pcall itself calls a method, and gone after a tail call. */
 static void push_position(lua_State *L) {
   lua_Debug frame;
   int level = 1;

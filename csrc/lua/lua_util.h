@@ -52,8 +52,7 @@ uint64_t ws_lua_field_size(lua_State *L, int table, const char *name,
 bool ws_lua_field_bool(lua_State *L, int table, const char *name,
                        bool otherwise);
 
-/* The same for what memory has room for: anything above counts as much as half
- * of the addresses there are. */
+/* The same for what is counted in memory: above SIZE_MAX / 2, it is that. */
 size_t ws_lua_field_count(lua_State *L, int table, const char *name,
                           uint64_t otherwise);
 
@@ -77,7 +76,7 @@ unsigned ws_lua_code(lua_State *L, int index, unsigned otherwise);
 
 void ws_lua_push_slice(lua_State *L, ws_slice slice);
 
-/* The address as text; nil for NULL and for one without a name. */
+/* Pushes the address as text; nil for NULL and for an unnamed one. */
 void ws_lua_push_address(lua_State *L, const ws_address *address);
 
 /* Sets a field of the table on top of the stack to the slice. */

@@ -30,8 +30,8 @@ static const ws_view *check(lua_State *L) {
   return view;
 }
 
-/* Where 1 is the first byte and -1 the last, as string.sub has it: an offset,
- * not before the first, at most len. */
+/* A position as in string.sub, where 1 is the first byte and -1 the last, as an
+ * offset from 0 to len. */
 static size_t offset_of(lua_Integer position, size_t len) {
   if ((lua_Number)position > (lua_Number)len) return len;
   if (position > 0) return (size_t)position - 1;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua type ws.view: a message lent to its handler, instead of a string made
- * of it. It is valid until the handler returns; after that using it raises, and
- * never reads freed memory, whoever has kept it. */
+/* The Lua type ws.view: a message lent to its handler, without making a string
+ * of it. It is valid until the handler returns; using it later raises, and does
+ * not read freed memory. */
 #pragma once
 #include "lua/lua_compat.h"
 
@@ -14,8 +14,8 @@ typedef struct ws_view {
   size_t len;
 } ws_view;
 
-/* Pushes the type's metatable, which ws_view_push needs at an index: so it is
- * looked up once, not for every message. */
+/* Pushes the type's metatable for ws_view_push, so that it is looked up once,
+ * not for every message. */
 void ws_view_push_type(lua_State *L);
 
 /* Pushes a view of data (not NULL); the metatable is at `type`. */
