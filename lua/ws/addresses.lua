@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Address literals as lists of bits, for ranges like 10.0.0.0/8 (RFC 4632) and
--- fd00::/8 (RFC 4291 section 2.3).
+-- Turns address literals into lists of bits, for ranges like 10.0.0.0/8 (RFC 4632)
+-- and fd00::/8 (RFC 4291 section 2.3).
 
 local addresses = {}
 

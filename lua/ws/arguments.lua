@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Checks and converts the arguments of the constructor and close() as the standard
--- says. `level` counts as in error(), seen from whoever calls these functions.
+-- says. `level` counts as in error(), from the caller of each function.
 
 local core = require "ws.core"
 local options = require "ws.options"
@@ -32,7 +32,7 @@ function arguments.socket(sock, method, level)
   return of_server
 end
 
---- Parses the URL with ws.core: S1 to S20.
+--- Parses the URL in ws.core: S1 to S20.
 function arguments.url(url, level)
   if url == nil then raise("TypeError", "the URL is missing", level + 1) end
   local text = text_of(url, "url", level + 1)
@@ -75,8 +75,8 @@ local function is_options(value)
   return false
 end
 
---- The constructor's second and third argument as protocols, which may be nil,
---- and options: these may stand in the second place, and hold the protocols.
+--- Returns the constructor's second and third argument as protocols (or nil) and
+--- options. The options may be in the second place, and then have the protocols.
 function arguments.protocols_and_options(protocols, given, level)
   if is_options(protocols) then
     if given ~= nil then

@@ -18,7 +18,7 @@ local schema = {
 }
 for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
 
--- Passed on as they are.
+-- Options that are passed on as they are.
 local plain_names = {
   "protocols", "origin", "timeout", "closeTimeout", "maxPayload", "pingInterval", "pingTimeout",
   "highWaterMark", "lowWaterMark", "noDelay", "family", "parallel",

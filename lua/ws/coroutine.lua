@@ -21,7 +21,7 @@ local waiting = {}
 -- Coroutines of the loop, each with what to do with its error.
 local tasks = setmetatable({}, { __mode = "k" })
 
--- Explains the error of a Lua that has no coroutine.isyieldable to ask first.
+-- Explains the error that a failed wait raises in a Lua without coroutine.isyieldable.
 local function explained(raised)
   if type(raised) ~= "string" or not raised:find "^attempt to yield across" then return raised end
   return raised .. ": nothing can wait inside table.sort, string.gsub and their like; on plain "
@@ -33,7 +33,7 @@ local function resume(thread, ...)
   local ok, raised = coroutine.resume(thread, ...)
   if coroutine.status(thread) ~= "dead" then return true end
   local on_error = tasks[thread]
-  tasks[thread] = nil -- on_error may know the thread: Lua 5.1 and LuaJIT would keep both
+  tasks[thread] = nil -- if on_error refers to the thread, 5.1 and LuaJIT would keep both
   if not ok then
     raised = explained(raised)
     loop.report(raised, debug.traceback(thread, loop.describe(raised)))
@@ -42,7 +42,7 @@ local function resume(thread, ...)
   return true
 end
 
--- Lua 5.1 makes no coroutine of a function written in C.
+-- Lua 5.1 cannot make a coroutine of a function written in C.
 local function is_of_lua(fn)
   return type(fn) == "function" and debug.getinfo(fn, "S").what ~= "C"
 end
@@ -61,8 +61,8 @@ function waiting.task(fn, on_error, ...)
 end
 
 --- Starts fn(...) in a coroutine of the loop. In it ws.connect, receive, messages
---- and ws.sleep wait without holding up anything else.
----@param fn function is called with the other arguments
+--- and ws.sleep wait without blocking anything else.
+---@param fn function called with the other arguments
 ---@param ... any
 ---@return thread
 function waiting.spawn(fn, ...)
@@ -76,16 +76,16 @@ local host -- see waiting.use
 
 --- Lets coroutines of another scheduler wait too (nil: no longer).
 --- scheduler.running() returns a token for the running coroutine, or nil when it
---- is not the scheduler's. scheduler.suspend(token) suspends that coroutine at
---- least until scheduler.wake(token) was called. scheduler.wake is called inside a
---- turn: it must not resume the coroutine there, and returns whether that still
---- waits.
+--- is not the scheduler's. scheduler.suspend(token) suspends that coroutine until
+--- scheduler.wake(token) was called; if it returns too early, it is called again. wake
+--- is called inside a turn: it must not resume the coroutine there, and returns whether
+--- the coroutine still waits.
 function waiting.use(scheduler)
   host = scheduler
 end
 
---- The running coroutine; nil outside any. Inside coxpcall's pcall, which lets
---- Lua 5.1 wait, it is the one that called pcall.
+--- The running coroutine; nil outside any. Inside coxpcall's pcall, in which even
+--- Lua 5.1 can wait, it is the one that called pcall.
 function waiting.running()
   local coxpcall = package.loaded.coxpcall
   local thread, main = (coxpcall and coxpcall.running or coroutine.running)()
@@ -93,15 +93,15 @@ function waiting.running()
 end
 local current = waiting.running
 
--- The current wait of each coroutine. A wait that raised, because the coroutine
--- could not yield, is over: what it waited for must not end a later wait.
+-- The current wait of each coroutine. What an earlier wait waited for (one that raised
+-- because the coroutine could not yield, for example) must not end a later wait.
 local waits = setmetatable({}, { __mode = "k" })
 
 -- Three ways to wait, in_task, in_host and outside. Each calls start(wake), which
 -- arranges for wake(...) to be called once, later, and returns what wake was
 -- called with. wake returns whether anybody still waited.
 
--- Somebody else may have resumed it: its wait is over all the same.
+-- Other code than `wake` may have resumed the coroutine, which ends the wait, too.
 local function back_in_task(thread, this, ...)
   if waits[thread] == this then waits[thread] = nil end
   return ...
@@ -145,9 +145,9 @@ local function in_host(start, token)
   return kept(outcome)
 end
 
--- Runs the loop until the wait is done, or over() says that nothing will come:
--- when memory runs out, an event may be lost. What ws.onerror raises ends the
--- wait, unless its result came in the same turn: then it is raised later.
+-- Runs the loop until the wait is done, or over() says that nothing more will come,
+-- because an event was lost when memory ran out. What ws.onerror raises ends the wait;
+-- but if the wait's result came in the same turn, it is raised later.
 local function outside(start, _, over)
   local running, outcome = loop.get(), new_outcome()
   start(function(...)
@@ -160,11 +160,11 @@ local function outside(start, _, over)
     if not ok and outcome.done then
       loop.raise_later(raised)
     elseif not ok then
-      outcome.done = true -- what comes later is not for this wait
+      outcome.done = true -- results that come later are not for this wait
       error(raised, 0)
     end
   end
-  if not outcome.done then return nil, "closed" end -- nobody is left to say
+  if not outcome.done then return nil, "closed" end -- nothing will call wake any more
   return kept(outcome)
 end
 
@@ -196,7 +196,7 @@ local function way_to_wait(name, level)
   return in_host, token
 end
 
--- `level` is that of the waiting function's caller, seen from whoever calls.
+-- `level` is that of the waiting function's caller, seen from the caller of wait.
 local function wait(start, name, level, over)
   local way, token = way_to_wait(name, level + 1)
   return way(start, token, over)
@@ -230,7 +230,7 @@ function waiting.connect(url, protocols, given)
   local ok, message, code = way(function(wake) box.opening = wake end, token,
     function() return sock.readyState % 2 == 1 end) -- OPEN, CLOSED
   if ok then return sock end
-  sock:terminate() -- unless it is closed: what it told was lost
+  sock:terminate() -- in case it is OPEN, and only its event was lost
   return nil, message, code
 end
 

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Listeners as the DOM has them (DOM section 2.7 and 2.9): for one target
--- that has no parents. A list of listeners belongs to a type; the on... handler
--- takes its place in it when first set (HTML "event handlers").
+-- Listeners as in the DOM (sections 2.7 and 2.9), for one target that has no parents.
+-- Each type of event has a list of listeners; the on... handler takes its place in
+-- the list when first set (HTML "event handlers").
 
 local events = require "ws.events"
 local loop = require "ws.loop"
@@ -9,10 +9,11 @@ local options = require "ws.options"
 
 local event_target = {}
 
--- Plain 5.1 gives xpcall's function no arguments.
+-- In plain Lua 5.1, xpcall passes no arguments to the function.
 local passes_arguments = select(2, xpcall(function(value) return value end, print, 1)) == 1
 
---- A message handler that keeps the message and says where it was raised.
+--- A message handler for xpcall: keeps the message, and a traceback to where it was
+--- raised.
 function event_target.traced(message)
   return { message = message, traceback = debug.traceback(loop.describe(message), 2) }
 end
@@ -25,7 +26,7 @@ local function report(raised)
   end
 end
 
---- Calls fn(); an error is reported and does not come out.
+--- Calls fn(); an error is reported, not raised.
 function event_target.call(fn)
   local ok, raised = xpcall(fn, event_target.traced)
   if not ok then report(raised) end
@@ -51,11 +52,11 @@ local function check_type(type_, name, level)
   return tostring(type_)
 end
 
--- Listeners in the order added: 1 to `count`. Those removed stay there, without
--- their callbacks, while `live` others are more than half; then a list of the others
--- replaces it. So a pass under way, which knows how many there were at its start,
--- sees the list as it was then, and nothing costs more when there are many. `on` is
--- the on... handler; list[capture] has the others by their callbacks.
+-- list[1] to list[count] are the listeners, in the order added. A removed one stays
+-- there, without its callback, while more than half of them are `live`; otherwise a new
+-- list of the live ones replaces this. So a pass that is under way, which took the count
+-- at its start, sees the list as it was then, and removing stays cheap when there are
+-- many. `on` is the on... handler; list[capture] has the others by their callbacks.
 local function new_list()
   return { count = 0, live = 0 }
 end
@@ -65,7 +66,7 @@ local function find(list, callback, capture)
   return known and known[callback]
 end
 
--- It counts only in the last step: any other may run out of memory.
+-- The counts change in the last step, because all others may run out of memory.
 local function append(list, listener)
   list[list.count + 1] = listener
   if listener.is_on then
@@ -78,7 +79,7 @@ local function append(list, listener)
   list.count, list.live = list.count + 1, list.live + 1
 end
 
--- The list to go on with, nil when nobody is left.
+-- Removes the listener; returns the list to go on with, or nil if none is left.
 local function without(list, listener)
   if listener.is_on then list.on = nil
   else list[listener.capture][listener.callback] = nil end
@@ -92,8 +93,8 @@ local function without(list, listener)
   return rest
 end
 
--- lists[1] is the function that alone listens to messages, if that is all that
--- does: the core calls it straight.
+-- Also sets lists[1]: if a single function listens to messages, that is it, and the
+-- core calls it directly.
 local function put(lists, type_, list)
   lists[type_] = list
   if type_ ~= "message" then return end
@@ -149,8 +150,8 @@ function event_target.get_on(lists, type_)
   return list and list.on and list.on.callback
 end
 
---- Sets the on... property: functions and objects are kept, all else is nil;
---- replacing keeps the place. S82, S83.
+--- Sets the on... property: functions and objects are kept, anything else counts as
+--- nil; a replacement keeps its predecessor's place. S82, S83.
 function event_target.set_on(lists, type_, value)
   local kind, list = type(value), lists[type_]
   local on = list and list.on
@@ -167,7 +168,7 @@ end
 
 -- ------------------------------------------------------------------- dispatch
 
--- Its handleEvent is looked up at each call, S81.
+-- An object's handleEvent is looked up at each call, S81.
 local function call_object(object, event)
   local handle = object.handleEvent
   if not options.is_callable(handle) then
@@ -188,7 +189,7 @@ local function invoke(listener, callback, event)
   end
 end
 
--- Its preventDefault does nothing, S84.
+-- In a passive listener preventDefault does nothing, S84.
 local function invoke_passive(listener, callback, event)
   event.inPassiveListener = true
   invoke(listener, callback, event)
@@ -223,7 +224,7 @@ function event_target.dispatch(lists, target, event)
   event.propagationStopped, event.immediatelyStopped = nil, nil
 end
 
---- dispatchEvent: for made-up events, at once. S86.
+--- dispatchEvent: dispatches an event that the program made. S86.
 function event_target.dispatch_made(lists, target, event, level)
   if not events.is_event(event) then
     options.raise("TypeError", "dispatchEvent: an event expected (ws.Event makes one), got "

@@ -12,7 +12,8 @@ local events = {}
 ---@class ws.Event
 local methods = {}
 
---- Keeps the listeners of later passes from being called.
+--- Keeps the listeners of the other phase from being called: those without `capture`,
+--- if this is called in one with `capture`.
 function methods:stopPropagation()
   self.propagationStopped = true
 end
@@ -49,9 +50,9 @@ local classes = {
   ErrorEvent = class("ErrorEvent", { message = "" }),
 }
 
--- The class of the events the core makes of messages: tables with data, opcode
--- and target alone, so that they cost little. While its only listener is called
--- an event has these as well; later it is like any other.
+-- The class of the events that the core makes of messages. These are tables with
+-- data, opcode and target alone, so that they cost little. While its only listener is
+-- called such an event also has the following; later it is like any other.
 local while_told = {
   eventPhase = 2, dispatching = true,
   stopPropagation = function() end, stopImmediatePropagation = function() end,
@@ -72,7 +73,7 @@ local function message_field(event, key)
   return message_fields[key]
 end
 
---- The class that the core's handlers take as `event`.
+--- The metatable that core.handlers takes as `event`.
 events.message_class = {
   __index = message_field, __name = "MessageEvent",
   __tostring = classes.MessageEvent.__tostring,
@@ -97,18 +98,18 @@ end
 
 for name in pairs(classes) do events[name] = constructor(name) end
 
---- Turns fresh fields into an event of the class, with no copy.
+--- Makes an event of the class out of this table of fields, without copying it.
 function events.make(class_name, event)
   event.isTrusted = true
   return setmetatable(event, classes[class_name])
 end
 
---- The event of a message, when there is more than one listener.
+--- The event of a message that the core does not pass to its listener itself.
 function events.message(data, opcode, target)
   return setmetatable({ data = data, opcode = opcode, target = target }, events.message_class)
 end
 
---- True for events made by the constructors.
+--- True for all events, made here or in the core.
 function events.is_event(value)
   return type(value) == "table" and known[getmetatable(value)] == true
 end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Messages that wait for receive(): a queue, and those who wait for messages. It
--- holds up to highWaterMark bytes; then the socket stops reading from the network
--- until some are taken.
+-- Messages that wait for receive(): a queue, and functions that wait for messages.
+-- When it holds more than highWaterMark bytes, the socket stops reading from the
+-- network, until no more than half of that is left.
 
 local internals = require "ws.core".connection.internals
 
@@ -33,7 +33,7 @@ function inbox.holds_any(box)
   return box.first <= box.last
 end
 
--- Whether the socket reads from the network.
+-- Stops the socket from reading from the network, or lets it read again.
 local function hold(box, held)
   if box.held == held then return end
   box.held = held
@@ -100,7 +100,7 @@ end
 
 function inbox.opened(sock)
   local box = box_of(sock)
-  -- If the coroutine that waited in ws.connect is gone, nobody has the socket.
+  -- If the coroutine that waited in ws.connect is gone, nobody else has the socket.
   if box and not settle_opening(box, true) then sock:terminate() end
 end
 

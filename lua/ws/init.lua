@@ -38,8 +38,8 @@ local ws = {
   protocol = protocol,
 }
 
---- Opens a WebSocket as a browser does: returns at once, CONNECTING; events tell
---- what happens once the loop runs (WebSockets Standard, section 3.1).
+--- Opens a WebSocket as a browser does: returns it at once, CONNECTING; once the loop
+--- runs, events tell what happens (WebSockets Standard, section 3.1).
 ---@param url string ws:, wss:, http: or https:
 ---@param protocols? string|string[]|ws.ClientOptions subprotocols in order of
 --- preference, or the options

@@ -87,8 +87,8 @@ local function read_answer(answer, status, body, headers)
   return terms
 end
 
--- The function of this option has returned, so that an error cannot name a line in
--- it, but only the line on which it is defined.
+-- Raises an error in what this option's function returned. The function has ended, so
+-- the error can only name the line on which it is defined.
 local function blame(policy, option, raised)
   local fn = policy[option]
   local place = type(fn) == "function" and debug.getinfo(fn, "S")
@@ -97,7 +97,8 @@ local function blame(policy, option, raised)
   error(("%sTypeError: %s returned an invalid value: %s"):format(place or "", option, text), 0)
 end
 
--- RFC 6455 section 4.2.2: it has to be one that the client offered, or none.
+-- RFC 6455 section 4.2.2: the subprotocol has to be one that the client offered, or
+-- none.
 local function check_offered(protocol, request, policy, option)
   if protocol == nil or protocol == "" then return end
   for _, offered in ipairs(request.protocols) do

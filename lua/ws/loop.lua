@@ -15,14 +15,14 @@ local failure          -- what the error handler itself raised, boxed
 local stopping = false
 local on_use           -- see loop.on_use
 
--- The core takes functions only.
+-- The core takes functions only, but ws.onerror may be any callable value.
 local function tell_core()
   local handler = error_handler
   current:onError(handler and function(message, traceback) handler(message, traceback) end)
 end
 
---- Has fn() called before each use of the loop (nil: no longer). It is for an
---- adapter that drives the loop and may have been idle until now.
+--- Sets a function to be called before each use of the loop; nil for none. It is for
+--- an adapter that drives the loop and may have been idle until now.
 function loop.on_use(fn)
   on_use = fn
 end
@@ -49,8 +49,8 @@ function loop.thread()
   return loop.get():thread()
 end
 
---- What was raised, as text for debug.traceback to begin with: for other values it
---- makes no traceback, or one that does not say what was raised.
+--- What was raised, as text to pass to debug.traceback: with other values that makes no
+--- traceback, or one that does not say what was raised.
 function loop.describe(raised)
   local kind = type(raised)
   if kind == "string" or kind == "number" then return tostring(raised) end
@@ -62,7 +62,7 @@ function loop.describe(raised)
   return "error object of type " .. kind
 end
 
---- Makes ws.run or ws.poll raise `raised` when next called.
+--- Makes the current or next ws.run or ws.poll raise `raised`.
 function loop.raise_later(raised)
   if not failure then
     failure = { raised }
@@ -78,8 +78,8 @@ local function raise_failure()
   error(raised, 0)
 end
 
---- Passes an error of a handler to ws.onerror(message, traceback), or prints
---- it. Never raises: ws.run or ws.poll raises what ws.onerror raised.
+--- Passes an error of a handler to ws.onerror(message, traceback), or prints it.
+--- Never raises: what ws.onerror raises is raised later, by ws.run or ws.poll.
 function loop.report(message, traceback)
   if not error_handler then
     io.stderr:write(traceback or loop.describe(message), "\n")
@@ -134,9 +134,9 @@ local function is_count(value)
   return type(value) == "number" and value >= 1 and value % 1 == 0 and value < math.huge
 end
 
---- One turn of the loop, for a game's frame or another event loop.
+--- Makes one turn of the loop: for a game's frame, or inside another event loop.
 ---@param ms? number the longest wait in milliseconds, 0 by default
----@param maxEvents? integer the most events to handle: the rest waits, in order,
+---@param maxEvents? integer the most events to handle: the rest wait, in order,
 --- for the next call
 ---@return integer served the number of events handled
 function loop.poll(ms, maxEvents)

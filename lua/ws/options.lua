@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
 -- Checks what callers pass: tables of options and headers. Errors carry the name of
--- the browser's exception and the caller's line. `level` counts as in error(), seen
--- from whoever calls these functions.
+-- the browser's exception and the caller's line. `level` counts as in error(), from
+-- the caller of each function.
 
 local core = require "ws.core"
 
 local options = {}
 
--- "file:line: " of the nearest line at `level` or above: a function in C has none,
--- as when pcall itself calls ws.new, nor has one that has made a tail call.
+-- "file:line: " of the nearest caller that has a line, from `level` on. A function in C
+-- has none (as when pcall itself calls ws.new), nor has one that has made a tail call.
 local function position(level)
   level = level + 1
   local frame = debug.getinfo(level, "Sl")
@@ -55,8 +55,8 @@ function options.is_callable(value)
   return type(meta) == "table" and type(meta.__call) == "function"
 end
 
---- For a schema. An empty path is refused: it would count as none; and one with a
---- zero, at which the system would end it.
+--- For a schema. Refuses an empty path, which would count as none, and one with a zero
+--- byte, at which the system would end it.
 function options.is_path(value)
   return type(value) == "string" and value ~= "" and not value:find("\0", 1, true), "a path"
 end
@@ -122,7 +122,7 @@ end
 --- A copy of `given` (nil: an empty table) in which every name is known to the
 --- schema and every value fits. schema: name -> "string|table", "size" (bytes
 --- or milliseconds), "callable", or a function(value) -> ok, expected[, what it
---- got instead]. `what`, if given, is what errors begin with, as "tls".
+--- got instead]. Errors begin with `what`, such as "tls", if that is given.
 function options.check(given, schema, level, what)
   level = level + 1
   what = what and what .. ": " or ""
@@ -184,8 +184,8 @@ local function add_headers(flat, name, values, level)
 end
 
 --- {name = value, name = {value, value}} -> {name, value, name, value ...}.
---- Names have to be tokens, and not names of headers that we write ourselves: those
---- of the handshake, or those in the set `owned` (in lower case).
+--- Raises for names that are not tokens, and for headers that we write ourselves:
+--- those of the handshake or, if given, those in the set `owned` (in lower case).
 function options.flat_headers(headers, level, owned)
   level = level + 1
   local flat = {}
@@ -225,7 +225,7 @@ end
 function options.blame(level, fn, ...)
   local ok, first, second, third = pcall(fn, ...)
   if ok then return first, second, third end
-  if type(first) ~= "string" then error(first, 0) end -- of the caller's __tostring, say
+  if type(first) ~= "string" then error(first, 0) end -- by a caller's __tostring, say
   error(position(level + 1) .. (first:match ":%d+: (%u%a*Error: .*)" or first), 0)
 end
 

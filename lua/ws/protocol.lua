@@ -28,8 +28,9 @@ local methods = {}
 
 local inner_of = setmetatable({}, { __mode = "k" })
 
--- The key, in the object, of what the user's functions are in: `upgrade` may know
--- the object, and in inner_of would keep it for ever on Lua 5.1 and LuaJIT.
+-- The key under which the object has the user's functions. They are not in inner_of:
+-- `upgrade` may refer to the object, which would then live for ever on Lua 5.1 and
+-- LuaJIT.
 local POLICY = {}
 
 local function check(self, name)
@@ -68,7 +69,7 @@ local function closing(self, inner, code, reason, clean)
     { type = "close", code = code, reason = reason, wasClean = clean })
 end
 
--- The error now, the close event at the next call.
+-- Returns the error event; the next call of next_event makes the close event.
 local function failing(self, inner, message, code)
   inner.failed = true
   return event(self, "ErrorEvent", { type = "error", message = message, code = code })
@@ -83,7 +84,7 @@ local function aborting(self, inner)
   return failing(self, inner, "closed before the connection was open", "ECONNABORTED")
 end
 
--- For judge.answer: there is no answer any more once `upgrade` itself has called close.
+-- For judge.answer: once `upgrade` itself has called close, nothing is answered.
 local answering = {}
 for _, name in ipairs { "accept", "refuse" } do
   answering[name] = function(inner, ...)
@@ -114,7 +115,7 @@ local function answer_request(self, inner, request)
     tostring(status)), "EHANDSHAKE")
 end
 
--- Turns what the session reports into an event, or nil to go on.
+-- Each turns what the session reports into an event, or nil to go on.
 local translate = {
   open = opened,
   message = function(self, inner, data, opcode)
@@ -167,7 +168,7 @@ function methods:feed(bytes)
 end
 
 --- Returns the bytes to write to the transport, and forgets them; "" when there are
---- none. Answers to the peer are among them once events() was iterated to its end.
+--- none. They include all answers to the peer once events() was iterated to its end.
 ---@return string
 function methods:output()
   local inner = check(self, "output")
@@ -184,7 +185,7 @@ end
 
 -- ----------------------------------------------------------------- sending
 
--- Behind the check of the arguments, which counts in every state: S97, S98.
+-- Called after the arguments were checked, which is done in every state: S97, S98.
 local function check_opened(self, name)
   if self.state == 0 then
     raise("InvalidStateError", name .. ": the connection is not open yet", 3)

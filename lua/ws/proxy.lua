@@ -62,7 +62,7 @@ local function is_excepted(list, host, port)
   return false
 end
 
--- Nobody wants a proxy for what runs on this machine.
+-- True for this machine, for which no proxy of the environment is used.
 local function is_here(host)
   return host == "localhost" or host:match "%.localhost$" ~= nil
     or addresses.within(host, "127.0.0.0/8") or host == "::1"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The answer to a plain HTTP request on a server's port (RFC 9112). One
--- request a connection: every response says `Connection: close`.
+-- The answer to a plain HTTP request on a server's port (RFC 9112). There is one
+-- request per connection: every response says `Connection: close`.
 
 local core = require "ws.core"
 local event_target = require "ws.event_target"
@@ -35,13 +35,14 @@ local function check_status(status, level)
   end
 end
 
--- RFC 9110 section 6.4.1: these never have a body.
+-- RFC 9110 section 6.4.1: some responses never have a body.
 local function has_body(self)
   return self.method ~= "HEAD" and self.status ~= 204 and self.status ~= 304
 end
 
--- How the end of the body is marked: by its length, by chunks, or by the end of
--- the connection. `whole` is the length of a body that is complete already.
+-- The header line that says how the end of the body is marked: by its length, by
+-- chunks, or ("") by the end of the connection. `whole` is the length of a body that
+-- is complete already.
 local function framing(self, whole)
   if not has_body(self) then
     self.discards = true
@@ -99,7 +100,7 @@ function Response.new(conn, request)
   }, Response)
 end
 
--- Of what a method was called on.
+-- Raises unless the method was called on a response.
 local function check_self(self, name)
   if getmetatable(self) == Response then return end
   raise("TypeError", ("%s: a response expected, got %s (call it as response:%s)")
@@ -139,15 +140,16 @@ function Response:writeHead(status, headers)
   write_head(self, status, headers, 2)
 end
 
--- What the core returned: nil and why, when the client has gone.
+-- Passes on what the core returned, with false for nil, which means that the client
+-- has gone.
 local function told(done, message, code)
   if done == nil then return false, message, code end
   return done
 end
 
---- Writes a piece of the body. Without a writeHead before it, the status is 200. Whoever writes on
---- while more than maxBackpressure is unsent has the answer cut: the client is dropped. One piece
---- may be of any length.
+--- Writes a piece of the body. Without a writeHead before it, the status is 200. A piece may be of
+--- any length; but a write while more than maxBackpressure is unsent cuts the answer off and drops
+--- the client.
 ---@param chunk string
 ---@return boolean more false when the client reads more slowly than this writes
 --- (wait for ondrain), or is gone
@@ -166,9 +168,9 @@ end
 
 --- Ends the response, optionally with a last piece of the body, of any length.
 ---@param chunk? string
----@return boolean ok false when the client is gone; true is no proof that all reaches it
+---@return boolean ok false when the client is gone; true does not prove that it gets everything
 ---@return string|nil message why it is gone
----@return string|nil code as write's
+---@return string|nil code as for write
 function Response:finish(chunk)
   check_self(self, "finish")
   if chunk == nil then chunk = "" end
@@ -178,7 +180,7 @@ function Response:finish(chunk)
   local head = begin(self, #chunk)
   local bytes = head .. encoded(self, chunk) .. (self.chunked and "0\r\n\r\n" or "")
   if self.length and self.sent < self.length and not (self.discards or self.gone) then
-    self.conn:terminate() -- the client must not take it for whole
+    self.conn:terminate() -- the client must not take the answer for complete
     raise("InvalidStateError", "finish: less than Content-Length says", 2)
   end
   return told(internals.finishRaw(self.conn, bytes))
@@ -189,7 +191,7 @@ local function check_function(fn, name)
   raise("TypeError", ("%s: a function expected, got %s"):format(name, type(fn)), 3)
 end
 
---- Has fn called once, when the connection is gone, whoever ended it.
+--- Calls fn once, when the connection is gone, whoever ended it.
 ---@param fn fun()
 function Response:onclose(fn)
   check_self(self, "onclose")
@@ -198,7 +200,7 @@ function Response:onclose(fn)
   else self.closers[#self.closers + 1] = fn end
 end
 
---- Has fn called once, when the client has caught up after write returned false.
+--- Calls fn once, when the client has caught up after write returned false.
 ---@param fn fun()
 function Response:ondrain(fn)
   check_self(self, "ondrain")
@@ -210,8 +212,8 @@ end
 
 -- ----------------------------------------------------------- for the server
 
---- The handler failed: the answer is 500 if nothing was sent yet; else the
---- connection is dropped, which shows that the answer is incomplete.
+--- The handler failed: answers 500 if nothing was sent yet; else drops the
+--- connection, which shows that the answer is incomplete.
 ---@package
 function Response:fail()
   if self.finished or self.gone then return end
@@ -229,7 +231,7 @@ local function call_all(list)
   for i = 1, #list do event_target.call(list[i]) end
 end
 
---- The client has caught up. An ondrain that comes later than that is called too.
+--- The client has caught up. If no ondrain is there to be told, the next one still is.
 ---@package
 function Response:drained()
   if self.gone then return end
@@ -238,8 +240,9 @@ function Response:drained()
   call_all(list)
 end
 
---- The connection is gone, and so is what waited for it: a coroutine that nobody
---- resumes any more would live for ever on Lua 5.1 and LuaJIT if this knew it.
+--- The connection is gone. Forgets the functions that waited for it: one that refers to
+--- a coroutine which nobody will resume could keep it alive for ever on Lua 5.1 and
+--- LuaJIT.
 ---@package
 function Response:ended()
   local list = self.closers

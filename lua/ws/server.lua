@@ -36,7 +36,7 @@ local schema = {
 for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
 for name, expected in pairs(judge.schema) do schema[name] = expected end
 
--- Passed on as they are.
+-- Options that are passed on as they are.
 local plain_names = {
   "host", "port", "path", "maxPayload", "maxConnections", "handshakeTimeout", "idleTimeout",
   "closeTimeout", "pingInterval", "pingTimeout", "maxBackpressure", "highWaterMark",
@@ -74,7 +74,7 @@ local function http_closed(conn)
   if getmetatable(response) == Response then response:ended() end
 end
 
--- With nothing of the user's to ask, ws.core decides by itself.
+-- The function that ws.core asks about requests; nil if it is to decide by itself.
 local function judge_of(checked)
   if not (checked.upgrade or checked.request or checked.protocols or checked.origins) then
     return nil

@@ -29,8 +29,8 @@ end
 
 -- ------------------------------------------------- the state kept in Lua
 
---- A socket has a state table only once something is kept for it: listeners,
---- an inbox, data. Its `tag` is what `adopt` was given.
+--- A socket has a state table only once something is kept for it: listeners, an
+--- inbox, data. Its raw handlers and options are in the tag that `adopt` made.
 function telling.new_state()
   return { listeners = {}, binaryType = "blob" }
 end
@@ -49,8 +49,8 @@ local function call_raw(sock, name, ...)
   if raw then return raw(sock, ...) end
 end
 
--- Used when something listens: an error there must not hide one in the raw
--- handler, nor the other way round.
+-- Calls a raw handler when there may be listeners, too: if it raises, they are still
+-- called.
 local function guarded_raw(sock, name, a, b, c)
   if not internals.tag(sock).raw[name] then return end
   event_target.call(function() call_raw(sock, name, a, b, c) end)
@@ -110,10 +110,10 @@ local listening = {
   pong = function(sock, data) tell_control(sock, "pong", data) end,
 }
 
--- `message` when there is a raw handler, which is called first and may close the
--- socket. The message counts as delivered: it is not kept for a receive that may
--- never come. Who else gets it is settled before: a receive or a listener that
--- begins in the raw handler is for what comes next.
+-- The handler `message` when there is a raw one, which is called first and may close
+-- the socket. The message then counts as delivered: it is not kept for a receive that
+-- may never come. Who else gets it is decided before: a receive or a listener that
+-- begins in the raw handler gets the next messages.
 local function message_after(raw)
   return function(sock, data, opcode)
     local state = internals.state(sock)
@@ -139,10 +139,10 @@ local function listening_handlers(tag, keeps)
   return core.handlers(set)
 end
 
---- The core's handlers for sockets with these raw handlers {open, message,
---- close, error, drain, ping, pong}: they are called with no event table, until
---- a socket gets listeners or is used with receive, which then holds messages
---- up to `high_water` bytes. With `views` the message handler is lent views.
+--- The core's handlers for sockets with these raw handlers {open, message, close,
+--- error, drain, ping, pong}. The core calls them directly, until a socket gets
+--- listeners or is used with receive, for which it holds up to `high_water` bytes of
+--- messages. With `views` the message handler is lent views.
 function telling.adopt(raw, high_water, views)
   local tag = { raw = raw, high_water = high_water, views = views }
   local set = { tag = tag, views = views }
@@ -174,7 +174,7 @@ function telling.use_inbox(sock)
   return state.inbox
 end
 
---- The same for receive: from then on they are kept in it, whoever listens.
+--- The same for receive: from then on messages are kept in it even if somebody listens.
 function telling.use_inbox_only(sock)
   local box = telling.use_inbox(sock)
   if box.used then return box end
@@ -199,8 +199,8 @@ local function tell_next(sock, state, box)
   tell_message(sock, state, inbox.pop(box))
 end
 
---- A socket of ws.connect has kept messages for receive(), and now gets a
---- listener instead, which gets them before anything else is read.
+--- For a socket of ws.connect that has kept messages for receive(), and now has a
+--- listener: passes them to it before anything else is read.
 function telling.tell_kept(sock)
   local state = internals.state(sock)
   local box = state.inbox
@@ -209,7 +209,7 @@ function telling.tell_kept(sock)
   loop.get():post(function() tell_next(sock, state, box) end)
 end
 
---- pause() holds up those messages too, until resume().
+--- pause() keeps back those messages too, until resume().
 function telling.set_paused(sock, paused)
   local state = internals.state(sock)
   if not state then return end

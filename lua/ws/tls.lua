@@ -7,10 +7,10 @@ local options = require "ws.options"
 local raise = options.raise
 local tls = {}
 
--- As in ".a.test", which some implementations match with "*.a.test".
+-- ".a.test" has one, for example, and some implementations match it with "*.a.test".
 local function has_empty_label(host) return ("." .. host):find("..", 1, true) ~= nil end
 
--- An empty one is refused: it would count as none, which may mean the system's roots.
+-- An empty string is refused: it would count as none, which may mean the system's roots.
 local function is_source(value)
   return (options.is_path(value)), "a path or PEM text"
 end
@@ -74,9 +74,9 @@ function tls.check_client(given, level)
   return checked, pins_of(checked.pin)
 end
 
---- A client's context, and the name to ask for instead of the URL's, or nil.
---- Raises when a certificate, key or cipher is unusable, and for a host that no
---- certificate can be for.
+--- Returns a client's context, and the name to ask for instead of the URL's, or nil.
+--- Raises if a certificate, key or cipher is unusable, or if no certificate can be
+--- for the host.
 ---@param given? ws.ClientTLS
 function tls.client(given, url, level)
   level = level + 1
@@ -109,8 +109,8 @@ local function server_context(checked, level)
   }
 end
 
--- Gives every name of `sni` a context with its own certificate and the outer
--- options.
+-- Gives every name of `sni` a context: with its own certificate, and otherwise with
+-- the options around `sni` where it has none of its own.
 local function add_names(context, checked, level)
   for name, own in pairs(checked.sni or {}) do
     if type(name) ~= "string" then

@@ -65,7 +65,7 @@ end
 
 --- Adds a listener (DOM section 2.7).
 ---@param type_ string "open", "message", "error", "close", "ping", "pong", "drain"
----@param callback function|table called with the event; of a table, handleEvent
+---@param callback function|table called with the event; for a table, its handleEvent is
 ---@param opts? boolean|ws.ListenerOptions true: capture
 function methods:addEventListener(type_, callback, opts)
   arguments.socket(self, "addEventListener", 2)
@@ -109,9 +109,9 @@ end
 
 --- Starts the closing handshake; a second call does nothing. Messages that the peer
 --- still sends are dropped, but its pings are answered (RFC 6455 section 5.5.1).
----@param code? integer 1000 or 3000 to 4999 (for a server's socket also the codes
---- that RFC 6455 section 7.4 lets a server send), else InvalidAccessError
----@param reason? string at most 123 bytes of UTF-8, else SyntaxError
+---@param code? integer 1000 or 3000 to 4999 (on a server's socket also the codes that
+--- RFC 6455 section 7.4 lets a server send); others raise InvalidAccessError
+---@param reason? string at most 123 bytes (else SyntaxError) of UTF-8 (else TypeError)
 function methods:close(code, reason)
   local of_server = arguments.socket(self, "close", 2)
   if code ~= nil then code = arguments.code(code, of_server, 2) end
@@ -123,7 +123,8 @@ end
 
 -- ------------------------------------------------------------- constructor
 
---- What ws.new, ws(...) and ws.connect share. `level` is that of their caller.
+--- What ws.new, ws(...) and ws.connect share. `level` counts as in error(), and
+--- stands for their caller.
 function websocket.construct(level, url, protocols, given)
   level = level + 1
   local parsed = arguments.url(url, level)

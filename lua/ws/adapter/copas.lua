@@ -27,17 +27,17 @@ end
 
 -- --------------------------------------------------------------- the driver
 
--- To Copas this is a server, as it concludes from the name. Nothing is accepted: the
--- descriptor being readable is all that matters.
+-- Copas takes this for a server, because of its name. Nothing is accepted: all that
+-- matters is when the descriptor is readable.
 local watched = setmetatable({ readable = false, added = false },
   { __tostring = function() return "tcp: ws" end })
 function watched.getfd() return driving.fd() end
-function watched.dirty() return driving.is_early() end -- Copas 2 ran coroutines meanwhile
+function watched.dirty() return driving.is_early() end -- Copas 2 may have run coroutines
 function watched.settimeout() return true end
 function watched.accept() watched.readable = true end
 
--- Where Copas can forget a server it knows ours during a step only, so that it
--- finds out when it has nothing else to do.
+-- If this Copas can remove servers, it has ours only during a step, so that it notices
+-- when it has nothing else to do.
 local function watch()
   if watched.added or not driving.fd() then return end
   watched.added = true
@@ -90,7 +90,7 @@ if copas.wakeup then
     resume = copas.wakeup,
   }
 else
-  -- To an older Copas a coroutine yields a socket and a queue for it.
+  -- In an older Copas a coroutine waits by yielding a socket and a queue for it.
   local nowhere = { insert = function() end, push = function() end }
   scheduler = threads.of {
     suspend = function() coroutine.yield(watched, nowhere) end,

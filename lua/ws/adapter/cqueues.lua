@@ -35,8 +35,8 @@ end
 -- ------------------------------------------------------------- the driver
 
 local controller -- the one attached to
-local driver     -- the coroutine in it that turns the loop, while that is alive
-local changed    -- a condition: that one has planned wrong
+local driver     -- stands for the coroutine there that turns the loop while that is alive
+local changed    -- a condition, signalled when a turn is due earlier than it planned
 
 -- What the driver waits for, between two turns.
 local pollable = {}
@@ -84,8 +84,8 @@ local function check()
   end
 end
 
--- Whatever a coroutine has asked of the loop meanwhile, its driver hears of it
--- before the controller waits. Any controller's steps count: they nest.
+-- Checks before and after each step, because coroutines may have asked something of
+-- the loop meanwhile. Steps of any controller count, as controllers nest.
 local function checked(...)
   if controller then check() end
   return ...

@@ -12,8 +12,8 @@ local driving = {}
 local INTERVAL = 10
 
 local inner  -- the core's loop
-local driver -- what drives it now: begin()
-local planned -- when its next turn is, without a sign of the descriptor; nil: never
+local driver -- the host that drives it now, see driving.begin
+local planned -- when its next turn is if the descriptor stays silent; nil: never
 
 --- From now on `host`, and nobody else, drives the loop. host.scheduler: see
 --- waiting.use. host.wanted() is called when the loop, perhaps idle until now, is
@@ -26,7 +26,7 @@ function driving.begin(host)
   loop.on_use(host.wanted)
 end
 
---- Nobody drives the loop any more, if it was `host`.
+--- If `host` drives the loop, nobody does any more.
 function driving.stop(host)
   if host == nil or driver ~= host then return end
   driver = nil
@@ -48,7 +48,7 @@ function driving.due()
   return ms and ms < INTERVAL and ms or INTERVAL
 end
 
---- Like due(), and notes that the host is going to keep to it.
+--- Like due(), and notes that the host will make a turn then.
 function driving.plan()
   local ms = driving.due()
   planned = ms and core.now() + ms

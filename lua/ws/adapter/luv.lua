@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Runs the loop inside libuv's, with luv or in Neovim. There turns are made through
--- vim.schedule, so that handlers may call everything.
+-- Runs the loop inside libuv's, with luv or in Neovim. In Neovim turns are made through
+-- vim.schedule, so that handlers may call all of its API.
 
 local driving = require "ws.adapter.driving"
 local threads = require "ws.adapter.threads"
@@ -16,7 +16,7 @@ local adapter = {}
 -- has run once more to get rid of what was closed.
 local poll    -- watches the loop's descriptor, nil where its poller has none
 local timer   -- for the loop's deadlines; does not keep libuv's loop running
-local prepare -- before libuv waits: what has been asked of the loop meanwhile?
+local prepare -- called before libuv waits: checks what was asked of the loop meanwhile
 local keeper  -- poll, or timer: keeps libuv's loop running while ours is alive
 local attached, scheduled = false, false
 

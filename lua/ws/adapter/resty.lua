@@ -19,7 +19,7 @@ local resty = {}
 local SEND_TIMEOUT = 60000
 local CLOSE_TIMEOUT = 5000
 
--- As elsewhere 0 means none, for which nginx waits as long as it can.
+-- As elsewhere 0 means no limit: then nginx waits as long as it can.
 local function limit(ms, default)
   ms = ms or default
   return ms > 0 and math.min(ms, resty_socket.FOREVER) or resty_socket.FOREVER
@@ -45,8 +45,8 @@ local client_schema = {
 }
 local tls_schema = { verify = "boolean", servername = "string" }
 
--- What nginx says, and our code for it. What is about names comes first, as it
--- quotes the host.
+-- Words in nginx's messages, and our codes for them. Those about names come first, as
+-- such a message quotes the host, in which the others may occur.
 local codes = {
   { "resolve", "ENOTFOUND" }, { "host not found", "ENOTFOUND" }, { "timeout", "ETIMEDOUT" },
   { "refused", "ECONNREFUSED" }, { "no such file", "ENOENT" },

@@ -10,7 +10,7 @@ local resty_socket = require "ws.adapter.resty_socket"
 ---@class ws.resty.Socket
 local frames = resty_socket.methods
 
-local TIMEOUT = 60000 -- lua_socket_read_timeout's, too
+local TIMEOUT = 60000 -- the default of lua_socket_read_timeout, too
 
 -- What recv_frame returns at the end: the Close once, then an error.
 local function ending(self)

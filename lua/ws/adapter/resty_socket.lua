@@ -19,7 +19,7 @@ local methods = {}
 resty_socket.methods = methods
 
 local CHUNK = 65536
-local FOREVER = 2 ^ 31 - 1 -- what nginx can wait for, milliseconds
+local FOREVER = 2 ^ 31 - 1 -- the longest that nginx can wait, in milliseconds
 resty_socket.FOREVER = FOREVER
 
 local meta = {
@@ -32,7 +32,7 @@ local meta = {
 
 -- ------------------------------------------------------------------ writing
 
--- One light thread writes at a time, and writes also what the others have to send.
+-- One light thread writes at a time, and also writes what the others have to send.
 local function flush(self)
   if self.writing then return true end
   self.writing = true

@@ -6,7 +6,8 @@
 ---@meta ws.meta.objects
 -- luacheck: ignore 211 212 241
 
---- WebSocket for Lua: what `require "ws"` returns. Calling it is calling ws.new.
+--- WebSocket for Lua: what `require "ws"` returns. Calling this table is the same as
+--- calling ws.new.
 ---@class ws
 ---@field VERSION string
 ---@field _VERSION string The same as VERSION.
@@ -14,8 +15,8 @@
 ---@field OPEN 1
 ---@field CLOSING 2
 ---@field CLOSED 3
---- Is called with errors raised in handlers, which otherwise go to stderr. What it raises itself
---- is raised by ws.run or ws.poll.
+--- Called with errors raised in handlers, which otherwise go to stderr. What it raises itself is
+--- raised by ws.run or ws.poll.
 ---@field onerror? fun(message: any, traceback?: string)
 ---@field protocol ws.protocol
 ---@field Event fun(type: string, fields?: table): ws.Event Makes an event for dispatchEvent.
@@ -51,8 +52,8 @@ function ws.now() end
 ---@field ondrain? fun(event: ws.Event) The peer has caught up after send returned false.
 ---@field remoteAddress string|nil The peer's address; nil before there is a TCP connection.
 ---@field remotePort integer|nil
---- Ours, while there is a TCP connection. That may be gone when `close` comes: this and `tls` are
---- nil then.
+--- Our address, while there is a TCP connection. That may be gone when `close` comes: then this,
+--- localPort and `tls` are nil.
 ---@field localAddress string|nil
 ---@field localPort integer|nil
 ---@field tls ws.TLSInfo|nil Set while the connection is encrypted.
@@ -128,8 +129,8 @@ function View:byte(i, j) end
 --- The request of a handshake, or a plain HTTP request.
 ---@class ws.Request
 ---@field method string
---- As it came, without the query. Guards that compare it should mind that a request line may have
---- an absolute URI (RFC 9112 section 3.2.2), which is then here as it is.
+--- As received, without the query. If you protect a path by comparing it, mind that a client may
+--- send an absolute URI instead (RFC 9112 section 3.2.2), which is left as it is.
 ---@field path string
 ---@field query string|nil What follows the "?", not decoded.
 --- Keys are in lower case; repeated headers are joined by ", ", those of Cookie by "; ".

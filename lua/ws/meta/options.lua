@@ -35,12 +35,12 @@
 ---@field compression? boolean|ws.Compression permessage-deflate (true).
 ---@field maxPayload? integer The longest message, after inflation (67108864).
 ---@field pingInterval? integer How often to send a ping, whatever else is sent (0: never).
----@field pingTimeout? integer The silence after a ping that means a dead peer (pingInterval).
+---@field pingTimeout? integer How long a silence after a ping means a dead peer (pingInterval).
 --- When more than this is unsent, send returns false. Also how much is held for receive, where
 --- each message counts 128 bytes more than its length (1048576).
 ---@field highWaterMark? integer
 ---@field lowWaterMark? integer `drain` comes at this many unsent bytes (half of highWaterMark).
---- How many redirects to follow: never from wss: to ws:, and without `headers` to another origin
+--- How many redirects to follow, but never from wss: to ws:. Another origin does not get `headers`
 --- (0).
 ---@field followRedirects? integer
 ---@field anyPort? boolean Allow the ports of other protocols that browsers block (false).
@@ -60,8 +60,8 @@
 ---@field path? string A Unix socket to listen on.
 ---@field tls? ws.ServerTLS Makes the server speak wss.
 --- Decides about a handshake. To refuse it, return false and maybe a status from 300 to 599 (403),
---- a body and headers; to accept it, return nothing, true or the terms. May wait. What it returns
---- for a client that is gone by then is dropped: neither `open` nor `close` is called.
+--- a body and headers; to accept it, return nothing, true or the terms. May wait. If the client is
+--- gone by then, what this returns is ignored, and neither `open` nor `close` is called.
 ---@field upgrade? fun(request: ws.Request): boolean|ws.Terms|nil, integer?, string?, table?
 --- Answers plain HTTP on the same port, one request per connection; a body above maxPayload gets
 --- 413. Without this handler the answer is 426. May wait.
@@ -77,15 +77,17 @@
 --- From the TCP connection to the open WebSocket, including what `upgrade` waits for; for plain
 --- HTTP, to the first write of the answer (10000). Past it the connection ends without an answer.
 ---@field handshakeTimeout? integer
---- The silence that ends a connection; a ping is sent half-way. For an answer to plain HTTP: how
---- long none of it has left (120000).
+--- How long a silence ends a connection; a ping is sent half-way. For an answer to plain HTTP: how
+--- long it may make no progress (120000).
 ---@field idleTimeout? integer
 ---@field closeTimeout? integer How long to wait for the peer's Close (5000).
 ---@field pingInterval? integer How often to send a ping, besides half-way to idleTimeout (0).
----@field pingTimeout? integer The silence after it that means a dead peer (pingInterval).
---- The most unsent bytes of one connection (16777216). response:write above it cuts the answer.
+---@field pingTimeout? integer How long a silence after it means a dead peer (pingInterval).
+--- The most unsent bytes of one connection (16777216). A response:write above that cuts the answer
+--- off.
 ---@field maxBackpressure? integer
----@field backpressure? "close"|"drop" Above that, close it (1013), or drop publishes to it.
+--- What to do above that: close the connection (1013), or drop what is published to it ("close").
+---@field backpressure? "close"|"drop"
 --- When more than this is unsent, send returns false. Also how much is held for receive, where
 --- each message counts 128 bytes more than its length (1048576).
 ---@field highWaterMark? integer
@@ -131,9 +133,10 @@
 --- A server's TLS; `cert` is required.
 ---@class ws.ServerTLS: ws.TLS
 --- Certificates for other names (SNI): the name a client asks for -> its certificate and key.
---- Options missing there are taken from here.
+--- Other options that are missing there are taken from this table.
 ---@field sni? table<string, ws.ServerTLS>
---- Clients must show a certificate trusted by `ca`, which is then required (false).
+--- Clients must show a certificate trusted by `ca`, which has to be given; with "optional" they may
+--- also show none (false).
 ---@field requestCert? boolean|"optional"
 
 --- Options of ws.protocol.client; each as in ws.ClientOptions.
