@@ -7,7 +7,7 @@ local ws = require "ws"
 local url = arg[1] or "ws://127.0.0.1:8080/"
 local finished = 0
 
--- Each of these reads as if it were alone; while one waits the other runs.
+-- Each of the two is written as if it were alone; while one waits the other runs.
 local function asker(name, pause)
   local sock, message = ws.connect(url)
   if not sock then

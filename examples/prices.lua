@@ -21,7 +21,7 @@ print(("prices on ws://127.0.0.1:%d/"):format(server.port))
 local function change()
   for name, price in pairs(prices) do
     prices[name] = price * (0.99 + math.random() / 50)
-    -- Framed once, however many follow it.
+    -- The message is framed once, however many follow this price.
     server:publish(name, ("%s %.2f"):format(name, prices[name]))
   end
 end
@@ -36,7 +36,7 @@ tick = ws.setInterval(function()
   server:close()
 end, 250)
 
--- Three who follow, here in the same process; anywhere else it is the same.
+-- Three clients, here in the same process; elsewhere the code would be the same.
 local got = 0
 local function follow(who, name)
   local sock = ws.new(("ws://127.0.0.1:%d/"):format(server.port))

@@ -30,8 +30,8 @@ local function write_all(bytes)
   end
 end
 
--- Three steps, again and again: write what it wants to say, read what has
--- come, look at what happened.
+-- Three steps, again and again: write what the client wants to send, read what has
+-- come, and handle the events.
 while client.state ~= ws.CLOSED do
   write_all(client:output())
   socket.select({ tcp }, nil)

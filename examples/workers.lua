@@ -2,8 +2,8 @@
 -- A server on several cores: processes that share one port.
 --   lua workers.lua [WORKERS] [PORT] [GUESTS]
 -- With GUESTS, that many clients connect and are answered; then everything is
--- closed. The first worker starts the others. Each of them keeps a WebSocket to the
--- first and closes when that ends, so that none is left however the first one ends.
+-- closed. The first worker starts the others. Each of these keeps a WebSocket to the
+-- first, and ends when that closes: so none is left over, however the first one ends.
 
 local ws = require "ws"
 
