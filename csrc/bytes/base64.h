@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Characters that `len` bytes become, without a terminating zero. */
+/* How many characters encode `len` bytes, without a terminating zero. */
 #define WS_BASE64_LENGTH(len) (((len) + 2) / 3 * 4)
 
-/* Writes WS_BASE64_LENGTH(len) characters and no zero. */
+/* Writes WS_BASE64_LENGTH(len) characters and no terminating zero. */
 void ws_base64_encode(const void *data, size_t len, char *into);
 
 /* Strict: whole groups of four, padding at the end only. Non-zero padding

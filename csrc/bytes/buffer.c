@@ -14,7 +14,8 @@ static void move_to_front(ws_buffer *buffer) {
   buffer->data = buffer->base;
 }
 
-/* Doubles, but not past max; more than now even if `needed` is not. */
+/* The present size, doubled until `needed` fits, but at most max. Larger than
+ * the present size even if `needed` already fits. */
 static size_t next_size(const ws_buffer *buffer, size_t needed) {
   size_t size = buffer->cap < SMALLEST ? SMALLEST : buffer->cap;
   if (needed <= buffer->cap) needed = buffer->cap + 1;
@@ -22,8 +23,8 @@ static size_t next_size(const ws_buffer *buffer, size_t needed) {
   return buffer->max && size > buffer->max ? buffer->max : size;
 }
 
-/* Makes room for at least `needed`. If memory runs out, consumed bytes at the
- * front may do. */
+/* Grows the block to at least `needed` bytes. Without memory for that, moving
+ * the live bytes to the front may have made enough room. */
 static int grow(ws_buffer *buffer, size_t needed) {
   size_t size = next_size(buffer, needed);
   if (buffer->base) move_to_front(buffer);
@@ -61,8 +62,8 @@ int ws_buffer_make_room(ws_buffer *buffer, size_t extra) {
   if (extra > SIZE_MAX - buffer->len) return WS_ETOOBIG;
   size_t needed = buffer->len + extra;
   if (buffer->max && needed > buffer->max) return WS_ETOOBIG;
-  /* Moving pays when what is moved is at most what was consumed; a block
-   * that may not grow has no choice. */
+  /* Moving pays if no more bytes are moved than were consumed. In a block that
+   * may not grow it is the only way. */
   size_t front = (size_t)(buffer->data - buffer->base);
   bool may_grow = buffer->resize && (!buffer->max || buffer->cap < buffer->max);
   if (needed <= buffer->cap && (front >= buffer->len || !may_grow)) {

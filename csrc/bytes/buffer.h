@@ -10,20 +10,20 @@
 /* As ws_memory_resize: size 0 frees, NULL means no memory. */
 typedef void *ws_resize(void *block, size_t size);
 
-/* Fields but `data` and `len` are private to buffer.c. */
+/* Fields except `data` and `len` are private to buffer.c. */
 typedef struct ws_buffer {
   uint8_t *data;     /* the first live byte */
   size_t len;        /* live bytes */
   uint8_t *base;     /* the block, or NULL */
   size_t cap;        /* bytes in the block */
-  size_t max;        /* never more live bytes than this */
+  size_t max;        /* limit on live bytes; 0: none */
   ws_resize *resize; /* NULL: fixed */
 } ws_buffer;
 
-/* Empty and without a block; `max` 0 means no limit of its own. */
+/* Empty and without a block; `max` 0 means no limit. */
 void ws_buffer_init(ws_buffer *buffer, ws_resize *resize, size_t max);
 
-/* A fixed buffer over memory of the caller's. */
+/* A buffer of fixed size over the caller's memory. */
 void ws_buffer_init_fixed(ws_buffer *buffer, void *memory, size_t size);
 
 /* Frees the block; the buffer is empty and can be used again. */
@@ -35,14 +35,13 @@ static inline size_t ws_buffer_room(const ws_buffer *buffer) {
   return buffer->cap - (size_t)(buffer->data - buffer->base) - buffer->len;
 }
 
-/* For ws_buffer_reserve, where that is not enough. */
+/* The rest of ws_buffer_reserve, which alone calls it: there is no room yet. */
 int ws_buffer_make_room(ws_buffer *buffer, size_t extra);
 
 /* Makes room for `extra` more bytes at data + len: WS_OK, WS_ENOMEM, or
- * WS_ETOOBIG when that would pass max. If moving the live bytes to the front
- * makes enough room, they are moved, provided that at least as many bytes were
- * consumed or the block may not grow. Else the block grows, by doubling. Never
- * reserves more than max. */
+ * WS_ETOOBIG when that would exceed max. The live bytes are moved to the front
+ * if that makes enough room and either as many bytes were consumed or the block
+ * may not grow. Otherwise the block grows, by doubling, to max at most. */
 static inline int ws_buffer_reserve(ws_buffer *buffer, size_t extra) {
   return extra <= ws_buffer_room(buffer) ? WS_OK
                                          : ws_buffer_make_room(buffer, extra);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* XOR with a frame's masking key: chooses the implementation for a payload.
- * They are in mask_words, mask_vectors and mask_avx2. */
+/* XOR with a frame's masking key: chooses one of the implementations, which are
+ * in mask_words, mask_vectors and mask_avx2. */
 #include "bytes/mask.h"
 
 #include "bytes/mask_parts.h"
 
 #include <string.h>
 
-/* Up to SHORT bytes words will do; from LONG on it is worth looking for the
- * widest vectors. */
+/* Up to SHORT bytes, words are enough; from LONG bytes on, it pays to ask
+ * whether the processor has the widest vectors. */
 #define SHORT ((size_t)16)
 #define LONG ((size_t)256)
 

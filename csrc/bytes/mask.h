@@ -9,6 +9,6 @@
  * bytes of the frame came before. Touches nothing outside data[0..len). */
 void ws_mask(uint8_t *data, size_t len, const uint8_t key[4], uint64_t offset);
 
-/* into[i] = from[i] ^ key[(offset + i) % 4]; the two do not overlap. */
+/* into[i] = from[i] ^ key[(offset + i) % 4]; the two must not overlap. */
 void ws_mask_copy(uint8_t *into, const uint8_t *from, size_t len,
                   const uint8_t key[4], uint64_t offset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masking in vectors of 32 bytes, for x86 processors that have AVX2. The
- * others get NULL and mask with less. */
+/* Masking in vectors of 32 bytes, for x86 processors that have AVX2. On others
+ * ws_mask_avx2 returns NULL. */
 #include "bytes/mask_parts.h"
 
 #if defined(__x86_64__) || defined(__i386__)

@@ -21,8 +21,9 @@ ws_mask_run ws_mask_vectors;
  * processor has none. */
 ws_mask_run *ws_mask_avx2(void);
 
-/* The key for a run that starts `by` bytes later: its bytes are rotated to the
- * front, which is to the right on little-endian machines, else to the left. */
+/* The key for a run that starts `by` bytes later: in memory its bytes rotate
+ * towards the first, so the number rotates right on little-endian machines and
+ * left on others. */
 static inline uint32_t ws_mask_turn(uint32_t key, size_t by) {
   size_t way = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? by : 4 - by % 4;
   unsigned bits = (unsigned)(way % 4 * 8);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Masking with nothing but words: all of it where the processor has no
- * vectors, and the few bytes of small payloads everywhere. */
+/* Masking with machine words: every payload where the processor has no vectors,
+ * and short payloads everywhere. */
 #include "bytes/mask_parts.h"
 
 #include <string.h>
 
 static uint64_t twice(uint32_t key) { return (uint64_t)key << 32 | key; }
 
-/* Up to three: the first, the middle and the last may be the same. */
+/* One to three bytes: the first, the middle and the last may coincide. */
 static void mask_bytes(uint8_t *into, const uint8_t *from, size_t len,
                        uint32_t key) {
   uint8_t keys[4];
@@ -19,8 +19,8 @@ static void mask_bytes(uint8_t *into, const uint8_t *from, size_t len,
   into[last] = c ^ keys[last];
 }
 
-/* Four to seven bytes as two words that overlap: both are read before one is
- * written, so that it does not matter when `from` is `into`. */
+/* Four to seven bytes as two overlapping words. Both are read before either is
+ * written, as `from` may be `into`. */
 static void mask_halves(uint8_t *into, const uint8_t *from, size_t len,
                         uint32_t key) {
   uint32_t head, tail;

@@ -42,7 +42,8 @@ void ws_memory_free(void *block) {
   free(block);
 }
 
-/* What glibc learns from: mallopt(3), M_MMAP_THRESHOLD. */
+/* Freeing a mapped block raises glibc's thresholds to its size: mallopt(3),
+ * M_MMAP_THRESHOLD. */
 void ws_memory_calm(void) {
   void *volatile block = malloc(WS_MEMORY_LONG); /* not optimized away */
   free(block);

@@ -15,11 +15,11 @@ void *ws_memory_resize(void *block, size_t size);
 /* NULL is fine. */
 void ws_memory_free(void *block);
 
-/* glibc maps each block of 128 KiB or more anew, and returns the top of its
- * heap when 128 KiB of it are free; either way its pages are faulted in again,
- * for every long message and at every collection of Lua's. After this call
- * blocks of up to WS_MEMORY_LONG bytes come from the heap, and twice as much of
- * it is kept when it is free. */
+/* By default glibc maps each block of 128 KiB or more by itself, and returns
+ * the top of its heap to the system when 128 KiB of it are free. Either way the
+ * pages are faulted in again for every long message and after every garbage
+ * collection. After this call blocks of up to WS_MEMORY_LONG bytes come from
+ * the heap, which keeps up to twice WS_MEMORY_LONG of free memory. */
 #define WS_MEMORY_LONG ((size_t)4 * 1024 * 1024)
 void ws_memory_calm(void);
 
@@ -27,7 +27,6 @@ void ws_memory_calm(void);
 size_t ws_memory_live(void);
 
 /* For specs: makes the `nth` allocation from now on (1 = the next) fail: only
- * that one, or with `forever` all later ones too. 0 ends it. Returns how many
- * allocations of the call before were still to come, the failing one
- * included. */
+ * that one, or with `forever` all later ones too. 0 cancels this. Returns what
+ * was left to count of the previous call's `nth`, the failing one included. */
 uint64_t ws_memory_fail(uint64_t nth, int forever);

@@ -9,14 +9,14 @@
 typedef enum ws_status {
   WS_OK = 0,
   WS_EAGAIN = -1,        /* would block: try again when ready */
-  WS_EOF = -2,           /* the peer ended the stream in order */
+  WS_EOF = -2,           /* the peer ended the stream properly */
   WS_ENOMEM = -3,        /* out of memory */
   WS_EINVAL = -4,        /* a mistake of the caller */
   WS_EPROTOCOL = -5,     /* the peer broke RFC 6455: close code 1002 */
   WS_EUTF8 = -6,         /* text that is not UTF-8: 1007 */
   WS_ETOOBIG = -7,       /* a message above maxPayload: 1009 */
-  WS_EURL = -8,          /* not a URL of ours */
-  WS_EHANDSHAKE = -9,    /* the answer was not the one of RFC 6455 section 4 */
+  WS_EURL = -8,          /* not a WebSocket URL */
+  WS_EHANDSHAKE = -9,    /* not what RFC 6455 section 4 demands, or a refusal */
   WS_EHTTP = -10,        /* bytes that are not HTTP/1.1 */
   WS_EHEADTOOBIG = -11,  /* a request or response head above its limit: 431 */
   WS_ETLS = -12,         /* TLS failed: handshake, certificate, record */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Validates UTF-8: keeps the state across calls, and chooses the implementation
- * for a run of bytes. They are in utf8_scalar, utf8_vectors and utf8_avx2. */
+/* Validates UTF-8: keeps the state across calls, and chooses one of the
+ * implementations, which are in utf8_scalar, utf8_vectors and utf8_avx2. */
 #include "bytes/utf8.h"
 
 #include "bytes/utf8_parts.h"
 
 #include <string.h>
 
-/* The shortest run the vectors take, where the wider ones pay, and where they
- * pass over ASCII by several blocks at once. */
+/* The lengths from which vectors can be used, from which the wider ones pay,
+ * and from which they skip ASCII by several blocks at once, so that is_ascii is
+ * not needed. */
 #define SHORTEST ((size_t)16)
 #define LONG ((size_t)64)
 #define LONGER ((size_t)160)
@@ -33,7 +34,7 @@ static bool is_ascii(const uint8_t *data, size_t len) {
   return (any & 0x8080808080808080u) == 0;
 }
 
-/* Whole characters from the front, as ws_utf8_walk. */
+/* As ws_utf8_walk, for any `len`. */
 static size_t walk(const uint8_t *data, size_t len) {
   if (len < LONGER && is_ascii(data, len)) return len;
   if (len < SHORTEST) return 0;

@@ -46,9 +46,9 @@ TARGET static inline bool is_zero(block bytes) {
   return _mm256_testz_si256(bytes, bytes) != 0;
 }
 
-/* The faults of a block, given those one, two and three bytes earlier. A
- * continuation is due two bytes after E0 and above, and three after F0 and
- * above: then, and only then, TWICE is no fault. */
+/* The faults of a block, given the blocks that begin one, two and three bytes
+ * earlier. Two bytes after E0 or above, and three after F0 or above, a
+ * continuation is due: there TWICE must be found, and nowhere else. */
 TARGET static inline block judge(const tables *in, block bytes, block one,
                                  block two, block three) {
   block faults = _mm256_and_si256(
@@ -60,7 +60,7 @@ TARGET static inline block judge(const tables *in, block bytes, block one,
   return _mm256_xor_si256(faults, _mm256_and_si256(due, all(0x80)));
 }
 
-/* The block at the front: before it there is nothing. */
+/* The first block: no bytes come before it. */
 TARGET static inline block judge_first(const tables *in, block bytes) {
   block before = _mm256_permute2x128_si256(bytes, bytes, 0x08);
   return judge(in, bytes, _mm256_alignr_epi8(bytes, before, 15),
@@ -73,7 +73,7 @@ TARGET static inline block judge_at(const tables *in, const uint8_t *data) {
                load(data - 3));
 }
 
-/* Four blocks: ASCII after ASCII, or without a fault. */
+/* True if four blocks are ASCII that follows ASCII, or have no fault. */
 TARGET static inline bool four_are_good(const tables *in,
                                         const uint8_t *data) {
   block any = _mm256_or_si256(
@@ -86,9 +86,9 @@ TARGET static inline bool four_are_good(const tables *in,
   return is_zero(faults);
 }
 
-/* The last block may overlap the one before. A rest of one or two bytes after
- * the first block is left, as each later block needs the three bytes before
- * it. */
+/* The last block may overlap the one before it. A rest of one or two bytes is
+ * left to the caller: after only one block, the block that ends with the rest
+ * would not have the three bytes before it that it needs. */
 TARGET static size_t walk(const uint8_t *data, size_t len) {
   tables in = {table(0), table(1), table(2)};
   block first = load(data);

@@ -8,16 +8,17 @@
 /* The state of a text that no continuation can make well-formed. */
 #define WS_UTF8_BROKEN UINT32_MAX
 
-/* Reads byte by byte, from any state, and returns the state after it. Exact
- * about the first bad byte; what it says about a text is final. */
+/* Reads `len` bytes from any state and returns the state after them, which is
+ * WS_UTF8_BROKEN from the first bad byte on. Its answer is exact. */
 uint32_t ws_utf8_scalar(uint32_t state, const uint8_t *data, size_t len);
 
 /* `at`, or up to three bytes less if a character is unfinished there. */
 size_t ws_utf8_back_up(const uint8_t *data, size_t at);
 
 /* How many bytes at the front are whole, well-formed characters. The answer may
- * be too low, never too high: the rest is for ws_utf8_scalar. That is at most 5
- * bytes in well-formed text, and a few blocks before a bad byte. */
+ * be too low, never too high: ws_utf8_scalar reads the rest, which is at most 5
+ * bytes in well-formed text, else begins up to a few blocks before the bad
+ * byte. */
 typedef size_t ws_utf8_walk(const uint8_t *data, size_t len);
 
 /* With vectors of 16 bytes (SSSE3 or NEON), for `len` of at least 16; with 32

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Well-formed UTF-8 by the table of RFC 3629 section 4, byte by byte where
- * it is cut or bad, else by whole characters and runs of ASCII. */
+/* Validates UTF-8 by the table of RFC 3629 section 4: byte by byte where it is
+ * cut or bad, otherwise by whole characters and runs of ASCII. */
 #include "bytes/utf8_parts.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-/* state: how many continuation bytes are due, and the range of the next. */
+/* A state: how many continuation bytes are due, and the range of the next. */
 #define STATE(due, low, high) \
   ((uint32_t)(due) << 16 | (uint32_t)(low) << 8 | (uint32_t)(high))
 

@@ -17,7 +17,7 @@ enum {
                * takes more than two bytes to know */
 };
 
-/* Faults that do not ask for the low half of the first byte. */
+/* Faults that do not depend on the low half of the first byte. */
 #define ANY (SHORT | STRAY | TWICE)
 
 /* Faults that have a continuation as their second byte. */

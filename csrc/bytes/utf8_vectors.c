@@ -33,7 +33,7 @@ TARGET static inline block one_of_two(block a, block b) {
   return _mm_xor_si128(a, b);
 }
 
-/* No less than zero. */
+/* Stops at zero. */
 TARGET static inline block minus(block a, block b) {
   return _mm_subs_epu8(a, b);
 }
@@ -79,7 +79,7 @@ static inline block either(block a, block b) { return vorrq_u8(a, b); }
 
 static inline block one_of_two(block a, block b) { return veorq_u8(a, b); }
 
-/* No less than zero. */
+/* Stops at zero. */
 static inline block minus(block a, block b) { return vqsubq_u8(a, b); }
 
 static inline block pick(block table, block places) {
@@ -109,9 +109,9 @@ typedef struct tables {
   block first_high, first_low, second_high;
 } tables;
 
-/* The faults of a block, given those one, two and three bytes earlier. A
- * continuation is due two bytes after E0 and above, and three after F0 and
- * above: then, and only then, TWICE is no fault. */
+/* The faults of a block, given the blocks that begin one, two and three bytes
+ * earlier. Two bytes after E0 or above, and three after F0 or above, a
+ * continuation is due: there TWICE must be found, and nowhere else. */
 TARGET static inline block judge(const tables *in, block bytes, block one,
                                  block two, block three) {
   block faults = both(both(pick(in->first_high, high_half(one)),
@@ -122,7 +122,7 @@ TARGET static inline block judge(const tables *in, block bytes, block one,
   return one_of_two(faults, both(due, all(0x80)));
 }
 
-/* The block at the front: before it there is nothing. */
+/* The first block: no bytes come before it. */
 TARGET static inline block judge_first(const tables *in, block bytes) {
   block one = later_by_1(bytes), two = later_by_1(one);
   return judge(in, bytes, one, two, later_by_1(two));
@@ -133,7 +133,7 @@ TARGET static inline block judge_at(const tables *in, const uint8_t *data) {
                load(data - 3));
 }
 
-/* Four blocks: ASCII after ASCII, or without a fault. */
+/* True if four blocks are ASCII that follows ASCII, or have no fault. */
 TARGET static inline bool four_are_good(const tables *in,
                                         const uint8_t *data) {
   block any = either(either(load(data), load(data + SIZE)),
@@ -145,9 +145,9 @@ TARGET static inline bool four_are_good(const tables *in,
   return is_zero(faults);
 }
 
-/* The last block may overlap the one before. A rest of one or two bytes after
- * the first block is left, as each later block needs the three bytes before
- * it. */
+/* The last block may overlap the one before it. A rest of one or two bytes is
+ * left to the caller: after only one block, the block that ends with the rest
+ * would not have the three bytes before it that it needs. */
 TARGET static size_t walk(const uint8_t *data, size_t len) {
   tables in = {load(ws_utf8_tables[0]), load(ws_utf8_tables[1]),
                load(ws_utf8_tables[2])};
