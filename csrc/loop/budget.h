@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* How many events a turn may still serve: for games, whose frames have no time
- * for a flood. The loop counts each thing it serves as one event; whoever
- * delivers more than one event from there asks and spends for them. */
+/* How many events a turn may still serve: for programs such as games, which
+ * have no time for a flood between two pictures. The loop counts each
+ * descriptor, timer and task it serves as one event. An owner that delivers
+ * several events for one of these asks ws_budget_allows before each, and calls
+ * ws_budget_spend. */
 #pragma once
 #include <stdbool.h>
 
 typedef struct ws_budget {
   int left;
-  bool prepaid; /* the loop has counted the first event of what it serves */
+  bool prepaid; /* the loop has already counted the next event to be spent */
 } ws_budget;
 
 /* False if the next event has to wait for another turn. */

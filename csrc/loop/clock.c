@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads the system's monotonic clock. Not for the time of day; and it caches
- * nothing, which the loop does. */
+/* Reads the system's monotonic clock; not for the time of day. Caches nothing:
+ * that is for the loop. */
 #include "loop/clock.h"
 
 #ifdef _WIN32

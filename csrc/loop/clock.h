@@ -5,5 +5,5 @@
 
 uint64_t ws_clock_now(void);
 
-/* The same with fractions, for ws.now(). */
+/* The same with fractions of a millisecond. */
 double ws_clock_precise(void);

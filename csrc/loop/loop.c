@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The turn of loop.h: what is called, in which order. Reads and writes nothing,
- * and does not know who owns what it calls. */
+/* The turn of loop.h: what is called, and in which order. Does no I/O of its
+ * own, and does not know what its owners are. */
 #include "loop/loop.h"
 
 #include "bytes/memory.h"
@@ -13,7 +13,7 @@
 #define BATCH 1024
 
 /* Deadlines are kept in microseconds: in whole milliseconds a timer could fire
- * up to one too early. */
+ * up to one millisecond early. */
 #define TICKS 1000u
 
 struct ws_loop {
@@ -48,7 +48,7 @@ static void append(ws_task *ring, ws_task *task) {
   ring->previous = task;
 }
 
-/* Does not need to know the ring: so a task can be cancelled wherever it
+/* Works without knowing the ring, so a task can be cancelled wherever it
  * waits. */
 static void detach(ws_task *task) {
   /* clang's analyzer does not see that a ring's tasks are linked both ways. */
@@ -57,7 +57,7 @@ static void detach(ws_task *task) {
   task->next = task->previous = NULL;
 }
 
-/* Moves all of `from` behind what `to` holds. */
+/* Moves all tasks of `from` to the end of `to`. */
 static void move_ring(ws_task *from, ws_task *to) {
   if (is_empty(from)) return;
   from->next->previous = to->previous;
@@ -67,14 +67,14 @@ static void move_ring(ws_task *from, ws_task *to) {
   clear_ring(from);
 }
 
-/* The task may be freed by its own run. */
+/* `run` may free the task itself. */
 static void run_first(ws_task *ring) {
   ws_task *task = ring->next;
   detach(task);
   task->run(task->owner);
 }
 
-/* Runs tasks until none is left, those added meanwhile too. */
+/* Runs tasks until none is left, including those added meanwhile. */
 static void drain(ws_task *ring) {
   while (!is_empty(ring)) run_first(ring);
 }
@@ -92,8 +92,8 @@ static uint64_t deadline(uint64_t ms) {
   return ms > (UINT64_MAX - now) / TICKS ? UINT64_MAX : now + ms * TICKS;
 }
 
-/* After a hang-up both reading and writing return at once: whoever wants
- * anything has to try, and finds the error by reading. Otherwise only events
+/* After a hang-up both reading and writing return at once: an owner that wants
+ * either has to try, and learns of the error by reading. Otherwise only events
  * that are still wanted count: an earlier handler may have changed that. */
 static unsigned heed(unsigned wants, unsigned events) {
   if (!(events & WS_HANGUP)) return events & wants;
@@ -102,7 +102,7 @@ static unsigned heed(unsigned wants, unsigned events) {
 
 /* ---------------------------------------------------- kinds of work */
 
-/* Whatever is served is an event, however little comes of it. */
+/* Everything that is served counts as an event, even if nothing comes of it. */
 static bool begin(ws_loop *loop) {
   if (loop->budget.left == 0) return false;
   loop->budget.left--;
@@ -110,9 +110,9 @@ static bool begin(ws_loop *loop) {
   return true;
 }
 
-/* An earlier handler of the batch may have unwatched this one (then it is
- * forgotten) and reused it for another descriptor. If the event holds for that
- * too, the next wait reports it. */
+/* An earlier handler of the batch may have unwatched this watch, which clears
+ * its tag here, and even reused it for another descriptor: events of that one
+ * are reported by the next wait. */
 static void serve_ready(ws_loop *loop) {
   while (loop->ready_next < loop->ready_count) {
     const ws_ready *ready = &loop->ready[loop->ready_next];
@@ -129,9 +129,9 @@ static void forget_ready(ws_loop *loop, const ws_watch *watch) {
     if (loop->ready[i].tag == watch) loop->ready[i].tag = NULL;
 }
 
-/* Serves those that were due at the end of the wait. One whose time came while
- * a handler took long is for the next turn: what it limits may have come too,
- * and is served before it then. */
+/* Serves the timers that were due at the end of the wait. One that became due
+ * while a handler took long is left to the next turn: what it is the deadline
+ * for may have arrived as well, and is served first there. */
 static void serve_timers(ws_loop *loop) {
   uint64_t due;
   if (!ws_timers_next(&loop->timers, &due)) return;
@@ -146,7 +146,7 @@ static void serve_timers(ws_loop *loop) {
   }
 }
 
-/* Tasks posted by a task are not among them. */
+/* Tasks that these tasks post wait for the next turn. */
 static void serve_tasks(ws_loop *loop) {
   move_ring(&loop->posted, &loop->running);
   while (!is_empty(&loop->running) && begin(loop)) run_first(&loop->running);
@@ -157,7 +157,7 @@ typedef void serve_kind(ws_loop *loop);
 static serve_kind *const kinds[] = {serve_ready, serve_timers, serve_tasks};
 #define KINDS ((int)(sizeof kinds / sizeof *kinds))
 
-/* Who had the last of the budget comes last in the next turn. */
+/* The kind that uses up the budget comes last in the next turn. */
 static int serve(ws_loop *loop, int most) {
   int first = loop->first;
   loop->first = 0;
@@ -212,8 +212,8 @@ void ws_loop_free(ws_loop *loop) {
   ws_memory_free(loop);
 }
 
-/* Asks the poller again only when everything that was ready has been served: so
- * each descriptor gets its turn, in whatever order the poller reports them. */
+/* Asks the poller again only when everything that was ready has been served, so
+ * that each descriptor is served, whatever order the poller reports them in. */
 static int find_ready(ws_loop *loop, int ms) {
   if (loop->ready_next < loop->ready_count) return WS_OK;
   int wait = ms == 0 ? 0 : shorter(ms, ws_loop_timeout(loop));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* poll(2) on Windows: WSAPoll, which needs help three times. It does not wait
- * when there are no descriptors. Before Windows 10 version 2004 it never tells
- * that connecting has failed. And a peer that has ended its side is a hang-up
- * to it, which it tells also to those who only want to write. */
+/* poll(2) on Windows: WSAPoll, with three faults made good here. It does not
+ * wait when there are no descriptors. Before Windows 10 version 2004 it never
+ * reports that connecting has failed. And it reports a peer that has ended its
+ * side as a hang-up, even on a socket that only wants to write. */
 #include "loop/poll_system.h"
 
 #include "bytes/status.h"
@@ -11,13 +11,13 @@
 #include <stdint.h>
 #include <windows.h>
 
-/* How often connections under way are looked at, milliseconds. */
+/* How often sockets that may be connecting are checked, milliseconds. */
 #define LOOK_EVERY 250
 
-/* How long to rest when there is nothing but such hang-ups, milliseconds. */
+/* How long to sleep when only such hang-ups are reported, milliseconds. */
 #define NAP 10
 
-/* select does tell, as an exception. */
+/* select reports a failed connection, as an exception. */
 static bool has_failed(SOCKET fd) {
   fd_set failed;
   TIMEVAL at_once = {0, 0};
@@ -37,7 +37,7 @@ static int count_failed(struct pollfd *entries, size_t count) {
   return found;
 }
 
-/* What is lost is an error, too. */
+/* POLLHUP alone: a connection that is lost has POLLERR as well. */
 static int drop_ended(struct pollfd *entries, size_t count) {
   int dropped = 0;
   for (size_t i = 0; i < count; i++) {
@@ -62,7 +62,7 @@ static int poll_once(struct pollfd *entries, size_t count, int ms) {
   return error == WSAENOBUFS ? WS_ENOMEM : WS_ESYSTEM;
 }
 
-/* Also when others are ready turn after turn. */
+/* Every LOOK_EVERY even if other sockets are ready turn after turn. */
 static bool is_due(uint64_t *looked, int found) {
   ULONGLONG now = GetTickCount64();
   if (found != 0 && now - *looked < LOOK_EVERY) return false;
@@ -70,8 +70,8 @@ static bool is_due(uint64_t *looked, int found) {
   return true;
 }
 
-/* A connecting socket wants to write, as does one whose outbox is full; they
- * cannot be told apart, so both are checked. */
+/* A connecting socket wants to write, as does one with unsent output. They
+ * cannot be told apart here, so both are checked. */
 static int poll_looking(struct pollfd *entries, size_t count, int ms,
                         uint64_t *looked) {
   ULONGLONG from = GetTickCount64();

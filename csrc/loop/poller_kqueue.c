@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
-/* After sys/types.h, which it does not include itself everywhere. */
+/* After sys/types.h, which it does not include by itself on every system. */
 #include <sys/event.h>
 #include <sys/time.h>
 #include <time.h>
@@ -40,7 +40,8 @@ static int status_of(int error) {
 
 /* One filter per call: without room for receipts, a change that fails, such as
  * deleting what is not there, would keep those after it from being made. If a
- * signal interrupted the call the change was made, and may be made again. */
+ * signal interrupts the call, the change has been made; repeating it is
+ * harmless. */
 static int change(ws_poller *poller, const struct kevent *event) {
   int result;
   do {
@@ -70,8 +71,8 @@ static int change_writing(ws_poller *poller, ws_fd fd, bool wanted,
   return change(poller, &event);
 }
 
-/* The reader has to find out itself that the peer has ended its side. A hang-up
- * is an error, or that the peer reads no more. */
+/* That the peer has ended its side is no hang-up: the owner learns it by
+ * reading. A hang-up is an error, or a peer that reads no more. */
 static unsigned events_of(const struct kevent *event) {
   bool ended = (event->flags & EV_EOF) != 0;
   bool hangup = (event->flags & EV_ERROR) != 0 ||
@@ -98,7 +99,8 @@ static int kqueue_kind_create(ws_poller **poller) {
   return WS_OK;
 }
 
-/* A forked child has no queue: its number may be another descriptor's. */
+/* A forked child does not inherit the queue: there its number may be that of
+ * another descriptor. */
 static bool is_ours(const ws_poller *poller) {
   return getpid() == poller->process;
 }

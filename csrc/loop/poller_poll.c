@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* poll(2) behind poller.h, for systems with nothing better and for the specs;
- * on Windows WSAPoll.
- * Not for thousands of descriptors: every wait looks at all of them. */
+/* poll(2), or WSAPoll on Windows, behind poller.h: for systems with nothing
+ * better and for the specs. Not for thousands of descriptors: every wait looks
+ * at all of them. */
 #include "loop/poller.h"
 
 #include "bytes/memory.h"
@@ -40,7 +40,7 @@ static unsigned events_of(short system) {
   return events;
 }
 
-/* A capacity above `least`, by doubling; 0 when it cannot be. */
+/* A capacity above `least`, by doubling; 0 if that would overflow. */
 static size_t doubled(size_t cap, size_t least, size_t item) {
   if (cap == 0) cap = FIRST_CAP;
   while (cap <= least) {
@@ -79,7 +79,7 @@ static int reserve_place(ws_poller *poller, ws_fd fd) {
   return WS_OK;
 }
 
-/* Where descriptors are unsigned, none is the highest. */
+/* Where descriptors are unsigned, WS_FD_NONE is the highest value. */
 static bool is_none(ws_fd fd) { return (ptrdiff_t)fd < 0; }
 
 static size_t place_of(const ws_poller *poller, ws_fd fd) {
@@ -87,9 +87,8 @@ static size_t place_of(const ws_poller *poller, ws_fd fd) {
   return poller->places[fd];
 }
 
-/* Copies the entries that poll(2) found, `found` of them, at most `most`.
- * Begins where the last call ended, so that nobody waits behind busy
- * neighbours. */
+/* Copies at most `most` of the `found` entries that poll(2) reported. Begins
+ * where the last call ended, so that none waits for ever behind busy ones. */
 static int collect(ws_poller *poller, ws_ready *ready, int most, int found) {
   int filled = 0;
   for (size_t seen = 0; seen < poller->count; seen++) {

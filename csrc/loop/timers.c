@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The heap behind timers.h, with four children per node, because a shallow heap
- * touches fewer timers. It calls nobody: whoever takes a timer fires it. */
+ * touches fewer timers. Fires none: that is for whoever takes a timer. */
 #include "loop/timers.h"
 
 #include "bytes/status.h"
@@ -19,7 +19,7 @@ static void place(ws_timers *timers, ws_timer *timer, size_t at) {
   timer->index = at + 1;
 }
 
-/* Finds the timer its place at `at` or above. */
+/* Puts the timer into its place, which is `at` or above. */
 static void rise(ws_timers *timers, ws_timer *timer, size_t at) {
   while (at > 0) {
     size_t parent = (at - 1) / CHILDREN;
@@ -40,7 +40,7 @@ static size_t earliest_child(const ws_timers *timers, size_t at) {
   return best;
 }
 
-/* Finds the timer its place at `at` or below. */
+/* Puts the timer into its place, which is `at` or below. */
 static void sink(ws_timers *timers, ws_timer *timer, size_t at) {
   for (;;) {
     size_t child = earliest_child(timers, at);
@@ -67,9 +67,9 @@ static int grow(ws_timers *timers) {
   return WS_OK;
 }
 
-/* The earliest timer at `at` or below it that is due and old enough. Below a
- * timer that is not due, none is due; below one that qualifies, all are
- * later. */
+/* The earliest timer at `at` or below it that is due and was started before
+ * order number `before`. Below a timer that is not due, none is due; below one
+ * that qualifies, all are later. */
 static ws_timer *find_due(const ws_timers *timers, size_t at, uint64_t now,
                           uint64_t before) {
   if (at >= timers->count || timers->heap[at]->due > now) return NULL;

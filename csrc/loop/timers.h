@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Embedded in whatever waits. The owner sets `fire` and `owner`; the rest
- * starts as zero. It runs while index is not 0. */
+/* Embedded in its owner, which sets `fire` and `owner`; the rest starts as
+ * zero. The timer runs while `index` is not 0. */
 typedef struct ws_timer {
   void (*fire)(void *owner);
   void *owner;
@@ -43,9 +43,9 @@ static inline bool ws_timer_running(const ws_timer *timer) {
 bool ws_timers_next(const ws_timers *timers, uint64_t *due);
 
 /* Takes the earliest timer due at or before `now` off the heap; NULL if there
- * is none. Only timers with an order number below `before` count, which is what
- * ws_timers_order returned earlier: so a timer that restarts itself without
- * delay cannot keep a turn going for ever. */
+ * is none. Only timers with an order number below `before` count. Pass what
+ * ws_timers_order returned when the turn began serving timers: then a timer
+ * that restarts itself without delay cannot keep the turn going for ever. */
 ws_timer *ws_timers_take(ws_timers *timers, uint64_t now, uint64_t before);
 
 /* The order number that the next started timer will get. */
