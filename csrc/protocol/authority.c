@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* "host[:port]" of Host and Origin, checked against RFC 3986. Unlike url.c this
- * changes nothing: it is compared as it was sent. */
+ * normalises nothing: hosts are compared as they were sent. */
 #include "protocol/authority.h"
 
 #include "protocol/url_host.h"
 
 #include <string.h>
 
-/* -1 for what is no port. */
+/* -1 if `text` is not a port. */
 static long parse_port(ws_slice text) {
   long port = 0;
   for (size_t i = 0; i < text.len; i++) {

@@ -17,7 +17,7 @@ const bool ws_deflate_built_in = true;
 #define STEP 16384 /* bytes of output made at a time */
 #define TAIL_LENGTH 4
 
-/* 7.2.1: every message ends with it, and it does not travel. */
+/* 7.2.1: every message ends with these bytes, which are not sent. */
 static const uint8_t tail[TAIL_LENGTH] = {0, 0, 0xff, 0xff};
 
 struct ws_deflater {
@@ -28,13 +28,13 @@ struct ws_deflater {
 struct ws_inflater {
   z_stream z;
   ws_resize *resize;
-  bool began; /* the message has had a byte */
-  bool ended; /* its last block said it was the last */
+  bool began; /* a byte of the message has come */
+  bool ended; /* at the end of a final block (BFINAL) */
 };
 
 /* ------------------------------------------------------------- memory */
 
-/* zlib's memory is ours. `opaque` points to the ws_resize * of the object. */
+/* zlib allocates through the object's `resize`, to which `opaque` points. */
 static void *allocate(void *opaque, unsigned items, unsigned size) {
   ws_resize *const *resize = opaque;
   if (size != 0 && items > SIZE_MAX / size) return NULL;
@@ -93,9 +93,9 @@ void ws_deflater_reset(ws_deflater *deflater) {
   (void)deflateReset(&deflater->z);
 }
 
-/* Runs deflate until the input is used up and all output is written. zlib
- * writes the end of a message again if there was no room left after it: so a
- * short message gets the most room that it can need. */
+/* Runs deflate until the input is used up and all output is written. If that
+ * fills the room exactly, the next call writes the end of the message again, so
+ * a short message gets more room than it can need. */
 static int run_deflate(z_stream *z, int flush, ws_buffer *out) {
   size_t room = z->avail_in < STEP
                     ? (size_t)deflateBound(z, z->avail_in) + 2 * TAIL_LENGTH
@@ -124,7 +124,7 @@ int ws_deflater_message(ws_deflater *deflater, const void *data, size_t len,
     int status = run_deflate(z, len > 0 ? Z_NO_FLUSH : Z_SYNC_FLUSH, out);
     if (status != WS_OK) return status;
   } while (len > 0);
-  /* 7.2.3.6: an empty message after another makes no new block. */
+  /* 7.2.3.6: zlib writes no block for an empty message after another one. */
   if (out->len - before <= TAIL_LENGTH) {
     out->len = before;
     return ws_buffer_append(out, tail, 1);
@@ -171,8 +171,8 @@ int ws_inflater_set_window(ws_inflater *inflater, const uint8_t *window,
 }
 
 /* 7.2.3.4: after a final block the next one begins a new stream, but the window
- * stays. It is not moved for that, as a peer may send very many final
- * blocks. */
+ * stays. It stays in place, not copied out and in again, as a peer may send
+ * very many final blocks. */
 static void begin_again(ws_inflater *inflater) {
   (void)inflateResetKeep(&inflater->z);
   inflater->ended = false;
@@ -195,7 +195,7 @@ static int step(ws_inflater *inflater, ws_buffer *out, size_t most) {
   int result = inflate(z, Z_SYNC_FLUSH);
   out->len += room - z->avail_out;
   inflater->ended = result == Z_STREAM_END;
-  /* First, so that it is the same however the bytes were cut. */
+  /* The limit comes first: so the result is the same however bytes are cut. */
   return out->len > most ? WS_ETOOBIG : status_of(result);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Raw deflate of whole messages, RFC 7692 section 7.2, by zlib. deflate_pool.h
- * decides who keeps which of these objects for how long. */
+ * decides which connection has which of these objects, and for how long. */
 #pragma once
 #include "bytes/buffer.h"
 
@@ -31,8 +31,8 @@ void ws_deflater_reset(ws_deflater *deflater);
 int ws_deflater_message(ws_deflater *deflater, const void *data, size_t len,
                         ws_buffer *out);
 
-/* Inflates the messages of one direction, whatever window they were made with;
- * about 8 KiB and the window. */
+/* Inflates the messages of one direction, whatever window they were compressed
+ * with; about 8 KiB and the window. */
 typedef struct ws_inflater ws_inflater;
 
 /* NULL without memory. */
@@ -40,10 +40,10 @@ ws_inflater *ws_inflater_new(ws_resize *resize);
 void ws_inflater_free(ws_inflater *inflater); /* NULL is fine */
 void ws_inflater_reset(ws_inflater *inflater);
 
-/* Inflates part of a message and appends it to `out`, in steps. The first step
- * that makes `out` longer than `most` is the last: WS_ETOOBIG, with at most 16
- * KiB too many in it. WS_OK, WS_ENOMEM, or WS_EDEFLATE for bytes that are not
- * deflate. After a failure only reset and free are allowed. */
+/* Inflates part of a message and appends it to `out`, in steps. Stops with
+ * WS_ETOOBIG after the first step that makes `out` longer than `most`, by at
+ * most 16 KiB. WS_OK, WS_ENOMEM, or WS_EDEFLATE for bytes that are not deflate.
+ * After a failure only reset and free are allowed. */
 int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
                      ws_buffer *out, size_t most);
 

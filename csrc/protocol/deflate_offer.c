@@ -62,7 +62,7 @@ static bool take_bits(const ws_extension_param *param, uint8_t *bits) {
   return true;
 }
 
-/* Compared as browsers do: with regard to case. */
+/* Case counts, as in browsers. */
 static bool is(ws_slice name, const char *word) {
   return ws_slice_equal(name, ws_slice_of(word));
 }
@@ -119,7 +119,8 @@ size_t ws_deflate_offer(const ws_deflate_options *options,
 static const char not_offered[] =
     "the server chose an extension that was not offered";
 
-/* 7.1.1 and 7.1.2: an answer may add, but not leave out what was asked. */
+/* 7.1.1 and 7.1.2: an answer may add parameters, but not leave out those that
+ * were asked for. */
 static const char *judge_element(const ws_deflate_options *options,
                                  const element *found) {
   if (found->has_client_bits && found->client_bits == 0)
@@ -147,7 +148,7 @@ const char *ws_deflate_judge(const ws_deflate_options *options,
     return "the server chose permessage-deflate with a bad parameter";
   const char *why = judge_element(options, &found);
   if (why) return why;
-  /* That it is ours again, or none, handshake has seen before. */
+  /* handshake_client.c has refused repetitions: this is another extension. */
   if (ws_extension_next(&reader, &name) != 0) return not_offered;
   agreed->on = true;
   agreed->server_no_context = found.server_no_context;

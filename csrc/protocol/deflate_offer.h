@@ -15,7 +15,7 @@
  * preference (15). */
 typedef struct ws_deflate_options {
   bool enabled;
-  bool server_no_context; /* messages of that side are compressed alone */
+  bool server_no_context; /* each message of that side is compressed alone */
   bool client_no_context;
   uint8_t server_bits;
   uint8_t client_bits;
@@ -43,7 +43,7 @@ const char *ws_deflate_judge(const ws_deflate_options *options,
                              ws_slice answer, ws_deflate_agreed *agreed);
 
 /* Server: accepts the first offer of the request that it can fulfil (R37-R54),
- * writes the answer into `text` and returns its length; 0 for no offer. */
+ * writes the answer into `text` and returns its length; 0 if none is good. */
 size_t ws_deflate_choose(const ws_deflate_options *options,
                          const ws_http_head *head, ws_deflate_agreed *agreed,
                          char text[WS_DEFLATE_TEXT]);

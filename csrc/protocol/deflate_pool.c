@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Who has which deflater and inflater. */
+/* Which connection has which deflater and inflater. */
 #include "protocol/deflate_pool.h"
 
 #include "bytes/status.h"
@@ -42,7 +42,7 @@ static ws_pool_deflater *find_deflater(const ws_deflate *deflate) {
   return oldest;
 }
 
-/* A deflater of that kind which nobody has a history in. */
+/* A deflater with our bits and level that holds nobody's history, if any. */
 static ws_pool_deflater *find_shared(const ws_deflate *deflate,
                                      unsigned bits) {
   ws_pool_deflater *slots = deflate->pool->deflaters;
@@ -64,7 +64,7 @@ unsigned ws_deflate_bits(const ws_deflate *deflate) {
                          : deflate->agreed.client_bits;
 }
 
-/* The deflater to use now: with our history, if there is one. */
+/* The deflater to use now: the one with our history, if there still is one. */
 static ws_deflater *take_deflater(ws_deflate *deflate) {
   unsigned bits = ws_deflate_bits(deflate);
   bool alone = ours_alone(deflate);
@@ -126,7 +126,7 @@ static bool theirs_alone(const ws_deflate *deflate) {
                          : agreed->server_no_context;
 }
 
-/* Keeps what the peer's next message may refer to. Nothing is kept yet. */
+/* Keeps what the peer's next message may refer to. `window` is empty before. */
 static int keep_window(ws_deflate *deflate, ws_inflater *inflater) {
   if (theirs_alone(deflate)) return WS_OK;
   uint8_t *whole = deflate->pool->resize(NULL, WS_WINDOW);
@@ -141,7 +141,7 @@ static int keep_window(ws_deflate *deflate, ws_inflater *inflater) {
   return status;
 }
 
-/* Nobody's window is in it: it is the next to be taken. */
+/* Nobody's window is in the slot any more: it is the next to be taken. */
 static void leave(ws_pool_inflater *slot) {
   slot->owner = NULL;
   slot->used = 0;
@@ -172,7 +172,8 @@ static int take_over(ws_deflate *deflate, ws_pool_inflater *slot) {
   return WS_OK;
 }
 
-/* With all in use a connection gets one of its own for this message. */
+/* If all are in the middle of a message, this one gets an inflater of its own
+ * until it ends. */
 static int begin_message(ws_deflate *deflate) {
   ws_pool_inflater *slot = find_inflater(deflate);
   bool kept = slot && slot->owner == deflate;

@@ -47,7 +47,7 @@ void ws_deflate_pool_init(ws_deflate_pool *pool, ws_resize *resize);
  * only while the pool itself still exists. */
 void ws_deflate_pool_deinit(ws_deflate_pool *pool);
 
-/* The compression of one connection. Fields but `text` are private to
+/* The compression of one connection. Fields except `text` are private to
  * deflate_pool.c. */
 struct ws_deflate {
   ws_deflate_pool *pool;
@@ -83,13 +83,14 @@ bool ws_deflate_wants(const ws_deflate *deflate, size_t len);
 int ws_deflate_message(ws_deflate *deflate, const void *data, size_t len,
                        const ws_buffer **made);
 
-/* The same, for all connections whose messages are sent with the same bits and
- * level: it refers to no earlier message, and no later one will refer to it. */
+/* The same, but the result can be sent on all connections that compress with
+ * the same bits and level: it refers to no earlier message, and no later one
+ * will refer to it. */
 int ws_deflate_message_alone(const ws_deflate *deflate, const void *data,
                              size_t len, const ws_buffer **made);
 
-/* A message compressed elsewhere goes to this connection: later ones must not
- * refer to what came before it. */
+/* To be called when a message compressed elsewhere is sent on this connection:
+ * later ones must not refer to what came before it. */
 void ws_deflate_forget(ws_deflate *deflate);
 
 /* Inflate part of a compressed message, appending to deflate->text. As

@@ -15,7 +15,7 @@ static void skip_blanks(ws_slice *text) {
     advance(text, 1);
 }
 
-/* Takes `c` and the blanks after it, if it is what comes. */
+/* Takes `c` and the blanks after it, if `c` comes next. */
 static bool skip(ws_slice *text, char c) {
   if (text->len == 0 || *text->data != c) return false;
   advance(text, 1);
@@ -37,9 +37,9 @@ static bool take_token(ws_slice *text, ws_slice *token) {
   return len > 0;
 }
 
-/* A quoted string that is a token once unescaped (9.1); its opening quote was
- * read. A server accepts an empty one, and then declines the offer instead of
- * refusing the connection (R45). */
+/* A quoted string that is a token once unescaped (9.1); its opening quote has
+ * been taken. A server accepts an empty one, and then declines the offer
+ * instead of refusing the connection (R45). */
 static bool take_quoted(ws_slice *text, bool lax, ws_slice *inner) {
   size_t len = 0;
   while (len < text->len && text->data[len] != '"') {
@@ -73,7 +73,7 @@ int ws_extension_next(ws_extension_reader *reader, ws_slice *name) {
     if (comma && !reader->lax) return WS_EHTTP;
     comma = true;
   }
-  /* After an extension only a comma may come, and after a comma another. */
+  /* Only a comma may follow an extension, and after it an extension must. */
   if (rest->len == 0) return comma && !reader->lax ? WS_EHTTP : 0;
   if (!comma || !take_token(rest, name)) return WS_EHTTP;
   reader->due = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The grammar of Sec-WebSocket-Extensions, RFC 6455 section 9.1: names and
- * parameters one after the other. Others know what they mean. */
+ * parameters one after the other. What they mean is for deflate_offer.h. */
 #pragma once
 #include "bytes/slice.h"
 
@@ -21,8 +21,8 @@ typedef struct ws_extension_param {
 } ws_extension_param;
 
 /* With `lax`, for a server: empty list items are skipped (RFC 9110 section
- * 5.6.1), a list of only these is just at its end, and a quoted value may be
- * empty (R45). Otherwise these are errors. */
+ * 5.6.1), a list may consist of nothing else, and a quoted value may be empty
+ * (R45). Otherwise these are errors. */
 void ws_extension_start(ws_extension_reader *reader, ws_slice value, bool lax);
 
 /* The next extension's name: 1, 0 at the end, or WS_EHTTP (the grammar is

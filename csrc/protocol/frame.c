@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Frame headers and close codes, RFC 6455 sections 5.2 and 7.4: bytes <->
- * numbers. Not which frames may follow which: that is receiver's. */
+ * numbers. Which frames may follow which is for receiver_header.c. */
 #include "protocol/frame.h"
 
 #include "bytes/status.h"
@@ -110,7 +110,7 @@ bool ws_close_code_valid(unsigned code) {
   /* 7.4.2: 3000 to 4999 are for libraries and applications. */
   if (code >= 3000)
     return code <= 4999;
-  /* 7.4.1: 1004 to 1006 and 1015 never stand in a frame; the registry has
-   * 1012 to 1014 besides. */
+  /* 7.4.1: 1004 to 1006 and 1015 never appear in a frame; the IANA registry
+   * adds 1012 to 1014. */
   return (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
 }

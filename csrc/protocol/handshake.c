@@ -12,8 +12,8 @@
 
 #define GUID "258EAFA5-E914-47DA-95CA-C5AB0DC85B11" /* section 1.3 */
 
-/* Section 4.2.2 step 5.4. A key that is too long for a key is cut: no such
- * key is ever accepted or sent. */
+/* Section 4.2.2 step 5.4. A key longer than WS_KEY_LENGTH is cut: such a key is
+ * never accepted or sent anyway. */
 void ws_handshake_accept(ws_slice key, char accept[WS_ACCEPT_LENGTH]) {
   char text[WS_KEY_LENGTH + sizeof(GUID)];
   uint8_t digest[WS_SHA1_SIZE];

@@ -13,7 +13,7 @@
 
 #define WS_KEY_LENGTH 24    /* Sec-WebSocket-Key: base64 of 16 bytes */
 #define WS_ACCEPT_LENGTH 28 /* Sec-WebSocket-Accept: base64 of a SHA-1 */
-#define WS_PROTOCOLS_MAX 64 /* subprotocols of a handshake; more is a 400 */
+#define WS_PROTOCOLS_MAX 64 /* subprotocols of a handshake; more get a 400 */
 
 /* The accept value for a key as it was sent (section 4.2.2 step 5.4). */
 void ws_handshake_accept(ws_slice key, char accept[WS_ACCEPT_LENGTH]);
@@ -30,13 +30,13 @@ typedef struct ws_header {
 int ws_handshake_check_protocols(const ws_slice *protocols, size_t count,
                                  const char **why);
 
-/* True for headers that the handshake writes itself, and users may not (Host,
- * Upgrade, Connection, Content-Length, Transfer-Encoding, Sec-WebSocket-*). */
+/* True for headers that only the handshake may write, not users (Host, Upgrade,
+ * Connection, Content-Length, Transfer-Encoding, Sec-WebSocket-*). */
 bool ws_handshake_owns(ws_slice name);
 
-/* Appends header lines. `users`: they are the user's and may not be any that
- * the handshake owns; else they are ours, and those with an empty value are
- * left out. WS_OK, WS_ENOMEM or WS_EINVAL. For handshake_client.c and
+/* Appends header lines. With `users` they are the user's, and one that the
+ * handshake owns is WS_EINVAL; else they are ours, and those with an empty
+ * value are left out. WS_OK, WS_ENOMEM or WS_EINVAL. For handshake_client.c and
  * handshake_server.c. */
 int ws_handshake_write_lines(ws_buffer *into, const ws_header *lines,
                              size_t count, bool users);
@@ -109,9 +109,9 @@ typedef struct ws_handshake_verdict {
   uint64_t body_length;          /* plain */
 } ws_handshake_verdict;
 
-/* Judges the head of a request by R1-R17, in that order. A request whose
- * Upgrade does not ask for websocket and which has no Sec-WebSocket-Key is
- * plain HTTP; that may have any method. */
+/* Judges the head of a request by R1-R17; the first rule it breaks gives the
+ * status. A request whose Upgrade does not ask for websocket and which has no
+ * Sec-WebSocket-Key is plain HTTP; that may have any method. */
 void ws_handshake_judge_request(const ws_http_head *head,
                                 ws_handshake_verdict *verdict);
 

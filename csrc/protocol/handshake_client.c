@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The client's half of the opening handshake, RFC 6455 section 4.1: its
- * request, and whether a 101 answers it. Other statuses are the session's. */
+ * request, and whether a 101 answers it. Other statuses are for opening.c. */
 #include "protocol/handshake.h"
 
 #include "bytes/base64.h"
@@ -17,7 +17,7 @@ static int write_first_line(ws_buffer *into, ws_slice target) {
   return status;
 }
 
-/* S28: one header, the order kept. The names were checked. */
+/* S28: one header, the order kept. The names have been checked. */
 static int write_protocols(ws_buffer *into, const ws_slice *protocols,
                            size_t count) {
   static const char name[] = "Sec-WebSocket-Protocol: ";
@@ -70,7 +70,7 @@ static const char *judge_upgrade(const ws_http_head *head,
   if (head->minor == 0)
     return "the server answered in an HTTP older than 1.1";
   if (head->status != 101) return "the server did not switch protocols";
-  /* S53: the only one, and not one of several. */
+  /* S53: one header, and in it nothing else. */
   const ws_http_header *upgrade = ws_http_find(head, "Upgrade");
   if (upgrade == NULL || ws_http_count(head, "Upgrade") > 1 ||
       !ws_slice_equal_nocase(upgrade->value, ws_slice_of("websocket")))

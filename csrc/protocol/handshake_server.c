@@ -31,7 +31,7 @@ static const char *check_protocols(const ws_http_head *head) {
 
 /* ------------------------------------------------------------- judging */
 
-/* R15, R51: all lines are one list, in which at least one has to stand. */
+/* R15, R51: all lines form one list, which must name at least one extension. */
 static const char *check_extensions(const ws_http_head *head) {
   ws_slice name = ws_slice_of("Sec-WebSocket-Extensions");
   bool any = false, given = false;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Heads of HTTP/1.1 messages: finding their end, cutting them into slices,
- * asking for headers, and how long a body follows. Every byte is looked at a
- * fixed number of times, whatever the peer sends. Bodies in chunks are
- * http_chunks.c's; what the headers mean is handshake's. */
+ * looking up headers, and how long a body follows. Every byte is looked at a
+ * fixed number of times, whatever the peer sends. Bodies in chunks are for
+ * http_chunks.c; what the headers mean is for handshake. */
 #include "protocol/http.h"
 
 #include "bytes/status.h"
@@ -22,8 +22,8 @@ static bool has_name(const ws_http_header *header, ws_slice name) {
 
 /* ------------------------------------------------------------- parsing */
 
-/* Takes a line off the front of `rest`, its CRLF left out. False when it ends
- * otherwise. */
+/* Takes a line off the front of `rest`, without its CRLF. False if it does not
+ * end with one. */
 static bool next_line(ws_slice *rest, ws_slice *line) {
   if (rest->len == 0) return false;
   const char *end = memchr(rest->data, '\n', rest->len);
@@ -35,8 +35,8 @@ static bool next_line(ws_slice *rest, ws_slice *line) {
   return true;
 }
 
-/* RFC 9112 section 2.3: upper case and single digits. The numbers are set
- * also when they are not ours. */
+/* RFC 9112 section 2.3: upper case and single digits. The numbers are set even
+ * if the version is not 1.x. */
 static bool parse_version(ws_http_head *head, ws_slice text) {
   if (text.len != 8 || memcmp(text.data, "HTTP/", 5) != 0) return false;
   if (!is_digit(text.data[5]) || text.data[6] != '.' || !is_digit(text.data[7]))
@@ -120,8 +120,8 @@ static bool parse_length(ws_slice text, uint64_t *length) {
   return text.len > 0;
 }
 
-/* The one length all Content-Length headers give; `*found` when there is one.
- */
+/* The length on which all Content-Length headers agree; `*found` if there are
+ * any. False if they disagree or one is malformed. */
 static bool common_length(const ws_http_head *head, uint64_t *length,
                           bool *found) {
   ws_slice name = ws_slice_of("Content-Length");

@@ -36,7 +36,7 @@ typedef struct ws_http_head {
 size_t ws_http_find_end(const char *data, size_t len, size_t *scanned);
 
 /* The bytes of a request without the empty line that may stand before it (RFC
- * 9112 section 2.2); of a part of that line nothing is left. */
+ * 9112 section 2.2). Empty if only a part of that line has come. */
 ws_slice ws_http_skip_empty_line(const ws_buffer *bytes);
 
 /* Both parse a whole head of `len` bytes as ws_http_find_end measured it,
@@ -47,8 +47,8 @@ ws_slice ws_http_skip_empty_line(const ws_buffer *bytes);
  * A request's version above 1.x is WS_EHTTP with head->major set. */
 int ws_http_parse_request(ws_http_head *head, const char *data, size_t len);
 
-/* True if a response can begin with these bytes, one at least: so that who
- * speaks something else is not waited for. */
+/* True if a response can begin with these bytes (at least one): so that a peer
+ * that speaks something else is not waited for. */
 bool ws_http_may_be_response(const ws_buffer *bytes);
 
 /* The reason phrase may be missing ("HTTP/1.1 101"). */
@@ -95,7 +95,7 @@ typedef struct ws_http_chunks {
 ptrdiff_t ws_http_chunks_feed(ws_http_chunks *chunks, const char *data,
                               size_t len, ws_slice *body, bool *done);
 
-/* Bytes still to come of the chunk whose size has been read; 0 between. */
+/* Bytes still to come of the current chunk; 0 between chunks. */
 uint64_t ws_http_chunks_left(const ws_http_chunks *chunks);
 
 /* Static storage: "Not Found" for 404, "" when unknown. */

@@ -13,7 +13,7 @@
 #define NOT_HTTP "the request is not well-formed HTTP/1.1"
 #define BODY_TOO_BIG "the request's body is too large"
 
-/* ---------------------------------------------- what people are told */
+/* -------------------------------------------------- failures in words */
 
 static void put(ws_buffer *text, const char *words) {
   (void)ws_buffer_append(text, words, strlen(words));
@@ -25,7 +25,7 @@ static void fail(ws_event *event, int status, const char *why) {
   event->why = why;
 }
 
-/* `text` is over opening->why, with a byte left for its end. */
+/* `text` lies over opening->why, and leaves a byte for the terminating zero. */
 static void fail_with(ws_opening *opening, const ws_buffer *text,
                       ws_event *event) {
   opening->why[text->len] = '\0';
@@ -110,7 +110,7 @@ static void keep_excerpt(ws_opening *opening, ws_slice run) {
   opening->excerpt_len += keep;
 }
 
-/* Waits for the body only as far as it is shown. */
+/* Waits only for as much of the body as the failure quotes. */
 static size_t take_refusal(ws_opening *opening, const uint8_t *data,
                            size_t len, ws_event *event) {
   size_t used = 0;
@@ -146,7 +146,7 @@ static void judge_switch(ws_opening *opening, ws_event *event) {
     fail(event, status, why);
 }
 
-/* A whole response head. An interim one gives no event: the next follows. */
+/* Judges a whole response head. An interim one gives no event. */
 static void judge_response(ws_opening *opening, ws_event *event) {
   ws_buffer *bytes = &opening->bytes;
   ws_http_head *head = &opening->head;
@@ -196,7 +196,7 @@ static size_t take_response(ws_opening *opening, const uint8_t *data,
   return used;
 }
 
-/* Copies the offered names behind the slices to them. */
+/* Copies the offered names into one block, after the slices that hold them. */
 static int keep_offer(ws_opening *opening,
                       const ws_handshake_request *request) {
   size_t count = request->protocol_count, size = count * sizeof(ws_slice);
@@ -222,7 +222,7 @@ static int keep_offer(ws_opening *opening,
 
 static void refuse(ws_opening *opening, ws_buffer *out, unsigned http_status,
                    int status, const char *why, ws_event *event) {
-  /* Without memory for it the connection just ends. */
+  /* Without memory for the refusal the connection just ends. */
   (void)ws_handshake_write_refusal(out, &opening->head, http_status,
                                    ws_slice_of(why), NULL, 0);
   fail(event, status, why);
@@ -269,7 +269,7 @@ static bool may_be_request(const ws_buffer *bytes) {
   return text.len == 0 || ws_slice_is_token((ws_slice){text.data, 1});
 }
 
-/* RFC 9112 section 3: 414 when it is the request's own line. */
+/* RFC 9112 section 3: 414 if the request line alone is too long. */
 static void refuse_large(ws_opening *opening, ws_buffer *out, ws_event *event) {
   ws_slice text = ws_http_skip_empty_line(&opening->bytes);
   bool line = !memchr(text.data, '\n', text.len);

@@ -22,7 +22,7 @@ typedef enum ws_opening_stage {
   WS_OPENING_BODY,        /* server: in a plain request's body */
   WS_OPENING_PLAIN,       /* server: a whole plain request waits */
   WS_OPENING_RESPONSE,    /* client: in a response's head */
-  WS_OPENING_REFUSAL      /* client: in the body of an answer that is no 101 */
+  WS_OPENING_REFUSAL      /* client: in the body of an answer other than 101 */
 } ws_opening_stage;
 
 /* Session reads stage, head, verdict and answer. */
@@ -61,9 +61,9 @@ ws_opening *ws_opening_new(ws_resize *resize, size_t max_head,
 
 void ws_opening_free(ws_opening *opening);
 
-/* Makes it a client's: appends the request to `out` and keeps what is needed to
- * judge the answer. As ws_session_init_client; on failure nothing was
- * appended. */
+/* Turns it into a client's: appends the request to `out` and keeps what is
+ * needed to judge the answer. Returns as ws_session_init_client; on failure
+ * nothing was appended. */
 int ws_opening_start(ws_opening *opening, const ws_handshake_request *request,
                      ws_random *random, ws_buffer *out);
 

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define FIRST_BLOCK 4096
-#define SPARE ((size_t)16 * 1024) /* at most, behind a message told */
+#define SPARE ((size_t)16 * 1024) /* most unused bytes behind a message */
 
 static const char not_utf8[] = "a text message that is not UTF-8";
 static const char too_big[] = "a message above the limit (option maxPayload)";
@@ -117,9 +117,9 @@ static size_t keep_header(ws_receiver *receiver, const uint8_t *data,
 
 /* ----------------------------------------------------------- payloads */
 
-/* Makes room for `need` more bytes of the message. If it has to grow it makes
- * room for `want`, but never for more than the frame's length says will come,
- * which a ws_buffer would not know. */
+/* Makes room for `need` more bytes of the message. If it has to grow, it makes
+ * room for `want`, but never for more than can still come by the last frame's
+ * length or the limit, which a ws_buffer would not know. */
 static int grow(ws_receiver *receiver, size_t need, size_t want) {
   size_t len = receiver->message_len;
   if (need <= receiver->message_size - len) return WS_OK;
@@ -134,7 +134,7 @@ static int grow(ws_receiver *receiver, size_t need, size_t want) {
   return WS_OK;
 }
 
-/* By doubling, so that a message is moved about once in all. */
+/* By doubling, so that each byte is moved about once in all. */
 static int grow_for(ws_receiver *receiver, size_t more) {
   size_t len = receiver->message_len;
   size_t size = 2 * (len + more);
@@ -217,7 +217,7 @@ static void fail_message(ws_receiver *receiver, int status, ws_event *event) {
   fail(receiver, status, why, event);
 }
 
-/* The receiver of the event makes a copy: frees the unused reserve before. */
+/* Frees unused memory first, as whoever takes the message makes a copy. */
 static void trim(ws_receiver *receiver) {
   size_t len = receiver->message_len;
   if (receiver->compressed)
@@ -321,7 +321,7 @@ static size_t start(ws_receiver *receiver, uint8_t *data, size_t len,
     fail_message(receiver, WS_ETOOBIG, event);
     return head;
   }
-  /* 5.5: every control frame is. */
+  /* 5.5: true of every control frame. */
   bool alone = frame->fin && first && !compressed;
   if (alone && frame->length <= len - head) {
     give_whole(receiver, data + head, (size_t)frame->length, event);
@@ -337,7 +337,7 @@ static size_t take_short(ws_receiver *receiver, uint8_t *data, size_t len,
                          ws_event *event) {
   if (len < 2 || receiver->spilled > 0 || receiver->opcode != 0) return 0;
   bool masked = receiver->limits->masked;
-  unsigned opcode = data[0] ^ 0x80u; /* no fin, or a bit set: above 15 */
+  unsigned opcode = data[0] ^ 0x80u; /* above 15: no FIN, or a reserved bit */
   size_t length = data[1] ^ (masked ? 0x80u : 0u);
   size_t head = masked ? 6 : 2;
   if ((opcode != WS_TEXT && opcode != WS_BINARY) || length > 125 ||

@@ -14,8 +14,8 @@
 
 /* The settings of a receiver; borrowed. */
 typedef struct ws_receiver_limits {
-  uint64_t max_payload; /* bytes of one message, at most SIZE_MAX / 4; 0: just
-                           that */
+  uint64_t max_payload; /* bytes of one message, at most SIZE_MAX / 4; 0 means
+                           SIZE_MAX / 4 */
   bool masked;          /* frames must be masked (a server's receiver); else
                            they must not be */
 } ws_receiver_limits;
@@ -33,7 +33,7 @@ typedef struct ws_receiver {
   ws_resize *resize;
   ws_deflate *deflate;  /* borrowed; NULL: RSV1 is an error */
   uint8_t *message;     /* what has arrived of an unfinished message */
-  uint8_t *control;     /* a control payload that comes in pieces, or NULL */
+  uint8_t *control;     /* a control payload that came in pieces, or NULL */
   size_t message_len;
   size_t message_size;  /* of the block */
   uint64_t left;        /* payload bytes of the current frame still to come */
@@ -43,7 +43,7 @@ typedef struct ws_receiver {
   uint8_t spill[WS_FRAME_HEAD_MAX]; /* an unfinished header */
   uint8_t spilled;
   uint8_t opcode;       /* of the message being assembled, 0 when none */
-  bool compressed;      /* the message is */
+  bool compressed;      /* that message is */
   bool in_frame;
   bool deliver;         /* message was handed out: empty it on the next call */
   bool muted;
@@ -62,9 +62,8 @@ void ws_receiver_deinit(ws_receiver *receiver);
  * 7692 section 6). It must live as long as the receiver. */
 void ws_receiver_use_deflate(ws_receiver *receiver, ws_deflate *deflate);
 
-/* From now on messages are ignored: checked, but not given. Compressed ones are
- * not inflated any more, which can cost a thousand times what sending them
- * does. */
+/* From now on messages are checked, but not delivered. Compressed ones are no
+ * longer inflated, as that can cost a thousand times what sending them does. */
 static inline void ws_receiver_mute(ws_receiver *receiver) {
   receiver->muted = true;
   if (receiver->compressed) receiver->utf8 = (ws_utf8){0};
@@ -84,8 +83,8 @@ static inline void ws_receiver_mute(ws_receiver *receiver) {
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
                         ws_event *event);
 
-/* Inside a long data frame: where to read its next bytes to directly, and how
- * many there is room for (at least `least`; else NULL: read elsewhere and
- * feed). The bytes must then be fed with `data` equal to the pointer returned
- * here. The bound on memory grows by `least`. */
+/* Inside a long data frame: where its next bytes can be read to directly;
+ * `*room` says how many fit, at least `least`. They must then be fed with
+ * `data` equal to the pointer returned here. NULL: read elsewhere and feed. The
+ * bound on memory grows by `least`. */
 uint8_t *ws_receiver_space(ws_receiver *receiver, size_t least, size_t *room);

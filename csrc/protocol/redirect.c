@@ -44,13 +44,13 @@ static ws_slice target_to_keep(ws_slice target, ws_slice reference) {
   return target;
 }
 
-/* There is room: a URL takes no more than the base and the reference do. */
+/* Room was reserved: the URL is at most as long as base and reference. */
 static void append(ws_buffer *into, ws_slice slice) {
   (void)ws_buffer_append(into, slice.data, slice.len);
 }
 
-/* RFC 3986 section 5.2.2: what the reference leaves to the base. Dots stay:
- * the parser removes them. */
+/* RFC 3986 section 5.2.2: what the reference takes over from the base.
+ * ws_url_parse resolves dot segments later. */
 static void append_base(ws_buffer *into, const ws_url *base,
                         ws_slice reference) {
   if (is_absolute(reference)) return;

@@ -20,7 +20,7 @@ static inline int write_frame(ws_sender *sender, unsigned opcode,
                     .length = len};
   if (len > SIZE_MAX - WS_FRAME_HEAD_MAX)
     return WS_ETOOBIG;
-  /* 5.3: a fresh key for every frame, or none goes out at all. */
+  /* 5.3: a fresh key for every frame; without one the frame is not sent. */
   if (frame.masked && sender->random(frame.key, sizeof frame.key) != WS_OK)
     return WS_ERANDOM;
   size_t head = ws_frame_head_len(len, frame.masked);

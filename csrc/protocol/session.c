@@ -44,7 +44,7 @@ static void fail(ws_session *session, int status, const char *why,
                  ws_buffer *out, ws_event *event) {
   unsigned code = ws_status_close_code(status);
   if (session->phase == PHASE_FRAMES && !session->close_sent && code != 0) {
-    /* The failure is told in any case, and only this once. */
+    /* If the Close cannot be written the session fails all the same. */
     (void)ws_sender_close(&session->sender, code, NULL, 0, out);
     session->close_sent = true;
   }
@@ -180,7 +180,7 @@ static int answer_close(ws_session *session, const ws_event *close,
   return status;
 }
 
-/* The event may become a failure. */
+/* Answers the event; if that fails, the event becomes a failure. */
 static void react(ws_session *session, ws_buffer *out, ws_event *event) {
   int status = WS_OK;
   switch (event->type) {
@@ -329,7 +329,7 @@ int ws_session_send(ws_session *session, unsigned opcode, const void *data,
   if (status == WS_OK)
     status = ws_sender_write_compressed(&session->sender, opcode, made->data,
                                         made->len, out);
-  /* The peer has not seen it: nothing may refer to it. */
+  /* The peer will not see the message: no later one may refer to it. */
   if (status != WS_OK)
     ws_deflate_forget(session->deflate);
   return status;

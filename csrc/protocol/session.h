@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One side of a WebSocket without I/O: handshake, receiver, sender and closing
  * states. The caller feeds bytes from the peer and gets events; everything to
- * be sent is appended to a buffer of the caller's. */
+ * be sent is appended to the caller's buffer. */
 #pragma once
 #include "bytes/buffer.h"
 #include "protocol/deflate_offer.h"
@@ -90,8 +90,7 @@ static inline ws_state ws_session_state(const ws_session *session) {
 size_t ws_session_feed(ws_session *session, uint8_t *data, size_t len,
                        ws_buffer *out, ws_event *event);
 
-/* True if the next feed, without more bytes, would give NONE: it can be left
- * out. */
+/* True if a feed without bytes would do nothing, so that it can be left out. */
 bool ws_session_dry(const ws_session *session);
 
 /* See ws_receiver_space; NULL outside a long frame. */
@@ -144,7 +143,7 @@ int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
                       const ws_header *headers, size_t header_count,
                       ws_buffer *out);
 
-/* Ends the session of a plain request that someone else has answered. */
+/* Ends the session of a plain request that the caller has answered itself. */
 void ws_session_finish(ws_session *session);
 
 /* What was agreed on, valid as long as the session. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Asking proxies for a way through. */
+/* Asks proxies for a tunnel, and reads their answers. */
 #include "protocol/tunnel.h"
 
 #include "bytes/base64.h"
@@ -226,7 +226,7 @@ static int take_socks4(ws_tunnel *tunnel, const uint8_t *answer) {
   return WS_OK;
 }
 
-/* How many bytes the answer has, by what is there of it. */
+/* How long the answer is, as far as the bytes that have come tell. */
 static size_t answer_length(const ws_tunnel *tunnel) {
   const uint8_t *data = tunnel->in.data;
   size_t len = tunnel->in.len;

@@ -45,9 +45,10 @@ int ws_tunnel_start(ws_tunnel *tunnel, const ws_tunnel_target *target,
                     ws_resize *resize, ws_buffer *out);
 void ws_tunnel_deinit(ws_tunnel *tunnel);
 
-/* Takes bytes of the proxy; returns how many were used: those after its answer
- * belong to the connection. `*status`: WS_EAGAIN (more are needed; `out` may
- * have new bytes to send), WS_OK (the tunnel is open), WS_EPROXY, WS_ENOMEM. */
+/* Takes bytes from the proxy; returns how many were used: those after its
+ * answer belong to the connection. `*status`: WS_EAGAIN (more are needed; `out`
+ * may have new bytes to send), WS_OK (the tunnel is open), WS_EPROXY or
+ * WS_ENOMEM. */
 size_t ws_tunnel_feed(ws_tunnel *tunnel, const uint8_t *data, size_t len,
                       ws_buffer *out, int *status);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The URL Standard's parser for the four schemes that lead to a WebSocket,
- * in one pass from left to right. Not for other schemes, relative references
- * or the URL's users: what a host means is url_host's business. Bytes that are
- * not UTF-8 are escaped as they are. */
+ * in one pass from left to right. Not for other schemes or relative references;
+ * hosts are parsed in url_host.c. Bytes that are not UTF-8 are escaped as they
+ * are. */
 #include "protocol/url.h"
 
 #include "bytes/status.h"
@@ -34,7 +34,7 @@ static ws_slice since(const writer *w, size_t start) {
   return (ws_slice){w->out + start, w->used - start};
 }
 
-/* URL Standard, percent-encode sets; the query's is the special one. */
+/* URL Standard, percent-encode sets; for queries the special-query one. */
 static bool is_escaped(unsigned char c, escape_set set) {
   if (c <= ' ' || c > '~' || strchr("\"#<>", c) != NULL) return true;
   if (set == IN_QUERY) return c == '\'';
@@ -232,8 +232,8 @@ static void put_target(writer *w, ws_slice rest, ws_url *url) {
 
 /* --------------------------------------------------------------- whole */
 
-/* URL Standard, basic URL parser, steps 1 to 3: outer controls and spaces are
- * cut, tabs and line ends go everywhere. Copies to `into`. */
+/* URL Standard, basic URL parser, steps 1 to 3: removes outer controls and
+ * spaces, and tabs and line ends everywhere. Copies to `into`. */
 static ws_slice tidy(ws_slice input, char *into) {
   size_t used = 0, start = 0, end = input.len;
   while (end > start && (unsigned char)input.data[end - 1] <= ' ') end--;
@@ -259,7 +259,7 @@ static bool parse(ws_slice in, writer *w, ws_url *url, const char **why) {
   return !has_fragment;
 }
 
-/* The slices were made while the text lay in the writer. */
+/* The slices point into the writer's text; makes them point into url->text. */
 static void move_slices(ws_url *url, const char *from) {
   ws_slice *slices[] = {&url->host, &url->username, &url->password,
                         &url->authority, &url->target};

@@ -11,8 +11,8 @@
 
 /* ---------------------------------------------------------------- IPv4 */
 
-/* URL Standard, IPv4 number parser: decimal, 0 octal, 0x hexadecimal; the
- * prefix alone is zero. Values past 32 bits stay past 32 bits. */
+/* URL Standard, IPv4 number parser: decimal, octal after 0, hexadecimal after
+ * 0x; 0x alone is zero. A value above 32 bits is cut, but stays above. */
 static bool read_number(ws_slice part, uint64_t *value) {
   unsigned radix = 10;
   size_t at = 0;
@@ -36,8 +36,8 @@ static ws_slice without_last_dot(ws_slice name) {
   return name;
 }
 
-/* URL Standard, ends-in-a-number checker: such a name is an IPv4 address or
- * nothing. */
+/* URL Standard, ends-in-a-number checker: such a name must be an IPv4
+ * address. */
 static bool ends_in_number(ws_slice name) {
   name = without_last_dot(name);
   size_t start = name.len;
@@ -104,7 +104,7 @@ static bool read_dotted(ws_slice text, size_t at, uint16_t pieces[2]) {
   return at == text.len;
 }
 
-/* Moves the pieces after the "::" to the end. */
+/* Moves the pieces after the "::" to the end and fills the gap with zeros. */
 static void spread(uint16_t pieces[8], size_t gap, size_t count) {
   size_t tail = count - gap;
   for (size_t i = 0; i < tail; i++) pieces[7 - i] = pieces[count - 1 - i];
@@ -122,8 +122,8 @@ static size_t read_piece(ws_slice text, size_t at, uint16_t *value) {
   return at;
 }
 
-/* URL Standard, IPv6 parser. `gap` is the count of pieces up to and with the
- * first one a "::" stands for; 0 when there is none yet. */
+/* URL Standard, IPv6 parser. `gap` is the index, from 1, of the first piece
+ * that the "::" stands for; 0 while there is none. */
 static bool read_ipv6(ws_slice text, uint16_t pieces[8]) {
   size_t at = 0, count = 0, gap = 0;
   memset(pieces, 0, 8 * sizeof(*pieces));

@@ -16,9 +16,9 @@
  * text.len bytes; returns how many. */
 size_t ws_url_percent_decode(ws_slice text, char *into);
 
-/* Writes the normalised host to `into`, which must have room both for host.len
- * and for WS_URL_ADDRESS_MAX bytes, and must not overlap `host`. Returns the
- * length, or WS_EURL with `*why` (static storage). */
+/* Writes the normalised host to `into`, which must have room for the larger of
+ * host.len and WS_URL_ADDRESS_MAX bytes, and must not overlap `host`. Returns
+ * the length, or WS_EURL with `*why` (static storage). */
 ptrdiff_t ws_url_host_parse(ws_slice host, char *into, ws_host_kind *kind,
                             const char **why);
 
