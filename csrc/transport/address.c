@@ -55,7 +55,7 @@ static bool parse_v6(ws_address *address, char *text, uint16_t port) {
   in.sin6_port = htons(port);
   char *zone = strchr(text, '%');
   if (zone) {
-    uint32_t index; /* its field's type is the system's */
+    uint32_t index; /* the type of sin6_scope_id differs between systems */
     *zone = '\0';
     if (!parse_zone(zone + 1, &index)) return false;
     in.sin6_scope_id = index;
@@ -125,7 +125,7 @@ static void text_v6(const ws_address *address, char *text) {
 }
 
 /* The system may count a NUL after a path that fills its field: the length of
- * an address that somebody else made can exceed the struct. */
+ * an address that another program made can exceed the struct. */
 static void text_path(const ws_address *address, char *text) {
   const size_t before = offsetof(struct sockaddr_un, sun_path);
   const size_t most = sizeof((struct sockaddr_un *)0)->sun_path;

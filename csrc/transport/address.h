@@ -28,7 +28,8 @@ int ws_address_unix(ws_address *address, ws_slice path);
 /* 4, 6, or 0 for a Unix socket. */
 int ws_address_family(const ws_address *address);
 
-/* True for the same family, address and port; padding is ignored. */
+/* True for the same family, address and port: all `len` bytes in use are the
+ * same. Bytes after them do not count. */
 bool ws_address_same(const ws_address *a, const ws_address *b);
 
 /* A hash for tables: equal for equal addresses. */

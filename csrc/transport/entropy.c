@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's random bytes, drawn a block ahead. */
+/* The system's random bytes, fetched in blocks in advance. */
 #include "transport/entropy.h"
 
 #include "bytes/status.h"

@@ -16,7 +16,7 @@
 static atomic_int failing;
 
 static _Thread_local struct {
-  size_t left; /* of the block, at its end */
+  size_t left; /* unused bytes, at the end of the block */
   uint8_t bytes[BLOCK];
 } ahead;
 

@@ -3,5 +3,5 @@
  * thread of ours may outlive the Lua state that loaded it. */
 #pragma once
 
-/* Does it once; may be called from any thread. */
+/* Only the first call does anything; any thread may call it. */
 void ws_pin_library(void);

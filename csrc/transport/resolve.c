@@ -26,12 +26,12 @@ typedef struct question {
   int family;
   uint16_t port;
   ws_lookup *lookup; /* where the answer goes */
-  char host[NAME_MOST + 2]; /* a last dot and NUL */
+  char host[NAME_MOST + 2]; /* with room for a last dot and NUL */
 } question;
 
-/* One answered or to be answered, with the handle it is known by. */
+/* An answer, given or to be given, with its question's handle; 0: cancelled. */
 typedef struct answer {
-  ws_lookup lookup; /* first: what is given out */
+  ws_lookup lookup; /* first: the public part */
   uint64_t handle;
 } answer;
 
@@ -42,7 +42,7 @@ typedef struct desk {
   bool abandoned;
   ws_fd wake[2]; /* [0] is watched, [1] written to */
   question *first, **last;
-  ws_lookup *asking[THREADS_MOST]; /* what threads are at */
+  ws_lookup *asking[THREADS_MOST]; /* what threads are asking now */
   ws_lookup *answered, **answered_last;
 } desk;
 
@@ -53,7 +53,7 @@ struct ws_resolver {
 
 static _Atomic(ws_resolve_with *) replacement;
 
-/* One that nobody asked yet. */
+/* For a question that has not been asked: frees the place of its answer too. */
 static void free_question(question *q) {
   ws_lookup_free(q->lookup);
   ws_memory_free(q);
@@ -67,7 +67,7 @@ static void free_questions(desk *d) {
   }
 }
 
-/* Called with the lock held; gives it up. */
+/* Called with the lock held; releases it. */
 static void leave(desk *d) {
   bool last = --d->references == 0;
   pthread_mutex_unlock(&d->lock);
@@ -85,8 +85,8 @@ static void leave(desk *d) {
 
 /* ---------------------------------------------------------- in threads */
 
-/* In the same form as a parsed one, so that the two can compare equal: a BSD
- * puts in a length that has no meaning. */
+/* Brings an address into the form of a parsed one, so that the two can compare
+ * equal: the BSDs also fill in a length field, which parsing leaves 0. */
 static bool plain_address(ws_address *address, const struct addrinfo *info) {
   ws_address given = {.len = (uint32_t)info->ai_addrlen};
   char text[WS_ADDRESS_TEXT];
@@ -155,7 +155,7 @@ static void answer_one(question *q) {
   else resolve(q, q->lookup);
 }
 
-/* Full is as good as written. */
+/* A socket that is full wakes the owner as well. */
 static bool wake(desk *d) {
   ws_slice one = {"", 1};
   ptrdiff_t put = ws_socket_write(d->wake[1], &one, 1);
@@ -238,7 +238,7 @@ void ws_resolver_free(ws_resolver *resolver) {
   ws_memory_free(resolver);
   pthread_mutex_lock(&d->lock);
   d->abandoned = true;
-  free_questions(d); /* and none comes any more */
+  free_questions(d); /* and no more will come */
   leave(d);
 }
 
@@ -246,7 +246,7 @@ ws_fd ws_resolver_fd(const ws_resolver *resolver) {
   return resolver->desk->wake[0];
 }
 
-/* A name that cannot be one is answered without asking. */
+/* A host that cannot be a name is answered without asking the system. */
 static bool is_name(ws_slice host) {
   size_t len = host.len;
   if (len > 0 && host.data[len - 1] == '.') len--;
@@ -304,8 +304,8 @@ int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
   return status;
 }
 
-/* A question that still waits is dropped and never asked: so it takes no thread
- * from those that are wanted. */
+/* A question that still waits is dropped and never asked, so that it takes no
+ * thread from those whose answers are wanted. */
 static void withdraw(desk *d, uint64_t handle) {
   question **place = &d->first;
   while (*place && (*place)->handle != handle) place = &(*place)->next;
@@ -316,7 +316,7 @@ static void withdraw(desk *d, uint64_t handle) {
   free_question(q);
 }
 
-/* The answer still comes, to nobody. */
+/* The answer will still come, but ws_resolver_next drops it. */
 static void disown(ws_lookup *lookup, uint64_t handle) {
   answer *a = (answer *)lookup;
   if (a->handle == handle) a->handle = 0;

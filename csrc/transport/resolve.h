@@ -40,8 +40,8 @@ ws_fd ws_resolver_fd(const ws_resolver *resolver);
 int ws_resolver_start(ws_resolver *resolver, ws_slice host, uint16_t port,
                       int family, void *owner, uint64_t *handle);
 
-/* The owner does not want the answer any more: it will not be returned, and the
- * question not asked if that has not begun. */
+/* The owner no longer wants the answer: it will not be returned, and if the
+ * question still waits it will not be asked. */
 void ws_resolver_cancel(ws_resolver *resolver, uint64_t handle);
 
 /* The next answer, or NULL. Free it with ws_lookup_free. */

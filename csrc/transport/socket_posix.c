@@ -31,7 +31,7 @@ static int switch_on(ws_fd fd, int level, int option, bool on) {
 }
 
 #ifndef SOCK_CLOEXEC
-/* Non-blocking, closed on exec, silent. */
+/* Non-blocking, closed on exec, no SIGPIPE. */
 static int prepare(ws_fd fd) {
   int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
@@ -73,7 +73,7 @@ int ws_socket_connect(const ws_address *address, ws_fd *fd) {
   if (connect(*fd, sockaddr_of(address), address->len) == 0) return WS_OK;
   int error = errno;
   if (error == EINPROGRESS || error == EINTR) return WS_EAGAIN;
-  /* A full Unix socket says EAGAIN: nothing is under way. */
+  /* A Unix socket whose queue is full says EAGAIN, and does not connect. */
   if (error == EAGAIN) return close_with(fd, WS_ECONNREFUSED);
   return close_with(fd, ws_system_error(error));
 }
@@ -85,7 +85,7 @@ int ws_socket_connected(ws_fd fd) {
   if (error) return ws_system_error(error);
   ws_address peer, local;
   if (!ws_socket_peer(fd, &peer)) return WS_EAGAIN;
-  /* TCP can meet itself when nobody listens on an ephemeral port. */
+  /* TCP can connect to itself when nobody listens on an ephemeral port. */
   if (ws_address_family(&peer) != 0 && ws_socket_local(fd, &local) &&
       ws_address_same(&local, &peer))
     return WS_ECONNREFUSED;
@@ -162,7 +162,7 @@ int ws_socket_accept(ws_fd listener, ws_fd *fd, ws_address *peer) {
   }
   peer->len = len;
 #ifndef SOCK_CLOEXEC
-  /* macOS sets no option on one whose peer is gone already. */
+  /* macOS sets no option on a socket whose peer is gone already. */
   if (prepare(*fd) != WS_OK) return close_with(fd, WS_ECONNABORTED);
 #endif
   return WS_OK;

@@ -8,7 +8,7 @@
 #include <ws2tcpip.h>
 #include <afunix.h>
 #include <netioapi.h>
-#define EAI_SYSTEM (-1) /* never an answer there */
+#define EAI_SYSTEM (-1) /* never returned there */
 #else
 #include <arpa/inet.h>
 #include <net/if.h>

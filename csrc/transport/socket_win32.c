@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Windows' sockets. Unix sockets are left out there: stat(2) does not recognise
- * them, to find a stale path, and they cannot be inherited safely. */
+/* Windows' sockets. Unix sockets are left out: stat(2) does not recognise them,
+ * so a stale path could not be found, and they cannot be inherited safely. */
 #include "transport/socket.h"
 
 #include "bytes/status.h"
@@ -16,7 +16,7 @@
 #define PAIR_WITHIN 5000 /* milliseconds; loopback needs none */
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int winsock; /* 0, or why there is none */
+static int winsock; /* 0, or the error of WSAStartup */
 
 /* Never undone: sockets may be open until the program ends. */
 static void start_winsock(void) {
@@ -43,7 +43,7 @@ static int switch_on(ws_fd fd, int level, int option, bool on) {
   return last_error();
 }
 
-/* Gives the descriptor up, after the error was read. */
+/* Closes the socket. `status` was read before, as this may change the error. */
 static int close_with(ws_fd *fd, int status) {
   closesocket(*fd);
   *fd = WS_FD_NONE;
@@ -85,15 +85,15 @@ int ws_socket_connected(ws_fd fd) {
   if (error) return ws_system_error(error);
   ws_address peer, local;
   if (!ws_socket_peer(fd, &peer)) return WS_EAGAIN;
-  /* TCP can meet itself when nobody listens on an ephemeral port. */
+  /* TCP can connect to itself when nobody listens on an ephemeral port. */
   if (ws_socket_local(fd, &local) && local.len == peer.len &&
       memcmp(&local, &peer, sizeof local) == 0)
     return WS_ECONNREFUSED;
   return WS_OK;
 }
 
-/* SO_REUSEADDR would let any program take over the port, and without it a port
- * is free again at once too. Several processes cannot share one. */
+/* SO_REUSEADDR would let any program take over the port, and is not needed: a
+ * port is free again at once without it. Several processes cannot share one. */
 int ws_socket_listen(const ws_address *address,
                      const ws_listen_options *options, ws_fd *fd) {
   if (options->reuse_port) {
@@ -216,7 +216,7 @@ static int pair_through(ws_fd listener, ws_fd pair[2]) {
   status = accept_from(listener, &from, &pair[1]);
   if (status != WS_OK) return close_with(&pair[0], status);
   WSAPOLLFD entry = {.fd = pair[0], .events = POLLOUT};
-  (void)WSAPoll(&entry, 1, PAIR_WITHIN); /* it is accepted already */
+  (void)WSAPoll(&entry, 1, PAIR_WITHIN); /* brief: it has been accepted */
   (void)ws_socket_set_no_delay(pair[0], true);
   (void)ws_socket_set_no_delay(pair[1], true);
   return WS_OK;

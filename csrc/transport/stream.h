@@ -74,8 +74,8 @@ static inline const char *ws_stream_why(ws_stream *s) {
 static inline bool ws_stream_drained(ws_stream *s) {
   return s->kind->drained ? s->kind->drained(s) : !s->below;
 }
-/* True for filters: they may hold bytes, received or to be sent, that no
- * descriptor tells of. */
+/* True for filters: they may hold bytes, received or to be sent, of which the
+ * descriptor's readiness says nothing. */
 static inline bool ws_stream_may_hold(const ws_stream *s) {
   return s->below != NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS as a filter, by OpenSSL. It moves bytes and says when it can; who the
+/* TLS as a filter, by OpenSSL. Moves bytes, and says what it waits for; who the
  * peer has to be is set up in tls_context.c and checked in tls_peer.c. */
 #include "transport/stream_tls.h"
 
@@ -13,8 +13,9 @@
 
 #define RECORD_MOST 16384 /* RFC 8446 section 5.1 */
 #define READ_ONCE ((size_t)1 << 30)
-/* How much more ciphertext one call may take in than it returns content: about
- * a record. That is 640 KeyUpdates, each of which derives keys. */
+/* By how many bytes the ciphertext that one call takes in may exceed the
+ * content that it returns: about a record. At worst that is 640 KeyUpdates,
+ * each of which derives keys. */
 #define BUDGET ((size_t)17 * 1024)
 /* The same for a handshake: the longest chain of certificates that OpenSSL
  * accepts. */
@@ -30,15 +31,15 @@ typedef struct tls_stream {
   bool below_open;
   bool open;
   bool closing; /* close_notify is written, perhaps still held */
-  bool unsaid;  /* a read that gave bytes met their end: the next will say so */
-  bool trimmed; /* the handshake's buffers are gone */
+  bool unsaid;  /* a read gave bytes, then met an end: the next reports it */
+  bool trimmed; /* the handshake's buffers are freed */
   bool verified;
   bool has_peer;
   char why[320];
   char peer[256];
 } tls_stream;
 
-/* Where we stand: chosen by SNI, or as begun. */
+/* The context that counts: the one chosen by SNI, else the original. */
 static const ws_tls *chosen(const tls_stream *s) {
   return s->notes.chosen ? s->notes.chosen : s->tls;
 }
@@ -81,8 +82,8 @@ static int end_of_below(tls_stream *s) {
   return s->wire.read_status = WS_ETRUNCATED;
 }
 
-/* Emptying the queue walks all of it, so check first: it is mostly empty. Other
- * code in the process may also leave errors in it. */
+/* Other code in the process may leave errors in the queue. Emptying it walks
+ * all of it, even when it is empty, as it mostly is: so check first. */
 static void clear_errors(void) {
   if (ERR_peek_error() != 0) ERR_clear_error();
 }
@@ -170,7 +171,7 @@ static ptrdiff_t read_tls(ws_stream *stream, uint8_t *data, size_t len) {
     ws_tls_wire_allow_more(&s->wire, (size_t)got);
     if (s->wire.drained && !SSL_has_pending(s->ssl)) break;
   }
-  /* A session ticket on the way leaves 16 KiB behind for writing. */
+  /* Writing session tickets leaves a buffer of 16 KiB behind. */
   if (!s->trimmed) s->trimmed = SSL_free_buffers(s->ssl) == 1;
   return (ptrdiff_t)total;
 }
@@ -274,7 +275,7 @@ static const char *why_tls(ws_stream *stream) {
   return s->why[0] ? s->why : ws_stream_why(stream->below);
 }
 
-/* All but the stream below. */
+/* Frees all but the stream below. */
 static void discard(tls_stream *s) {
   SSL_free(s->ssl);
   ws_tls_wire_deinit(&s->wire);

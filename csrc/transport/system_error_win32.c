@@ -31,7 +31,7 @@ int ws_system_error(int error) {
   return WS_ESYSTEM;
 }
 
-/* gai_strerror writes into one buffer of the process there. */
+/* Not gai_strerror: on Windows all threads share its buffer. */
 const char *ws_system_lookup_error(int result) {
   if (result == EAI_NONAME) return "no such host is known";
   if (result == EAI_AGAIN) return "no answer from the name server for now";

@@ -108,8 +108,8 @@ static int choose(SSL *ssl, int *alert, void *owner) {
   return SSL_CLIENT_HELLO_SUCCESS;
 }
 
-/* Last, so that what the system's configuration file or a cipher list with
- * "@SECLEVEL=0" has lowered is raised again. */
+/* To be called after set_ciphers: raises again what the system's configuration
+ * file or a cipher list with "@SECLEVEL=0" has lowered. */
 static bool set_floor(SSL_CTX *context, int least) {
   if (SSL_CTX_get_security_level(context) < SECURITY_LEAST)
     SSL_CTX_set_security_level(context, SECURITY_LEAST);
@@ -303,7 +303,7 @@ static ws_tls_entry *place(ws_tls *tls, const char *text, bool wildcard) {
 
 int ws_tls_add_name(ws_tls *tls, ws_slice name, ws_tls *other) {
   ws_tls_name plain;
-  /* No cycle of references can arise: the step that closes it would lead to a
+  /* Keeps references from forming a cycle: the one that closes it would be to a
    * context that has names. */
   if (!tls->server || !other->server) return WS_EINVAL;
   if (other != tls && other->entry_count > 0) return WS_EINVAL;

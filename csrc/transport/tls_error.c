@@ -12,8 +12,8 @@
 
 #define BEGIN "-----BEGIN"
 
-/* OpenSSL's text for bytes that are not a TLS record does not say so. System
- * errors have no reason string: theirs is the last part of the long form
+/* For bytes that are no TLS record OpenSSL says only "wrong version number".
+ * System errors have no reason string: theirs is the last part of the long form
  * "error:80000002:system library::No such file". */
 static const char *reason_of(unsigned long code, char *space, size_t size) {
   if (ERR_GET_LIB(code) == ERR_LIB_SSL &&

@@ -8,8 +8,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-/* The common name is no place for a host (RFC 9525 section 6.3), and a
- * wildcard is a whole label. */
+/* The common name does not name a host (RFC 9525 section 6.3), and a wildcard
+ * must be a whole label. */
 #define CHECKS (X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | \
                 X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
 
@@ -53,7 +53,7 @@ static bool take_ipv6(ws_tls_name *name) {
   name->len = strlen(name->text);
   for (size_t i = 0; i < name->len; i++)
     if (!is_hex(name->text[i]) && !strchr(":.", name->text[i])) return false;
-  if (name->len < 2) return false; /* ":" is one to OpenSSL */
+  if (name->len < 2) return false; /* OpenSSL takes ":" for an address */
   ASN1_OCTET_STRING *octets = a2i_IPADDRESS(name->text);
   if (!octets) return false;
   bool good = ASN1_STRING_length(octets) == 16;
@@ -65,8 +65,8 @@ static bool take_ipv6(ws_tls_name *name) {
   return good;
 }
 
-/* Labels of letters, digits, hyphens and underscores; the last not a number,
- * or it would be an address to the resolver and a name to us. */
+/* Labels of letters, digits, hyphens and underscores. The last must not be a
+ * number, or the host would be an address to the resolver and a name to us. */
 static bool is_name(const ws_tls_name *name) {
   const char *label = name->text;
   for (const char *at = name->text;; at++) {

@@ -10,7 +10,7 @@
 
 #define WS_TLS_NAME_MOST 253 /* RFC 1035 section 3.1, without the last dot */
 
-/* Fields are private to tls_name.c, but for `text`. */
+/* Fields except `text` are private to tls_*.c. */
 typedef struct ws_tls_name {
   char text[WS_TLS_NAME_MOST + 1]; /* lower case, no dot at the end */
   size_t len;
@@ -27,5 +27,5 @@ int ws_tls_name_init(ws_tls_name *name, ws_slice host);
  * and, with `verify`, expects. False if OpenSSL failed; its queue says why. */
 bool ws_tls_name_expect(const ws_tls_name *name, SSL *ssl, bool verify);
 
-/* True only if the certificate clearly is for this name. */
+/* True only if the certificate is clearly for this name. */
 bool ws_tls_name_matches(const ws_tls_name *name, X509 *leaf);

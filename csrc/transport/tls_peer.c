@@ -68,7 +68,7 @@ static bool is_pinned(const ws_tls_demand *demand, X509 *leaf) {
   return false;
 }
 
-/* RFC 7301: nothing agreed is HTTP/1.1 as it was before ALPN. */
+/* RFC 7301: if nothing was agreed it is HTTP/1.1, as before ALPN. */
 static bool is_http_1_1(SSL *ssl) {
   const unsigned char *protocol = NULL;
   unsigned len = 0;

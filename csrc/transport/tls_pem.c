@@ -38,7 +38,7 @@ static bool is_folder(const char *path) {
   return stat(path, &found) == 0 && (found.st_mode & S_IFMT) == S_IFDIR;
 }
 
-/* What reading a folder says differs from system to system. */
+/* A folder is refused here, as systems fail to read it in different ways. */
 static int open_file(const char *path, ws_slice source, const char *what,
                      ws_tls_why why, BIO **bio) {
   if (is_folder(path))
@@ -71,7 +71,7 @@ static bool at_end(void) {
          ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
 }
 
-/* The certificates behind the leaf, until there are no more. */
+/* Adds the certificates behind the leaf, until there are no more. */
 static int add_chain(SSL_CTX *context, BIO *bio, ws_slice cert,
                      ws_tls_why why) {
   secret none = {{0}, false};
@@ -112,7 +112,7 @@ static int no_key(const secret *mine, ws_slice key, ws_tls_why why) {
                             "it is encrypted and no password was given");
   if (mine->asked)
     return ws_tls_error_say(why, "key", key, "the password does not open it");
-  /* OpenSSL 3 says "unsupported" of whatever holds no key. */
+  /* OpenSSL 3 says "unsupported" of everything that holds no key. */
   if (ERR_GET_REASON(ERR_peek_error()) == ERR_R_MALLOC_FAILURE)
     return ws_tls_error_take(why, "key", key, "no memory");
   return ws_tls_error_say(why, "key", key,

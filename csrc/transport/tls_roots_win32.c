@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Windows keeps its roots in a store that OpenSSL does not look into by
- * itself. Which servers they vouch for is OpenSSL's to judge. */
+ * itself. Verifying servers against them is for OpenSSL. */
 #include "transport/tls_roots.h"
 
 #include <openssl/err.h>
@@ -16,12 +16,12 @@ static bool has_usage(const CERT_ENHKEY_USAGE *usage, const char *wanted) {
   return false;
 }
 
-/* A root may be restricted by a property beside it, to signed programs for
- * one. Without that property it is for everything. */
+/* A property beside a root may restrict it, for example to signed programs.
+ * Without that property it is for everything. */
 static bool is_for_servers(const CERT_CONTEXT *cert) {
   union {
     CERT_ENHKEY_USAGE usage;
-    char room[4096]; /* one with more uses than that is not taken */
+    char room[4096]; /* a root with a longer list of uses is not taken */
   } found;
   DWORD size = sizeof found;
   SetLastError(0);
@@ -32,7 +32,7 @@ static bool is_for_servers(const CERT_CONTEXT *cert) {
   return has_usage(&found.usage, szOID_PKIX_KP_SERVER_AUTH);
 }
 
-/* One that cannot be read or kept is one trusted less. */
+/* A root that cannot be read or added is left out. */
 static void add(X509_STORE *store, const CERT_CONTEXT *cert) {
   const unsigned char *data = cert->pbCertEncoded;
   if (!(cert->dwCertEncodingType & X509_ASN_ENCODING)) return;

@@ -6,9 +6,9 @@
 #include "bytes/memory.h"
 #include "bytes/status.h"
 
-/* The certificates of a handshake may wait to be sent (peers accept 100 KiB of
- * them), or one record. More than this can only be answers (KeyUpdate) that the
- * peer asks for and does not read. */
+/* What may wait to be sent is the certificates of a handshake (peers accept 100
+ * KiB of them) or one record. More than this can only be answers (KeyUpdate)
+ * that the peer asks for and does not read. */
 #define HELD_MOST ((size_t)128 * 1024)
 
 static void fail_write(ws_tls_wire *wire, int status) {
@@ -22,7 +22,7 @@ static void hold(ws_tls_wire *wire, const uint8_t *data, size_t len) {
 }
 
 /* Takes everything; what the stream below does not take is held back. After a
- * failure it is discarded, so that what has arrived can still be read. */
+ * failure output is discarded, so that what has arrived can still be read. */
 static int write_wire(BIO *bio, const char *data, int len) {
   ws_tls_wire *wire = BIO_get_data(bio);
   BIO_clear_retry_flags(bio);

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Fields but the statuses and `drained` are private to tls_wire.c. */
+/* Fields except the statuses and `drained` are private to tls_wire.c. */
 typedef struct ws_tls_wire {
   ws_stream *below;
   ws_buffer held;  /* ciphertext still to be sent */
@@ -30,10 +30,10 @@ void ws_tls_wire_deinit(ws_tls_wire *wire); /* `below` is not touched */
 /* A BIO over the wire, which must outlive it. NULL without memory. */
 BIO *ws_tls_wire_bio(ws_tls_wire *wire, const BIO_METHOD *method);
 
-/* Lets OpenSSL read that many bytes until the next call of this; after that it
- * is told to wait, and keeps what it has of a record. Content earns as many
- * bytes again: so a flood of records without content cannot keep one call
- * busy. */
+/* Lets OpenSSL read that many bytes until the next call of this; then it is
+ * made to wait, and keeps what it has of a record. Each byte of content allows
+ * one more (allow_more), so a flood of records without content cannot keep one
+ * call busy. */
 void ws_tls_wire_allow(ws_tls_wire *wire, size_t budget);
 void ws_tls_wire_allow_more(ws_tls_wire *wire, size_t content);
 
