@@ -69,6 +69,9 @@ ipv6_is_absent := $(if $(filter Linux,$(system)),$(if $(shell \
   grep -s ' lo$$' /proc/net/if_inet6),,yes))
 export CHECK_SKIP := $(CHECK_SKIP) $(if $(ipv6_is_absent),$(ipv6_tests))
 
+# Debian keeps nginx where only root's shell looks.
+export PATH := $(PATH):/usr/sbin:/sbin
+
 every_c_test := $(wildcard spec/bytes/test_*.c spec/protocol/test_*.c \
   spec/transport/test_*.c spec/loop/test_*.c spec/connection/test_*.c)
 c_tests := $(filter-out %_win32.c,$(every_c_test))

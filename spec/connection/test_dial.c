@@ -4,7 +4,6 @@
 #include "connection/dial.h"
 
 #include "connection/party.h"
-#include "transport/ipv6.h"
 
 typedef struct call {
   unsigned done;
@@ -476,13 +475,13 @@ TEST(without_memory) {
 }
 
 int main(void) {
-  RUN_IF(has_ipv6(), a_literal_needs_no_name);
+  RUN(a_literal_needs_no_name);
   RUN(refused_says_where);
   RUN(an_unknown_name_says_so);
   RUN(the_next_address_after_a_refusal);
-  RUN_IF(has_ipv6(), a_dead_first_family);
-  RUN_IF(has_ipv6(), all_refuse_the_first_says_why);
-  RUN_IF(has_ipv6(), families_take_turns);
+  RUN(a_dead_first_family);
+  RUN(all_refuse_the_first_says_why);
+  RUN(families_take_turns);
   RUN(given_up_between_attempts);
   RUN(an_address_at_which_another_opens);
   RUN(connecting_while_the_next_address_is_waited_for);
