@@ -46,14 +46,14 @@ static const entry entries[] = {
                            "more waits for the peer than option "
                            "maxBackpressure allows",
                            1013},
-    [-WS_ERANDOM] = {"ERANDOM", "the system gives no random bytes", 1011},
+    [-WS_ERANDOM] = {"ERANDOM", "the system provides no random bytes", 1011},
     [-WS_ESYSTEM] = {"ESYSTEM", "the system refused", 0},
     [-WS_ENOENT] = {"ENOENT", "no such file", 0},
     [-WS_EUNSUPPORTED] = {"EUNSUPPORTED", "not part of this build", 0},
     [-WS_EDEFLATE] = {"EDEFLATE",
                       "the peer sent a message that does not inflate",
                       1007},
-    [-WS_EPROXY] = {"EPROXY", "the proxy gave no way through", 0},
+    [-WS_EPROXY] = {"EPROXY", "the proxy did not connect", 0},
 };
 
 static const entry unknown = {"EUNKNOWN", "unknown failure", 0};

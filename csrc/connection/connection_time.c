@@ -177,8 +177,8 @@ static void closing_ran_out(ws_connection *c) {
     return;
   }
   const char *why = c->outbox.bytes > 0
-                        ? "the peer did not read what the Close frame follows "
-                          "in time"
+                        ? "the peer did not read what was sent before the "
+                          "Close frame in time"
                         : "the peer did not answer the Close frame in time";
   ws_connection_fail(c, WS_ETIMEDOUT, why);
 }

@@ -268,7 +268,7 @@ static void begin_known(ws_dial *dial) {
     return;
   }
   char message[400];
-  snprintf(message, sizeof message, "name: '%.253s' is no IPv%d address",
+  snprintf(message, sizeof message, "name: '%.253s' is not an IPv%d address",
            dial->host, dial->family);
   give_up(dial, WS_ENOTFOUND, message);
 }

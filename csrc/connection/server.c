@@ -232,7 +232,7 @@ static void say_no_address(const ws_server_options *options, char *why,
     snprintf(why, why_size,
              "cannot listen: the path is too long for a Unix socket");
   else
-    snprintf(why, why_size, "cannot listen: '%.*s' is no address",
+    snprintf(why, why_size, "cannot listen: '%.*s' is not an address",
              (int)options->host.len, options->host.data);
 }
 
@@ -263,7 +263,7 @@ static int listen_at(ws_server *server, const ws_server_options *options,
   }
   if (!server->on_path &&
       !ws_socket_local(server->listener, &server->address)) {
-    snprintf(why, why_size, "cannot listen: the port is not to be had");
+    snprintf(why, why_size, "cannot listen: the port cannot be determined");
     return WS_ENOBUFS;
   }
   status = ws_loop_watch(server->hub->loop, &server->watch, server->listener,

@@ -262,8 +262,8 @@ int ws_lua_accept(lua_State *L) {
   size_t count;
   const ws_header *headers = ws_lua_headers(L, 3, &count);
   int status = ws_connection_accept(link->connection, protocol, headers, count);
-  return answered(L, status, "the subprotocol was not offered, or a header may "
-                             "not stand in the response");
+  return answered(L, status, "the subprotocol was not offered, or a header is "
+                             "not allowed in the response");
 }
 
 int ws_lua_refuse(lua_State *L) {
@@ -276,7 +276,7 @@ int ws_lua_refuse(lua_State *L) {
   int status =
       ws_connection_refuse(link->connection, code, body, headers, count);
   return answered(L, status, "the status is not one of 200 to 999, or a "
-                             "header may not stand in the response");
+                             "header is not allowed in the response");
 }
 
 /* On anything but a plain request, raw bytes would end up among the frames. */

@@ -112,7 +112,7 @@ static int begin_client(lua_State *L, ws_lua_session *self) {
   }
   if (status == WS_ENOMEM) return luaL_error(L, "not enough memory");
   if (status != WS_OK)
-    return ws_lua_raise(L, "TypeError", "a header may not stand in the "
+    return ws_lua_raise(L, "TypeError", "a header is not allowed in the "
                                         "request");
   return 0;
 }

@@ -18,7 +18,7 @@ const ws_view *ws_view_at(lua_State *L, int index) {
   const ws_view *view = view_or_null(L, index);
   if (view && !view->data)
     ws_lua_raise(L, "TypeError",
-                 "a view is good in its handler only (keep tostring(view))");
+                 "a view is valid only in its handler (keep tostring(view))");
   return view;
 }
 

@@ -33,7 +33,7 @@ int ws_handshake_check_protocols(const ws_slice *protocols, size_t count,
     }
     for (size_t j = 0; j < i; j++) {
       if (!ws_slice_equal(protocols[i], protocols[j])) continue;
-      *why = "a subprotocol is there twice";
+      *why = "a subprotocol is given twice";
       return WS_EINVAL;
     }
   }

@@ -83,7 +83,7 @@ static const char *judge_upgrade(const ws_http_head *head,
   if (ws_http_count(head, "Sec-WebSocket-Accept") > 1)
     return "the server sent Sec-WebSocket-Accept twice";
   if (!ws_slice_equal(given->value, (ws_slice){accept, WS_ACCEPT_LENGTH}))
-    return "the server's Sec-WebSocket-Accept does not fit the key";
+    return "the server's Sec-WebSocket-Accept does not match the key";
   return NULL;
 }
 
@@ -95,7 +95,7 @@ static const char *judge_protocol(const ws_http_head *head,
   *chosen = (ws_slice){NULL, 0};
   if (given == 0)
     return count > 0 ? "the server chose none of the subprotocols" : NULL;
-  if (count == 0) return "the server chose a subprotocol, none was offered";
+  if (count == 0) return "the server chose a subprotocol, but none was offered";
   if (given > 1) return "the server sent Sec-WebSocket-Protocol twice";
   *chosen = ws_http_find(head, "Sec-WebSocket-Protocol")->value;
   for (size_t i = 0; i < count; i++)
@@ -123,7 +123,7 @@ static const char *judge_extensions(const ws_http_head *head, bool offered,
       return "the server chose an extension twice";
   }
   if (more < 0) return "the server's Sec-WebSocket-Extensions is malformed";
-  return offered ? NULL : "the server chose an extension, none was offered";
+  return offered ? NULL : "the server chose an extension, but none was offered";
 }
 
 int ws_handshake_authorization(const ws_url *url, ws_resize *resize,

@@ -105,7 +105,7 @@ static void refuse(ws_handshake_verdict *verdict, unsigned status,
 static const char *check_upgrade(const ws_http_head *head, unsigned *status) {
   *status = 405;
   if (!ws_slice_equal(head->method, ws_slice_of("GET")))
-    return "a WebSocket handshake is a GET";
+    return "a WebSocket handshake must be a GET";
   *status = 400;
   if (head->minor == 0) return "a WebSocket handshake needs HTTP/1.1";
   const char *why = check_host(head);
@@ -150,7 +150,7 @@ static const char *check_body(const ws_http_head *head, bool allowed,
       WS_OK)
     return "the length of the body is unclear";
   if (!allowed && verdict->body != WS_BODY_NONE)
-    return "a WebSocket handshake has no body";
+    return "a WebSocket handshake must not have a body";
   return NULL;
 }
 

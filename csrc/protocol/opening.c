@@ -390,6 +390,6 @@ void ws_opening_end(ws_opening *opening, ws_event *event) {
   else if (opening->stage == WS_OPENING_RESPONSE)
     fail(event, WS_EHANDSHAKE,
          opening->bytes.len > 0
-             ? "the server ended the connection inside its answer"
+             ? "the server ended the connection within its answer"
              : "the server ended the connection without an answer");
 }

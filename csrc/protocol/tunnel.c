@@ -179,8 +179,8 @@ static const char *socks5_refusal(uint8_t code) {
       "proxy: host unreachable",
       "proxy: connection refused",
       "proxy: the time to live expired",
-      "proxy: it does not do this command",
-      "proxy: it does not do this kind of address"};
+      "proxy: it does not support this command",
+      "proxy: it does not support this address type"};
   return texts[code < sizeof texts / sizeof *texts ? code : 0];
 }
 
@@ -192,8 +192,8 @@ static int take_method(ws_tunnel *tunnel, const uint8_t *answer,
   if (answer[1] != 0 && !asks)
     return explain(tunnel, WS_EPROXY,
                    tunnel->login.len
-                       ? "proxy: it takes neither password nor nobody"
-                       : "proxy: it wants a user and password");
+                       ? "proxy: it accepts neither a password nor none"
+                       : "proxy: it requires a user and password");
   const ws_buffer *next = asks ? &tunnel->login : &tunnel->request;
   tunnel->step = asks ? STEP_LOGIN : STEP_ANSWER;
   int status = ws_buffer_append(out, next->data, next->len);
@@ -258,7 +258,8 @@ static int check(ws_tunnel *tunnel, const ws_tunnel_target *target) {
     bool clean = all[i].len == 0 || !memchr(all[i].data, 0, all[i].len);
     if (!clean || (!http && all[i].len > SOCKS_MOST))
       return explain(tunnel, WS_EINVAL,
-                     "proxy: a name or password it cannot be told");
+                     "proxy: a host, user or password that is too long "
+                     "or has a zero byte");
   }
   if (http && target->has_user && target->user.len &&
       memchr(target->user.data, ':', target->user.len))

@@ -255,7 +255,7 @@ static bool parse(ws_slice in, writer *w, ws_url *url, const char **why) {
   ws_slice authority = take(&in, until(in, "/\\?"));
   if (!parse_authority(authority, w, url, why)) return false;
   put_target(w, in, url);
-  if (has_fragment) *why = "a WebSocket URL has no fragment (#)";
+  if (has_fragment) *why = "a WebSocket URL must not have a fragment (#)";
   return !has_fragment;
 }
 

@@ -214,7 +214,7 @@ static bool clean_name(char *name, size_t len, const char **why) {
       return false;
     }
     if (forbidden(c)) {
-      *why = "the host has a character that may not be in one";
+      *why = "the host has a character that is not allowed in it";
       return false;
     }
     if (c >= 'A' && c <= 'Z') name[i] = (char)(c + ('a' - 'A'));
@@ -269,7 +269,7 @@ ptrdiff_t ws_url_host_parse(ws_slice host, char *into, ws_host_kind *kind,
   if (!ends_in_number(name)) return (ptrdiff_t)name.len;
   uint32_t address;
   if (!read_ipv4(name, &address)) {
-    *why = "the host ends in a number and is no IPv4 address";
+    *why = "the host ends in a number and is not an IPv4 address";
     return WS_EURL;
   }
   *kind = WS_HOST_IPV4;

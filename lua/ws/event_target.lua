@@ -172,7 +172,7 @@ end
 local function call_object(object, event)
   local handle = object.handleEvent
   if not options.is_callable(handle) then
-    error(("TypeError: a listener for '%s' has no function handleEvent, but %s"):format(
+    error(("TypeError: handleEvent of a listener for '%s' is not a function but %s"):format(
       event.type, type(handle)), 0)
   end
   handle(object, event)

@@ -97,7 +97,7 @@ local function answer_request(self, inner, request)
   self.request = request
   if not request.upgrade then
     inner.session:refuse(426, "This is a WebSocket server.\n")
-    return failing(self, inner, "the request is no WebSocket handshake", "EHANDSHAKE")
+    return failing(self, inner, "the request is not a WebSocket handshake", "EHANDSHAKE")
   end
   local function answer()
     return judge.answer(self[POLICY], request, inner, answering,

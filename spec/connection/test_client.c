@@ -163,7 +163,7 @@ TEST(no_answer_at_all) {
   answered_with("", WS_EHANDSHAKE,
                 "http: the server ended the connection without an answer");
   answered_with("HTTP/1.1 101 Swi", WS_EHANDSHAKE,
-                "http: the server ended the connection inside its answer");
+                "http: the server ended the connection within its answer");
 }
 
 TEST(a_wrong_accept_value) {

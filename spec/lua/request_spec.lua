@@ -202,7 +202,7 @@ describe("an answer", function()
                              { "a", { "X", "a\0b" } }, { nil, { "", "x" } } } do
       local ok, message, code = conn:accept(wrong[1], wrong[2])
       assert.is_nil(ok)
-      assert.matches("not offered, or a header may not stand in the response", message)
+      assert.matches("not offered, or a header is not allowed in the response", message)
       assert.equal("EINVAL", code)
     end
     for _, wrong in ipairs { { {} }, { true }, { "a", "text" }, { "a", { "X", 5 } },

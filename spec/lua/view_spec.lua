@@ -130,7 +130,7 @@ describe("a view", function()
       send = function() return conn:send(view) end,
       publish = function() return party.server:publish("all", view) end,
     } do
-      assert.matches("TypeError: a view is good in its handler only", turning.raised(use), name)
+      assert.matches("TypeError: a view is valid only in its handler", turning.raised(use), name)
     end
   end
 
@@ -167,7 +167,7 @@ describe("a view", function()
     lend("x", "text", function(view) coroutine.resume(co, view) end)
     local ok, message = coroutine.resume(co)
     assert.is_false(ok)
-    assert.matches("good in its handler", message)
+    assert.matches("valid only in its handler", message)
   end)
 
   it("is good until then, whatever becomes of its connection", function()

@@ -161,7 +161,7 @@ TEST(test_answers_that_are_no_handshake) {
       {"S50", "HTTP/1.1 1x1 ok\r\n\r\n", "fail EHANDSHAKE ",
        "the server's answer is not HTTP: HTTP/1.1 1x1 ok", NULL},
       {"S50: the end inside the head", "HTTP/1.1 101 Switch",
-       "fail EHANDSHAKE ", "the server ended the connection inside", NULL},
+       "fail EHANDSHAKE ", "the server ended the connection within", NULL},
       {"S50: nothing at all", "", "fail EHANDSHAKE ",
        "the server ended the connection without", NULL},
       {"S50: an end after an interim answer", "HTTP/1.1 100 Go\r\n\r\n",

@@ -255,9 +255,9 @@ TEST(socks5_logs_in) {
 TEST(socks5_refuses) {
   ws_tunnel_target target = target_of(WS_TUNNEL_SOCKS5, "example.com");
   const line wants[] = {LINE("\5\1\0", "\5\377")};
-  ends(target, wants, 1, WS_EPROXY, "wants a user");
+  ends(target, wants, 1, WS_EPROXY, "requires a user");
   const line asks_unasked[] = {LINE("\5\1\0", "\5\2")};
-  ends(target, asks_unasked, 1, WS_EPROXY, "wants a user");
+  ends(target, asks_unasked, 1, WS_EPROXY, "requires a user");
   const line http[] = {LINE("\5\1\0", "HTTP/1.1 400 Bad Request\r\n\r\n")};
   ends(target, http, 1, WS_EPROXY, "not SOCKS5");
   const line refused[] = {
@@ -297,9 +297,9 @@ TEST(what_cannot_be_said) {
   ws_tunnel_target target = target_of(WS_TUNNEL_SOCKS5, "example.com");
   log_in(&target, "joe", "secret");
   target.user = (ws_slice){longer, sizeof longer};
-  ends(target, NULL, 0, WS_EINVAL, "cannot be told");
+  ends(target, NULL, 0, WS_EINVAL, "too long or has a zero byte");
   target.user = (ws_slice){"a\0b", 3};
-  ends(target, NULL, 0, WS_EINVAL, "cannot be told");
+  ends(target, NULL, 0, WS_EINVAL, "too long or has a zero byte");
   target = target_of(WS_TUNNEL_HTTP, "example.com");
   log_in(&target, "a:b", "c");
   ends(target, NULL, 0, WS_EINVAL, "colon");

@@ -104,7 +104,8 @@ describe("listeners", function()
     object.handleEvent = nil
     assert.equal("", (fire()))
     assert.equal(1, #told)
-    assert.equal("TypeError: a listener for 'open' has no function handleEvent, but nil", told[1])
+    assert.equal("TypeError: handleEvent of a listener for 'open' is not a function but nil",
+      told[1])
     local callable = setmetatable({}, { __call = function(_, event)
       order[#order + 1] = "called with " .. event.type
     end })

@@ -164,7 +164,7 @@ end
 
 -- nil when the request is accepted, else the event that tells why not.
 local function judge(p)
-  local refused = { message = "the request is no WebSocket handshake", code = "EHANDSHAKE" }
+  local refused = { message = "the request is not a WebSocket handshake", code = "EHANDSHAKE" }
   for event in p:events() do
     if event.type == "open" then return nil end
     if event.type == "error" then refused = event end
