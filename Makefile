@@ -2,8 +2,8 @@
 # ws: WebSocket for Lua. `make help` lists what there is.
 #
 #   LUA=lua5.4        the interpreter to build for and run with
-#   SANITIZE=1        builds with AddressSanitizer and UBSan, beside the other
-#   tls=none          builds without OpenSSL, beside the other
+#   SANITIZE=1        build with AddressSanitizer and UBSan, in a folder of its own
+#   tls=none          build without OpenSSL, in a folder of its own
 
 LUA ?= lua5.4
 CC ?= cc
@@ -37,7 +37,7 @@ poller := $(if $(filter Linux,$(system)),epoll poll,\
 pollers := $(if $(filter Linux,$(system)),linux,\
   $(if $(filter $(bsds),$(system)),bsd,other))
 
-# What Windows has its own files for.
+# Files that only Windows has, and those that they replace there.
 win32_files := $(wildcard csrc/*/*_win32.c)
 posix_files := $(wildcard csrc/*/*_posix.c) csrc/transport/entropy.c \
   csrc/transport/system_error.c
@@ -61,7 +61,7 @@ objects := $(sources:csrc/%.c=$(build)/obj/%.o)
 lua_objects := $(lua_sources:csrc/%.c=$(build)/obj/%.o)
 core := $(build)/ws/core$(if $(filter Windows,$(system)),.dll,.so)
 
-# C tests that need IPv6; a Linux whose loopback has none leaves them out.
+# C tests that need IPv6; left out on Linux when the loopback interface has none.
 ipv6_tests := talks_over_ipv6 nobody_waits connect_and_be_dropped_by_ipv6 \
   a_literal_needs_no_name a_dead_first_family all_refuse_the_first_says_why \
   families_take_turns
@@ -138,7 +138,7 @@ c-test: $(c_test_programs) build/certs/done  ## build and run the C tests
 	@export WS_CERTS=$(CURDIR)/build/certs; ok=0; \
 	  for test in $(c_test_programs); do $(tally) $$test || ok=1; done; exit $$ok
 
-# Neovim and nginx, in which some specs run, have LuaJIT.
+# Some specs run in Neovim and nginx, which embed LuaJIT.
 luajit-core:  ## build for LuaJIT too, beside the other build
 	@$(MAKE) --no-print-directory -s LUA=luajit SANITIZE= all
 
@@ -172,20 +172,20 @@ build/certs/done: spec/certs.sh
 	sh spec/certs.sh build/certs >build/certs.log 2>&1 || { cat build/certs.log; exit 1; }
 	@touch $@
 
-# Peers from npm, for the tests that talk to them.
+# Peers that come from npm.
 build/peers/done: spec/peers/package.json
 	@mkdir -p $(@D)
 	cp spec/peers/package.json $(@D)/
 	npm install --prefix $(@D) --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Debian's Go packages are sources below GOPATH.
+# Debian installs Go packages as sources under this GOPATH.
 build/peers/%_peer: spec/peers/%_peer.go spec/peers/go_peer.go
 	@mkdir -p $(@D)
 	@echo "  GO $@"; GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= \
 	  GOCACHE=$(CURDIR)/build/peers/go-cache go build -o $@ $^
 
-# Unoptimized: the compiler is what takes long.
+# Not optimized, because compiling is what takes long.
 build/peers/%_peer: spec/peers/%_peer.cpp
 	@mkdir -p $(@D)
 	@echo "  CXX $@"; $(CXX) -std=c++17 -Wall -Wextra $(lib_cflags) -o $@ $< $(libs)
@@ -310,7 +310,7 @@ build/bench/bare-$(LUA): spec/bench/bare.c $(tcp_server)
 	@echo "  CC $@"; $(CC) $(bench_flags) $(lua_cflags) -o $@ $(filter %.c,$^) \
 	  $(call asked,--libs $(lua_pc))
 
-# A peer that is not everywhere; the bench does without it.
+# Optional: without libwebsockets the bench leaves this peer out.
 build/bench/peer_lws: spec/bench/peer_lws.c
 	@mkdir -p $(@D)
 	@! pkg-config --exists libwebsockets || $(CC) -std=c11 -D_GNU_SOURCE -O2 \

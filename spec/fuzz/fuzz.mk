@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-# Fuzzing, by clang's libFuzzer with AddressSanitizer and UBSan. Included by the
-# Makefile. What a target has to be: csrc/README.md.
+# Fuzzing with clang's libFuzzer, AddressSanitizer and UBSan. Included by the
+# Makefile. csrc/README.md says how to write a target.
 #
-#   TIME=10           seconds a target is fuzzed; 0: its corpus only
-#   ONLY=name         one target
-#   SEED=1            the same choices each time, as in CI
-#   fuzz_sanitizers=undefined  three times as fast, for long runs; to be used
-#                     with an empty build/fuzz
+#   TIME=10           how many seconds to fuzz each target; 0: only its corpus
+#   ONLY=name         only this target
+#   SEED=1            makes the same choices each time, as in CI
+#   fuzz_sanitizers=undefined  three times as fast, for long runs; start with an
+#                     empty build/fuzz
 
 fuzz_cc ?= clang
 fuzz_sanitizers ?= address,undefined

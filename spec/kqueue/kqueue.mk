@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What a BSD's or a Mac's build would choose, on a stand-in for kqueue and without
-# what only Linux has. Included by the Makefile.
+# Builds the files that a BSD or a Mac would choose, over a stand-in for kqueue and
+# without what only Linux has. Included by the Makefile.
 
 .PHONY: kqueue
 
@@ -16,7 +16,7 @@ $(kqueue_object): spec/kqueue/kqueue_on_epoll.c spec/kqueue/sys/event.h
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) $(all_cflags) -Ispec/kqueue -c -o $@ $<
 
-# The second compilation is with NetBSD's types.
+# The first command only compiles, with the field types of NetBSD's kevent.
 kqueue: $(kqueue_object) build/certs/done  ## test the kqueue poller on a stand-in: loop, connections, Lua
 	@$(CC) $(all_cflags) -Ispec/kqueue -DWS_KEVENT_WIDE -fsyntax-only \
 	  csrc/loop/poller_kqueue.c spec/kqueue/test_kqueue.c -Ispec

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# What looks at the core from the side: coverage, tidy, threads,
-# memory. Included by the Makefile.
-# Each builds in a folder of its own, by this Makefile with other flags.
+# Analyses of the core: coverage, clang-tidy, threads, memory, soak. Included by
+# the Makefile. Coverage and tsan build in folders of their own, by running the
+# same Makefile with other flags.
 
 .PHONY: coverage soak tidy tsan valgrind
 
@@ -26,7 +26,7 @@ tidy:  ## run clang-tidy and cppcheck over csrc
 	@sh spec/tools/install.sh analysis
 	@$(tally) sh spec/tools/tidy.sh "$(tidy_flags)" $(tidied)
 
-# Threads: the resolver's beside loops, and Lua states beside each other.
+# What runs in threads: the resolver beside loops, and several Lua states.
 tsan_flags := build=build/tsan CFLAGS="-O1 -g" \
   sanitizers="-fsanitize=thread -fno-omit-frame-pointer"
 tsan_tests := $(patsubst spec/%.c,build/tsan/spec/%,spec/transport/test_resolve.c \
@@ -46,9 +46,9 @@ tsan: $(two_states) build/certs/done  ## run what has threads under ThreadSaniti
 	  for test in $(tsan_tests) $(two_states); do \
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
 
-# Tests that valgrind changes: a limit of descriptors does not hold as it is set,
-# and it looks for the NUL of a path that has none.
-# Then those that try everything there is, for minutes.
+# Tests that cannot pass under valgrind: it does not keep a limit of descriptors as
+# set, and looks for the NUL of a path that has none.
+# Then the exhaustive ones, which would take minutes.
 valgrind_skips := no_descriptors_left a_descriptor_comes_back \
   a_peer_whose_path_has_no_nul
 valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \

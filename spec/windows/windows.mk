@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-# Windows: built with Debian's mingw-w64, run in its Wine. Included by the
+# Windows: built with Debian's mingw-w64, run in Debian's Wine. Included by the
 # Makefile.
 #
-#   tls=none          without OpenSSL
-#   LUA_INCDIR=...    a Lua for Windows: the folder of its headers,
+#   tls=none          build without OpenSSL
+#   LUA_INCDIR=...    of a Lua for Windows: the folder of its headers,
 #   LUA_LIB=...       the library to link with (lua54.dll will do),
 #   LUA_EXE=...       and the interpreter
 
 .PHONY: windows windows-lua windows-tools
 
-# The wine of Debian's wine64 is not on the path.
+# Debian's package wine64 puts no `wine` on the PATH.
 mingw := x86_64-w64-mingw32-gcc-posix
 wine ?= $(firstword $(wildcard /usr/bin/wine64 /usr/lib/wine/wine64) wine64)
 wine_env = export WINEPREFIX=$(CURDIR)/build/wine WINEDEBUG=-all WINEPATH='$(wine_path)'
@@ -31,14 +31,14 @@ endif
 
 windows_lua_path := lua/?.lua;lua/?/init.lua;?.lua;$(subst !,/usr/share/lua/5.4,!/?.lua;!/?/init.lua);/usr/share/lua/5.1/?.lua
 
-# The list of those that ask for what only POSIX has; others ask for OpenSSL.
+# not_run.txt lists the tests that need POSIX; the others here need OpenSSL.
 not_on_windows = $(shell sed -n 's/^\(spec[^ ]*\).*/\1/p' spec/windows/not_run.txt) \
   $(if $(filter none,$(tls)),$(filter-out %_none.c,\
     $(wildcard spec/transport/test_stream_tls*.c spec/transport/test_tls_*.c)))
 windows_tests = $(filter-out $(not_on_windows),$(every_c_test))
 
-# Debian's headers: Windows' differ in their configuration only, not in what we
-# use.
+# OpenSSL's headers are Debian's: those for Windows differ only in configuration,
+# not in what we use.
 $(windows_openssl)/done: spec/windows/package.json
 	@mkdir -p $(@D)/include/openssl
 	cp $< $(@D)/
@@ -65,8 +65,8 @@ windows: windows-tools  ## cross-build the C core and its tests for Windows, run
 	    $(tally) timeout 120 $(wine) $$name || ok=1; \
 	  done; $(tally) --sum $$WS_TALLY || ok=1; exit $$ok
 
-# A process for each: those left out in their middle leave things behind. What
-# was built for another Lua goes first.
+# Each spec has a process of its own, because a test that is skipped halfway leaves
+# things behind. First, what was built for another Lua is removed.
 windows-lua: windows-tools  ## run the Lua module and its specs there: LUA_INCDIR=, LUA_LIB=, LUA_EXE=
 	@[ -n "$(LUA_INCDIR)" ] && [ -n "$(LUA_LIB)" ] && [ -n "$(LUA_EXE)" ] || \
 	  { echo "which Lua? see spec/windows/windows.mk" >&2; exit 2; }
