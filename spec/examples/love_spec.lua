@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The game of examples/love: a player in plain Lua and one in LÖVE see each
--- other move, between the positions that the server publishes. Nothing here
--- asks player.lua: what is right is computed from what a spectator heard.
+-- The game of examples/love: a player in plain Lua and one in LÖVE see each other
+-- move smoothly between the positions that the server publishes. Nothing here uses
+-- player.lua: the right positions are computed from what a spectator heard.
 
 local helper = require "spec.helper"
 local turning = require "spec.lua.turning"
@@ -9,7 +9,7 @@ local ws = require "ws"
 
 local lua = turning.interpreter()
 local headless = lua .. " examples/love/headless.lua %s %g"
--- LÖVE has LuaJIT, and knows nothing of a sanitizer that was preloaded for us.
+-- LÖVE embeds LuaJIT, and was not built for the sanitizer that may be preloaded here.
 local love = "env -u LD_PRELOAD SDL_VIDEODRIVER=dummy LUA_CPATH='build/luajit/?.so;;'"
   .. " love examples/love --headless %s %g"
 
@@ -22,7 +22,7 @@ local function read_file(path)
   return text
 end
 
---- Starts a program; once it has ended, ended() gives its code and what it said.
+--- Starts a program; once it has ended, ended() returns its exit code and output.
 local function start(command)
   local path = os.tmpname()
   local line = "(timeout 30 %s; echo exit $?) >%s 2>&1 &"
@@ -49,7 +49,7 @@ local function start_server()
   return server, url
 end
 
---- What the server tells, as a list of { time =, places = { id -> { x, y } } }.
+--- Parses what the server publishes: { time =, places = { id -> { x, y } } }.
 local function parse(text)
   local state = { time = tonumber(text:match "^at (%S+)"), places = {} }
   for id, x, y in text:gmatch "\n(%S+) (%S+) (%S+)" do
@@ -58,7 +58,7 @@ local function parse(text)
   return state
 end
 
---- Somebody who only listens: its socket and the states that it hears.
+--- A client that only listens: returns its socket and the list of states it hears.
 local function spectate(url)
   local states, sock = {}, ws.new(url)
   function sock.onmessage(event)
@@ -68,13 +68,13 @@ local function spectate(url)
   return sock, states
 end
 
---- Waits until the spectator, who may be slower than a player that has ended, has
---- heard all that the player was told.
+--- Waits until the spectator has heard all states that an ended player has: it may
+--- hear them later.
 local function hear_past(states, time)
   helper.wait_until(function() return states[#states].time > time end, 5000, "later states")
 end
 
---- Waits for a state, of those to come, with which condition(places) holds.
+--- Waits for a new state for which condition(places) holds; returns its places.
 local function await(states, condition, what)
   local seen = #states
   return helper.wait_until(function()
@@ -110,7 +110,7 @@ local function was_published(states, id, line)
   end
 end
 
---- Where the straight line between the states around that time goes through.
+--- The place at that time, on the straight line between the states around it.
 local function between(states, id, time)
   for i = 2, #states do
     local from, to = states[i - 1], states[i]
@@ -123,8 +123,8 @@ local function between(states, id, time)
   end
 end
 
---- How many different places between the published ones were seen, and how wide
---- the movement was. A late state leaves the other one where it was last.
+--- How many different places between the published ones were seen, and the width of
+--- the movement. While a state is late, the other player stays where it was last.
 local function measure(states, id, lines)
   local places, count, least, most = {}, 0, math.huge, -math.huge
   for _, line in ipairs(lines) do

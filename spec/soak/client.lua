@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- The soak's client: keeps COUNT connections alive with churn for SECONDS, half
--- of them TLS, some slow, some ended anyhow; every message begins with
--- its hash, and every echo has to be what was sent.
+-- The soak's client: for SECONDS, keeps COUNT connections alive that come and go,
+-- half of them with TLS, some slow, some dropped without a Close. Every message
+-- begins with its hash, and every echo has to be what was sent.
 --   client.lua SEED SECONDS COUNT PLAIN_URL TLS_URL CA
--- Prints "made messages bytes mismatches failures peak", then how often it was
--- told what else than an echo, and when last. Each minute it says how far it is.
+-- Prints "made messages bytes mismatches failures peak", then each kind of error,
+-- how often it came, and when last. Each minute it reports its progress.
 
 local ws = require "ws"
 local core = require "ws.core"
@@ -18,8 +18,8 @@ for i = 1, 70000 do block[i] = string.char(math.random(0, 255)) end
 block = table.concat(block)
 
 local tally = { made = 0, messages = 0, bytes = 0, mismatches = 0, failures = 0, peak = 0 }
-local OPENING = 200 -- at most at a time, and all together say so many messages
-local RATE = 2000   -- a second: how fast the machine is must not matter
+local OPENING = 200 -- how many connections may be opening at a time
+local RATE = 2000   -- messages a second of all together, however fast the machine is
 local alive, opening, deadline = 0, 0, ws.now() + seconds * 1000
 local causes = {}
 
@@ -47,7 +47,7 @@ local function finish(sock, state)
   if state.dropped then sock:terminate() else sock:close(1000) end
 end
 
--- A message, the hash of what comes back compared with that of what went.
+-- Sends a message, and keeps its hash to compare the echo with.
 local function say(sock, state)
   local data = payload()
   data = core.sha1(data) .. data
@@ -73,7 +73,7 @@ function start()
   tally.peak = math.max(tally.peak, alive)
   local sock = ws.new(secure and tls_url or plain_url, nil,
     { parallel = true, tls = secure and { ca = ca } or nil })
-  local function counted_out() -- it opens no longer
+  local function counted_out() -- it is no longer opening
     if state.counted_out then return end
     state.counted_out, opening = true, opening - 1
   end

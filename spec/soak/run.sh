@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Server and client in processes of their own, for a time: counts what was
-# exchanged and how the server's memory went.   run.sh LUA MINUTES COUNT SEED
+# Runs a server and a client in two processes for MINUTES, and judges what they
+# exchanged and the server's use of memory.   run.sh LUA MINUTES COUNT SEED
 # Ends with "N passed, N failed".
 set -eu
 lua=$1 minutes=$2 count=$3 seed=$4
@@ -23,5 +23,5 @@ read -r plain secure <"$folder/server"
 seconds=$(awk "BEGIN { print $minutes * 60 }")
 $lua spec/soak/client.lua "$seed" "$seconds" "$count" "ws://localhost:$plain/" \
   "wss://localhost:$secure/" build/certs/root.pem >"$folder/client" || :
-sleep 3 # what the server reports last is about an empty house
+sleep 3 # so that the server's last reports are without connections
 lua5.4 spec/soak/verdict.lua "$folder/server" "$folder/client"

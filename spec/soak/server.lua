@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- The soak's server: echoes, having compared what came with the hash before it.
--- Says its ports, then every second: resident KiB, descriptors, mismatches, and
--- live objects.   server.lua CERT KEY
+-- The soak's server: echoes messages after comparing each with the hash it begins
+-- with. Prints its ports, then every second: resident KiB, descriptors, mismatches,
+-- and live objects.   server.lua CERT KEY
 
 local core = require "ws.core"
 local ws = require "ws"
 
-local QUIET = 24 -- descriptors: all clients are gone, what is left must be little
+local QUIET = 24 -- fewer descriptors mean that all clients have gone
 
 local mismatches = 0
 

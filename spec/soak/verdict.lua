@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What a soak has shown, from what its server and its client have written.
+-- Judges a soak by what its server and its client have written.
 --   verdict.lua SERVER CLIENT      Ends with "N passed, N failed".
 
 local MOST_SLOPE = 2048 -- KiB a minute, in the second half
@@ -27,7 +27,7 @@ if not peak or #samples < 4 then
   os.exit(false)
 end
 
--- Least squares over the second half, without the end in which all close.
+-- Least squares over the second half, without the end, when all connections close.
 local function slope()
   local first, last = #samples // 2, math.max(#samples - 5, #samples // 2 + 2)
   local n, x, y, xx, xy = 0, 0, 0, 0, 0

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Makes one file of many: ws.c and ws.h of csrc/, ws.lua of lua/ws, for a
--- program that builds what it uses.   amalgamation.lua FOLDER
+-- Joins csrc/ into ws.c and ws.h, and lua/ws into ws.lua, for programs that
+-- compile their dependencies themselves.   amalgamation.lua FOLDER
 --
--- Headers come first, each once, then the sources, floor by floor. What a
--- source keeps to itself gets its file's name in front, for two files may use
--- a word for two things; its macros end with it.
+-- Headers come first, each once, then the sources, floor by floor. A source's
+-- private names get its file's name as a prefix, because two files may use one
+-- name for different things; its macros are undefined at its end.
 
 local out = assert(arg[1], "which folder?")
 
@@ -47,7 +47,7 @@ local conditions = {
   { "loop/poller_poll", "!(" .. linux .. " || " .. bsd .. ")" },
 }
 
--- Each poller has a struct of the same name: here there is one a system.
+-- The pollers' files all name their struct alike: here each system has one poller.
 local pollers = "\nconst ws_poller_kind *const ws_pollers[] = {&%s, NULL};"
 
 local function condition_of(path)
@@ -58,8 +58,8 @@ end
 
 -- -------------------------------------------------------------------- C text
 
--- Calls fn(kind, text) for each token: "word", "text" (comments, strings,
--- numbers, blanks, marks).
+-- Calls fn(kind, text, first, last) for each token. Its kind is "word", or "text"
+-- for comments, strings, numbers, blanks and punctuation.
 local function tokens(source, fn)
   local at = 1
   local patterns = {
@@ -91,7 +91,7 @@ local function tokens(source, fn)
   end
 end
 
--- Words with a linkage of their own that a header or the system may know too.
+-- Names private to a source, which another file, a header or the system may use too.
 local function private_names(source)
   local names = {}
   local function add(name)
@@ -114,7 +114,8 @@ local function private_names(source)
   return names
 end
 
--- Where structs are declared: their fields are nobody's but theirs.
+-- A function that says whether the word at first..last is a struct's field: fields
+-- need no prefix, as they clash with nothing.
 local function is_field(source)
   local spans = {}
   for first, last in source:gmatch("%f[%w_]struct[%w_ ]*()%b{}()") do
@@ -213,7 +214,8 @@ int luaopen_ws_core(lua_State *L);
 #endif
 #endif]] })
 
--- Each module keeps its lines under its own name; `require "ws"` is the file.
+-- Each module is loaded under its own path, so that errors give its own line numbers;
+-- `require "ws"` loads this file.
 local function level(text)
   local equals = ""
   while text:find("]" .. equals .. "]", 1, true) do equals = equals .. "=" end

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Builds a small host with build/ws.c in it, linked by a C++ compiler, once for
-# each way to leave something out, and has it echo. Nothing of the tree is on
-# Lua's paths but build/ws.lua. Ends with "N passed, N failed".
+# Builds a small host program with build/ws.c in it, linked by a C++ compiler,
+# once for each way to leave something out, and runs an echo in it. Of the tree,
+# Lua's paths hold only build/ws.lua. Ends with "N passed, N failed".
 set -u
 cc=${CC:-cc}
 lua=${LUA_PC:-lua5.4}

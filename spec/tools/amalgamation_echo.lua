@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- In the host: an echo over ws and wss, with compression, as far as the
--- switches that it was built with leave them.
+-- Runs in the host: an echo over ws and, unless the host's switches left them
+-- out, over wss and with compression.
 
 local ws = require "ws"
 
@@ -23,7 +23,7 @@ local function try(scheme, server_tls, client_tls)
   ws.run()
 end
 
--- Whoever offers compression gets it where it is built in, and elsewhere none.
+-- A client that offers compression gets it exactly when it is built in.
 local side = ws.protocol.server { compression = true }
 side:feed(table.concat({ "GET / HTTP/1.1", "Host: localhost", "Upgrade: websocket",
   "Connection: Upgrade", "Sec-WebSocket-Version: 13",

@@ -1,10 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Runs spec/attacks and prints which attack and which known record (a CVE, an
--- issue) has which test, and how it went.   attacks.lua INTERPRETER [FOLDER]
+-- Runs spec/attacks and prints the tests of each attack and each known record (a
+-- CVE, an issue), with their results.   attacks.lua INTERPRETER [FOLDER]
 --   spec/attacks/records.txt    every record: "id  what it was"
 --   spec/attacks/elsewhere.txt  "A7 or id | file | its test's name"
 --   spec/attacks/excused.txt    "A7 or id  why it has no test"
--- Ends with "N passed, N failed"; what has no test and no reason has failed.
+-- Ends with "N passed, N failed"; an attack or record with neither a test nor a
+-- reason counts as failed.
 
 local ATTACKS = 104
 
@@ -18,7 +19,7 @@ local function lines_of(path)
   return list
 end
 
--- ------------------------------------------------------------ what there is
+-- ------------------------------------------------- the records and the reasons
 
 local records, is_record, excused = {}, {}, {}
 for _, line in ipairs(lines_of "spec/attacks/records.txt") do
@@ -40,14 +41,14 @@ end
 
 local function attack_of(word) return word:match "^A%d+$" end
 
--- A test's name is noted under each attack and each record that it names.
+-- Notes a test under each attack and each record that its name mentions.
 local function note_all(name, entry)
   for word in name:gmatch "[%w#.-]+" do
     if attack_of(word) or is_record[word] then note(word, entry) end
   end
 end
 
--- ------------------------------------------------------------ what was run
+-- -------------------------------------------------------------------- the run
 
 local function run()
   local command = "%s /usr/bin/busted -o TAP --pattern=_spec %s 2>&1; echo exit $?"

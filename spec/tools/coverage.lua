@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Line and branch coverage of the core, from what gcov has counted: a table of
--- files, then what no test reached and why.   coverage.lua FOLDER LINE% BRANCH%
+-- Line and branch coverage of the core, counted by gcov: a table of files, then
+-- the lines that no test reached, and why.   coverage.lua FOLDER LINE% BRANCH%
 --   FOLDER                      where the objects are, with their .gcda
 --   spec/coverage_excused.txt   "csrc/file.c  function  why it is not reached"
--- Ends with "N passed, N failed": a file each that was run, a limit each.
+-- Ends with "N passed, N failed": each file that was run and each limit is one.
 
 local json = require "dkjson"
 
@@ -33,7 +33,7 @@ end
 
 local counted = {} -- path -> line number -> { count, function_name, taken, branches }
 
--- A header's line is counted in every file that includes it: together.
+-- gcov counts a header's line once for every file that includes it: these are added up.
 local function note(path, line)
   local lines = counted[path] or {}
   counted[path] = lines
@@ -59,7 +59,7 @@ end
 
 local function share(part, whole) return whole == 0 and 100 or 100 * part / whole end
 
--- An assert's other branch is the end of the program.
+-- The branches of an assert do not count: one of them ends the program.
 local function summed(path)
   local text = source_lines(path)
   local sum = { lines = 0, run = 0, branches = 0, taken = 0, missed = {} }
@@ -89,7 +89,7 @@ local function read_excuses()
   end
 end
 
--- "3-5 9": the numbers of a function's missed lines, and how many.
+-- Line numbers as text with ranges: "3-5 9".
 local function ranges(numbers)
   local words, i = {}, 1
   while i <= #numbers do

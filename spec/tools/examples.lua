@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Runs every example as a user would, in the way in which it ends by itself,
--- and checks what it prints and its exit code. Ends with "N passed, N failed".
+-- Runs every example as a user would, in a way that makes it end by itself, and
+-- checks its output and its exit code. Ends with "N passed, N failed".
 
 package.path = "spec/tools/?.lua;" .. package.path
 local steps = require "steps"
@@ -35,7 +35,7 @@ end
 
 local function alone(command, patterns) ends_well(command, start(command), patterns) end
 
---- Starts a server's example on a free port: process, port.
+--- Starts a server example on a free port; returns the process and the port.
 local function serve(command)
   local process = start(command)
   local line = process.read()
@@ -63,7 +63,7 @@ alone("positions.lua 0 0.5", { "1 0.50 0.25", "2 %-0.20 0.00", "1 1.00 0.50" })
 alone("workers.lua 2 0 40",
   { "2 workers on ws://127.0.0.1:%d+/", "hello from worker 1\n", "hello from worker 2\n" })
 
--- ------------------------------------------- with a server: its example too
+-- ------------------------------------------- with a server, another example
 
 local function with_echo(command, patterns)
   local server, port = serve "echo_server.lua 0 once"
@@ -79,7 +79,7 @@ with_echo("sans_io.lua 127.0.0.1 PORT", { "open", "hello over LuaSocket", "close
 
 -- ------------------------------------------- what the README shows
 
--- The block of Lua under a heading, with what is to be other in it.
+-- The block of Lua under a heading, with the given changes.
 local function block_under(heading, changes)
   local text = read_file "README.md"
   local from = select(2, assert(text:find("\n## " .. heading .. "\n", 1, true)))
@@ -92,8 +92,8 @@ local function block_under(heading, changes)
   return code
 end
 
--- Runs "The protocol alone" against a server, and returns how the server saw
--- its end.
+-- Runs the README's "The protocol alone" against a server; returns what it printed,
+-- and its end as the server saw it.
 local function protocol_alone(what, server_options, changes)
   local ended = {}
   server_options.port, server_options.maxPayload = 0, 0
@@ -124,7 +124,7 @@ local printed, ended = protocol_alone("the server closes", {
 check("the server's Close is answered with its code", ended.code == 4000, ended.code)
 check("there was no message", printed == "exit 0\n", printed)
 
--- More than the system takes at once, to who does not read at first.
+-- More than the system takes at once, to a server that does not read at first.
 printed = protocol_alone("a long message to a slow reader", {
   open = function(sock)
     sock:pause()
@@ -134,14 +134,14 @@ printed = protocol_alone("a long message to a slow reader", {
 }, { { 'p:send "hello"', 'p:send(("x"):rep(8388608))' } })
 check("all of it arrives", printed:find "^8388608 bytes\n", printed)
 
--- What needs a server fails plainly without one.
+-- Without a server, a client's example says plainly what is wrong.
 local text, code = start("echo_client.lua ws://127.0.0.1:1/").finish()
 check("echo_client.lua without a server fails", code == "1", text)
 check("echo_client.lua says why", text:find "refused", text)
 
 -- ------------------------------------------------------------------- chat
 
--- A guest who types the lines a moment after each other, then stays a while.
+-- A guest who types lines with a pause between them, then stays a while.
 local function guest(name, port, lines, seconds)
   local typed = {}
   for i, line in ipairs(lines) do typed[i] = ("echo '%s'; sleep 0.2; "):format(line) end

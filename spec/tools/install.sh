@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Installs what groups of make's targets need, on Debian and its kin: "build"
-# for building, "test" for testing, and so on; elsewhere it says what to
-# install. Does nothing when all is there.   install.sh GROUP...
+# Installs what groups of make's targets need on Debian and its derivatives:
+# "build" for building, "test" for testing, and so on. On other systems it says
+# what to install. Does nothing when all is there.   install.sh GROUP...
 set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
-# luajit2 is the LuaJIT that nginx's module is built for.
+# nginx's Lua module is built for luajit2.
 test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luaossl lua-luv neovim
 luarocks curl nodejs npm python3 python3-websockets tinyproxy microsocks nginx
 libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
@@ -24,7 +24,7 @@ windows="gcc-mingw-w64-x86-64 libz-mingw-w64-dev wine64 npm lua-luassert"
 instructions="valgrind"
 analysis="clang clang-tidy cppcheck valgrind lua-dkjson"
 lossy="lua-busted lua-socket nodejs npm python3 python3-websockets iproute2"
-fuzz="clang libclang-rt-dev" # what Debian 12's libFuzzer is
+fuzz="clang libclang-rt-dev" # these hold libFuzzer on Debian 12
 
 groups=" build test luas bench docs fuzz lossy musl windows analysis instructions "
 wanted=$build
@@ -35,7 +35,7 @@ for group in "${@:-}"; do
   esac
 done
 
-# A tool that is there counts, wherever it came from.
+# A tool that works counts as installed, wherever it came from.
 have() {
   case "$1" in
     gcc) command -v cc >/dev/null && command -v gcc >/dev/null ;;
@@ -74,7 +74,7 @@ else
   exit 1
 fi
 
-# A fresh machine may be busy with updates of its own: their lock is waited for.
+# A fresh machine may still be installing updates, so this waits for their lock.
 apt() {
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=3 \
     -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1

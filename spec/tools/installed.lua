@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- `make install` and `make uninstall` as a packager uses them: into a DESTDIR
--- whose name holds a space, used from there, removed again, and nobody else's
--- files with it. installed.lua LUA TLS, as make has them; ends with "N passed, N
--- failed".
+-- Tests `make install` and `make uninstall` as a packager uses them: installs into
+-- a DESTDIR with a space in its name, uses what is there, and uninstalls it, which
+-- must leave other files. installed.lua LUA TLS (the Makefile's LUA and tls); ends
+-- with "N passed, N failed".
 
 package.path = "spec/tools/?.lua;" .. package.path
 local release = require "release"
@@ -35,7 +35,7 @@ local function check_same(what, wanted, found)
   for name in pairs(found) do check(("%s: %s belongs there"):format(what, name), wanted[name]) end
 end
 
--- A file of somebody else's in our folders, and one beside them.
+-- Files that are not ours: one inside our folder, one beside it.
 local others = { ["." .. share .. "/ws/theirs.lua"] = true, ["." .. lib .. "/other.so"] = true }
 run("an empty DESTDIR", ("rm -rf %s; mkdir -p %s %s"):format(quote(root),
   quote(root .. share .. "/ws"), quote(root .. lib)))

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- Runs the specs that talk to real peers and prints what came of it as a table
--- in Markdown. A cell says "yes" when all of its tests passed, how many failed
--- otherwise, and "-" when there were none.
+-- Runs the specs that talk to real peers and prints a Markdown table of results.
+-- A cell says "yes" when all its tests passed, otherwise how many failed, and "-"
+-- when it has no tests.
 
--- As the specs title them, in the table's order; `version` is a command.
+-- With their titles in the specs, in the table's order; `version` is a command.
 local function debian(package)
   return "dpkg-query -W -f '${Version}' " .. package
 end
@@ -33,13 +33,13 @@ local function output(command)
   return text
 end
 
--- Without what Debian adds: "1:8.1-2+deb12u1" is 8.1.
+-- Without what Debian adds: "1:8.1-2+deb12u1" becomes "8.1".
 local function version_of(peer)
   local version = output(peer.version):gsub("^%d+:", ""):match "^[%d.]+%d"
   return assert(version, "no version of " .. peer.title)
 end
 
--- Tests outside the three groups are about certificates, but for a refusal.
+-- A test's name begins with its column, except those of certificates and refusals.
 local function column_of(name)
   local group = name:match "^(%l+),"
   for _, column in ipairs(columns) do

@@ -1,19 +1,19 @@
 -- SPDX-License-Identifier: MIT
--- What the Makefile promises, asked of what it would do (make -n): builds do not
--- mix, what is missing is made again, `make help` tells of what is written
--- about. Builds nothing. Ends with "N passed, N failed".
+-- Checks the Makefile by what it would do (make -n): builds do not mix, what is
+-- missing is made again, and `make help` lists every target that a README mentions.
+-- Builds nothing. Ends with "N passed, N failed".
 
 package.path = "spec/tools/?.lua;" .. package.path
 local steps = require "steps"
 local check, output, run = steps.check, steps.output, steps.run
 
 local folder = "build/makefile"
-local make = "env -u MAKEFLAGS make" -- none of who runs this
+local make = "env -u MAKEFLAGS make" -- not with the flags of the make that runs this
 run("an empty folder", ("rm -rf %s && mkdir -p %s/bin"):format(folder, folder))
 
 -- ---------------------------------------------------------------- tls=none
 
--- Finds everything but OpenSSL.
+-- A pkg-config that finds everything but OpenSSL.
 local found = steps.lines "command -v pkg-config"[1]
 local script = assert(io.open(folder .. "/bin/pkg-config", "w"))
 script:write(('#!/bin/sh\ncase " $* " in *" openssl "*) exit 1 ;; esac\nexec %s "$@"\n')

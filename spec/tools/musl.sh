@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Compiles, and no more, with musl's headers: on Debian there is no OpenSSL for
-# musl to link with, but nothing of glibc's alone may be used.
+# Compiles with musl's headers, to show that nothing is used that only glibc has.
+# Does not link, as Debian has no OpenSSL built for musl.
 #   musl.sh FOLDER LUA_CFLAGS SOURCE...
 set -u
 folder=$1 lua_cflags=$2
 shift 2
 
-# musl-gcc looks nowhere but in musl's own folder: what else is needed is lent.
+# musl-gcc looks only in musl's own folder: the other headers are linked in here.
 rm -rf "$folder"
 mkdir -p "$folder/openssl"
 ln -s /usr/include/zlib.h /usr/include/zconf.h /usr/include/linux \

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The rockspec of the release whose version csrc/lua/lua_core.c names: that of
--- `scm` with another version and source, so that their lists of files cannot
--- differ. Run, it writes the file; spec/layers.lua compares. Rockspecs of
+-- The rockspec of the release whose version csrc/lua/lua_core.c names. It is that
+-- of `scm` with another version and source, so their lists of files cannot differ.
+-- Run as a script, this writes the file; spec/layers.lua compares it. Rockspecs of
 -- earlier releases stay as they were.
 
 local release = {}
@@ -23,7 +23,7 @@ release.scm = "rockspec/lua-ws-scm-1.rockspec"
 release.version = read("csrc/lua/lua_core.c"):match '\n#define VERSION "([%d.]+)"'
 release.path = ("rockspec/lua-ws-%s-1.rockspec"):format(release.version)
 
---- What the file has to hold. `url` replaces the source's, tag and all.
+--- What the file has to hold. If given, `url` replaces the source's URL and tag.
 function release.text(url)
   local text = read(release.scm)
   local git = text:match 'source = { url = "([^"]+)" }'

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- An installed ws at work: a compressed echo, the protocol alone, TLS or, where
--- it was built with `tls=none`, the word that it is not there; plain Lua and
--- nothing of the tree. rock.lua [VERSION [none]]
+-- Uses an installed ws: a compressed echo, the protocol alone, and TLS, or, in a
+-- build with `tls=none`, the error that says so. Needs only Lua and nothing of the
+-- tree. rock.lua [VERSION [none]]
 
 local ws = require "ws"
 

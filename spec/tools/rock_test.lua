@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- `luarocks test`: the Lua suite against the ws that is on Lua's paths (see
--- `luarocks path`), in the interpreter that luarocks is for. Adapters are left
--- out: what they need is not there with the rock. Needs busted and LuaSocket,
--- however they were installed.
+-- `luarocks test`: runs the Lua suite against the ws on Lua's paths (see `luarocks
+-- path`), in the interpreter that luarocks serves. Adapters are left out, as the
+-- rock does not bring what they need. Needs busted and LuaSocket, however they were
+-- installed.
 
 local function needs(name, hint)
   local ok, why = pcall(require, name)

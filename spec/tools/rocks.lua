@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- The rocks as a user of LuaRocks meets them, with no server to ask: made from
--- the tree, packed, tested, and from a release's archive; each installed into a
--- clean tree and used from there. rocks.lua LUA [LUAROCKS]; ends with "N passed,
--- N failed".
+-- Tests the rocks as a user of LuaRocks gets them, but without a rocks server: made
+-- from the tree, packed, tested, and built from a release's archive; each is
+-- installed into a clean tree and used from there. rocks.lua LUA [LUAROCKS]; ends
+-- with "N passed, N failed".
 
 package.path = "spec/tools/?.lua;" .. package.path
 local release = require "release"
@@ -22,7 +22,7 @@ local function rocks(what, folder, command)
     quote(root .. "/nowhere"), command))
 end
 
--- What puts a tree, and nothing else, on Lua's paths.
+-- Shell variables that put a tree, and nothing else, on Lua's paths.
 local function paths(tree)
   local share = ("%s/%s/share/lua/%s"):format(root, tree, lua_version)
   local lib = ("%s/%s/lib/lua/%s"):format(root, tree, lua_version)
@@ -36,7 +36,7 @@ local function works(tree, version)
   check("it says so", printed:find("the rock works", 1, true), printed)
 end
 
--- The one rock in a folder.
+-- The only rock in a folder that fits the pattern.
 local function rock_in(folder, pattern)
   local found = steps.lines(("ls %s"):format(quote(root .. "/" .. folder)))
   for _, file in ipairs(found) do
@@ -67,14 +67,14 @@ local left = steps.lines(("find %s -name '*.lua' -path '*share/lua*' -o -name 'c
   quote(root .. "/installed")))
 check("nothing of it is left", #left == 0, table.concat(left, "\n"))
 
--- `luarocks test` finds busted where the system has it.
+-- `luarocks test` uses the system's busted.
 local printed = run("luarocks test", ("cd %s/%s && %s HOME=%s %s --lua-version %s test %s"):format(
   quote(root), name, paths("made"):gsub("(/%?[^;']*)'", "%1;;'"), quote(root .. "/home"), luarocks,
   lua_version, release.scm))
 local succeeded, failed = printed:match "(%d+) success%a* / (%d+) failure"
 check("it has run the suite", tonumber(succeeded or 0) > 400 and failed == "0", printed)
 
--- A release: its archive, the source rock made of it, and that built elsewhere.
+-- A release: its archive, the source rock made from it, and the rock built from that.
 run("the release's archive", ("cd %s && tar -czf %s.tar.gz %s"):format(quote(root), name, name))
 release.write(("%s/packed/lua-ws-%s-1.rockspec"):format(root, release.version),
   ("file://%s/%s.tar.gz"):format(root, name))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Which rules have a test. Rules are numbered S1, S2 ... (client) and R1 ...
--- (server) after the WebSocket Standard, RFC 6455 and RFC 7692; a test names
--- those it shows. `rules.lua` prints the table; with --missing only the gaps.
+-- Shows which rules have a test. S1, S2 ... (client) and R1, R2 ... (server) number
+-- the rules of the WebSockets Standard, RFC 6455 and RFC 7692; a test names those
+-- that it shows. `rules.lua` prints the table; with --missing only the gaps.
 
 local ranges = { { "S", 1, 186 }, { "R", 1, 54 } }
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Runs the specs below the given files and folders, each in a process of its own:
-# in a single one the collector would walk over what all of them have left, at
-# every full collection that a spec asks for. What failed is shown once more at
-# the end, where it is looked for.   specs.sh LUA PATH...
+# Runs the specs in the given files and folders, each in a process of its own: in a
+# single process, every full collection that a spec asks for would walk over what
+# the specs before it have left. Shows what failed once more at the end, where one
+# looks for it.   specs.sh LUA PATH...
 lua=$1
 shift
 ok=0

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- For the scripts that run what a user would type: commands, each of which has
--- to succeed, and checks; finish() tells their count.
+-- For scripts that run what a user would type: commands that must succeed, and
+-- checks; finish() prints their count.
 
 local steps = {}
 
 local passed, failed = 0, 0
 
---- Counts a check; a failed one is printed with what `shown` says.
+--- Counts a check; a failed one is printed with `shown`.
 function steps.check(what, holds, shown)
   if holds then
     passed = passed + 1
@@ -17,7 +17,7 @@ function steps.check(what, holds, shown)
   return holds
 end
 
---- A word for the shell.
+--- Quotes a word for the shell.
 function steps.quote(word)
   return "'" .. word:gsub("'", "'\\''") .. "'"
 end
@@ -31,8 +31,8 @@ function steps.output(command)
   return printed, code == "0"
 end
 
---- Runs a command, which has to succeed; returns what it prints. Nothing that
---- comes after it makes sense when it does not.
+--- Runs a command and returns what it prints. When it fails, the script ends: what
+--- follows would make no sense.
 function steps.run(what, command)
   local printed, ok = steps.output(command)
   if not steps.check(what, ok, "$ " .. command .. "\n" .. printed) then steps.finish() end

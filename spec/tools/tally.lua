@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Runs a test program, shows what it prints, and adds its count to the file that
--- WS_TALLY names; if it fails, all it has printed to the one of WS_FAILURES.
+-- Runs a test program, shows what it prints, and appends its counts to the file that
+-- WS_TALLY names; if it fails, all that it printed to the file that WS_FAILURES names.
 --   tally.lua COMMAND...   |   tally.lua --sum FILE
 
 local function quote(word)
@@ -17,7 +17,7 @@ local function sum(path)
   os.exit(failed == 0 and passed > 0)
 end
 
--- Both ways of closing: our own line, and busted's.
+-- Reads either kind of closing line: ours and busted's.
 local function count(line, counts)
   local p, f = line:match("^(%d+) passed, (%d+) failed")
   if p then return tonumber(p), tonumber(f) end
@@ -56,7 +56,7 @@ end
 if arg[1] == "--sum" then sum(arg[2]) end
 
 local code, passed, failed, printed = run(arg)
--- A program that broke off, or counted nothing, has failed.
+-- A program that was cut short, or counted nothing, has failed.
 if failed == 0 and (code ~= 0 or passed == 0) then failed = 1 end
 local command = table.concat(arg, " ")
 append(os.getenv("WS_TALLY"), passed, " ", failed, " ", command, "\n")

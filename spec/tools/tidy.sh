@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# clang-tidy (.clang-tidy says what it asks) and cppcheck over the files.
-#   tidy.sh FLAGS FILE...     Ends with "N passed, N failed": a file is one each.
+# Runs clang-tidy (with the checks of .clang-tidy) and cppcheck over the files.
+#   tidy.sh FLAGS FILE...     Ends with "N passed, N failed", which count files.
 set -u
 flags=$1
 shift

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What `make docs` has written holds everything that is public, and the
--- definitions are Lua. check.lua FOLDER; ends with "N passed, N failed".
+-- Checks that what `make docs` wrote holds everything that is public, and that
+-- the definitions are Lua. check.lua FOLDER; ends with "N passed, N failed".
 
 package.path = "spec/tools/?.lua;" .. package.path
 local model = require "spec.tools.docs.model"

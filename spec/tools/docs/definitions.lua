@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Writes LuaLS definitions: one file that needs no source beside it.
+-- Writes LuaLS definitions: one file, which needs none of the sources.
 
 local model = require "spec.tools.docs.model"
 
@@ -7,7 +7,7 @@ local definitions = {}
 
 local WIDTH = 96
 
--- Text as comment lines of a bearable width.
+-- Appends text as comment lines, wrapped.
 local function comment(out, text)
   local line = "---"
   for word in text:gmatch "%S+" do

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The annotations and what is public put together: every class with its fields
--- and functions under their public names, in the order of the pages.
+-- Joins the annotations with the running module: every class with its fields and
+-- its functions under their public names, in the order of the pages.
 
 local source = require "spec.tools.docs.source"
 local ws = require "ws"
@@ -37,21 +37,21 @@ local function find(list, name)
   end
 end
 
---- The project's file that a chunk of that source was loaded from, or nil. The
---- folders above may have any name, also "ws".
+--- The project's file from which a chunk with that source was loaded, or nil. The
+--- folders above it may have any name, even "ws".
 function model.file_of(chunk_source)
   local path = chunk_source:match "^.*/(ws/[%w_/]+%.lua)$"
   return path and "lua/" .. path
 end
 
--- The annotated function that a value is, wherever the module stands.
+-- The annotations of a function, found by where it is defined, and their file.
 local function function_of(value, files)
   local info = debug.getinfo(value, "S")
   local file = files[model.file_of(info.source)]
   return file and file.by_line[info.linedefined], file
 end
 
--- The module's functions are defined elsewhere, under names of the house.
+-- Functions of `ws` are defined in other modules, under internal names.
 local function add_functions(class, module, files)
   class.functions = class.functions or {}
   for _, name in ipairs(sorted(module)) do
@@ -81,7 +81,7 @@ function model.load()
   return { classes = classes, order = order }
 end
 
---- The field or function of a class, or of those it is derived from.
+--- The field or function of that name in a class or the classes it derives from.
 function model.member(classes, class, name)
   while class do
     local found = find(class.fields, name) or find(class.functions, name)
@@ -90,7 +90,7 @@ function model.member(classes, class, name)
   end
 end
 
---- Every field of a class and of those it is derived from.
+--- Every field of a class and of the classes it derives from.
 function model.all_fields(classes, class)
   local fields = {}
   while class do
@@ -100,7 +100,7 @@ function model.all_fields(classes, class)
   return fields
 end
 
---- What is written for users, nothing of the house.
+--- Whether a member is meant for users.
 function model.is_public(member)
   return not member.private and not member.package
 end

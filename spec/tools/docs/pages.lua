@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Writes what LDoc makes the pages of: the same annotations in its own tags.
+-- Writes LDoc's input for the pages: the same annotations with LDoc's tags.
 
 local model = require "spec.tools.docs.model"
 
@@ -10,8 +10,8 @@ local entities = {
   ["|"] = "&#124;", [" "] = "&nbsp;",
 }
 
--- LDoc has its own use for some characters in text, and for more in types: a
--- space ends them, "|" splits them (which is right outside brackets).
+-- Some characters are special to LDoc in text, and more of them in types: a space
+-- ends a type, "|" splits it (which is right outside brackets).
 local function plain(text)
   return (text:gsub("[&<>@]", entities))
 end

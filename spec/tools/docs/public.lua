@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What is public, asked of the running module: not of a list that somebody
--- keeps. public.classes(): class -> set of names; public.options(): class ->
--- name -> what the validator expects.
+-- Finds what is public in the running module, not in a list kept by hand.
+-- public.classes(): class -> set of names; public.options(): class -> name ->
+-- what the validator expects.
 
 local core = require "ws.core"
 local options = require "ws.options"
@@ -20,7 +20,7 @@ local function names_of(...)
   return names
 end
 
--- The tables behind an object whose __index is a function: its upvalues.
+-- The tables that an object's __index function uses: those among its upvalues.
 local function behind(object)
   local index, found, i = getmetatable(object).__index, {}, 1
   while true do
@@ -39,7 +39,7 @@ local function wait_until(condition)
   end
 end
 
--- A request, a view and the server they came to.
+-- Names of a request with and without an upgrade, of a view, and their server.
 local function of_a_server()
   local found = {}
   found.server = assert(ws.serve {
@@ -87,7 +87,7 @@ end
 
 -- ------------------------------------------------------------------- options
 
--- The schemas that options.check is called with during fn(), in their order.
+-- The schemas with which options.check is called during fn(), in that order.
 local function recorded(fn)
   local check, schemas = options.check, {}
   options.check = function(given, schema, level)
@@ -99,7 +99,7 @@ local function recorded(fn)
   return schemas, ok, why
 end
 
---- Class -> name of an option -> what the validator expects of it.
+--- Class -> name of an option -> what the validator expects.
 function public.options()
   local client = recorded(function()
     ws.new("wss://127.0.0.1:1/", { compression = {}, tls = {} }):terminate()

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Writes the definitions for LuaLS and what LDoc reads, from the annotations.
+-- Writes the definitions for LuaLS and LDoc's input from the annotations.
 -- run.lua FOLDER; from the top of the tree, with ws on Lua's paths.
 
 local definitions = require "spec.tools.docs.definitions"

@@ -8,8 +8,7 @@
 
 local source = {}
 
--- "type words that describe it" -> both; a type may hold spaces after , : |
--- and inside brackets.
+-- Splits "type description"; a type may hold spaces after , : | and inside brackets.
 local function split_type(rest)
   local depth, quoted = 0, false
   for i = 1, #rest do
@@ -93,7 +92,7 @@ local function take(block, text)
   end
 end
 
--- The line on which a function that starts at `line` ends, by its indentation.
+-- The last line of a function that starts at `line`, found by indentation.
 local function last_line(lines, line)
   if lines[line]:find "%f[%w]end$" then return line end
   for i = line + 1, #lines do
@@ -111,7 +110,7 @@ local function function_at(line)
   return { owner = owner, sep = sep, name = name, arguments = arguments }
 end
 
--- The code under a block: a class's table, or a function.
+-- Joins a block with the code under it: a class's table, or a function.
 local function attach(file, lines, number, block)
   local line = lines[number]
   if block.class then
@@ -151,8 +150,8 @@ function source.read(path)
   return file
 end
 
---- Reads files and merges what they say of one class: name -> class, and the
---- files by path.
+--- Reads files and merges what they say about each class. Returns name -> class,
+--- and path -> file.
 function source.read_all(paths)
   local classes, files = {}, {}
   for _, path in ipairs(paths) do
@@ -174,8 +173,8 @@ function source.read_all(paths)
   return classes, files
 end
 
---- Whether a function's own body gives something back: nested functions are
---- indented more than its block.
+--- Whether a function returns something. Returns of nested functions do not count:
+--- they are indented more.
 function source.returns_something(file, fn)
   local inside
   for number = fn.line + 1, fn.last - 1 do
