@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Makes throw-away certificates for the specs into the folder $1: a root, an
-# intermediate, good leaves, and leaves that must be refused. Run again it
-# makes them anew. Not for anything but tests: the keys lie in the open.
+# intermediate, good leaves, and leaves that must be refused. A second run
+# replaces them. For tests only: the keys are not protected.
 #   NAME.pem  the leaf and what is sent with it     leaf.key  the key of most
 set -eu
 [ $# -eq 1 ] || { echo "usage: certs.sh FOLDER" >&2; exit 2; }
@@ -18,7 +18,7 @@ rm -rf ./hashed
 serial=1000
 long=3650
 
-# openssl ca and others tell much that is not a failure.
+# openssl ca and others print much even when they succeed.
 quietly() { "$@" 2>log || { cat log >&2; exit 1; }; }
 
 key() { openssl ecparam -name "${2:-prime256v1}" -genkey -noout -out "$1.key"; }
@@ -119,7 +119,7 @@ authority inter root "$ca\\nsubjectKeyIdentifier=hash"
 key leaf
 key other
 
-# Good, for each way to ask.
+# Good ones, for each way to name the server.
 names='DNS:localhost,DNS:ws.test,IP:127.0.0.1,IP:::1'
 leaf server /CN=localhost "$server\\nsubjectAltName=$names"
 leaf many /CN=x "$server\\nsubjectAltName=DNS:other.test,$names,DNS:third.test"
@@ -133,7 +133,7 @@ leaf idn /CN=idn "$server\\nsubjectAltName=DNS:xn--bcher-kva.test"
 leaf no_eku /CN=x "basicConstraints=CA:false\\n$ws"
 cat server.crt root.crt inter.crt > root_sent.pem
 
-# Names that must not do.
+# Names that must be refused.
 leaf wrong /CN=wrong "$server\\nsubjectAltName=DNS:wrong.test"
 leaf cn_only /CN=ws.test "$server"
 leaf cn_other /CN=ws.test "$server\\nsubjectAltName=DNS:wrong.test"
@@ -151,7 +151,7 @@ leaf dot /CN=x "$server\\nsubjectAltName=DNS:ws.test."
 zero=30:13:82:11:77:73:2e:74:65:73:74:00:2e:61:74:74:61:63:6b:65:72
 leaf zero /CN=x "$server\\nsubjectAltName=DER:$zero"
 
-# Purposes and chains that must not do.
+# Purposes and chains that must be refused.
 leaf eku_client /CN=x "$client\\n$ws"
 leaf eku_code /CN=x "extendedKeyUsage=codeSigning\\n$ws"
 leaf eku_any /CN=x "extendedKeyUsage=anyExtendedKeyUsage\\n$ws"
@@ -210,7 +210,7 @@ request p384 /CN=x
 sign p384 inter "$server\\n$ws"
 cat p384.crt inter.crt > p384.pem
 
-# A revoked one, and the root with the list that says so: a file, a folder.
+# A revoked one, and the root with the list that revokes it, as file and folder.
 leaf revoked /CN=revoked "$server\\n$ws"
 quietly openssl ca -batch -config ca.cnf -name inter -revoke revoked.crt 
 quietly openssl ca -batch -config ca.cnf -name inter -gencrl -out crl.crt 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The C tests' harness. A test program is a list of TEST functions and a
  * main that RUNs them and returns check_done(). A TEST counts as one test; it
- * passes when every CHECK in it held and there was at least one. $CHECK_SKIP
- * names tests, separated by spaces, that are left out. */
+ * passes when it made at least one CHECK and all of them held. $CHECK_SKIP
+ * lists tests to leave out, separated by spaces. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 
 static struct {
   _Atomic unsigned passed, failed;
-  _Atomic unsigned held, broken; /* CHECKs of the test, from any thread */
+  _Atomic unsigned held, broken; /* the test's CHECKs, from any thread */
 } check_counts;
 
 #define TEST(name) static void name(void)
@@ -26,12 +26,12 @@ static struct {
 #define CHECK(condition) \
   check_that((condition), #condition, __FILE__, __LINE__)
 
-/* Both sides as long long, shown when they differ. */
+/* Compares as long long, and prints both when they differ. */
 #define CHECK_INT(actual, expected)                                       \
   check_int((long long)(actual), (long long)(expected), #actual, __FILE__, \
             __LINE__)
 
-/* A run of bytes against a string literal (its terminating zero left out). */
+/* Compares bytes with a string literal, without its terminating zero. */
 #define CHECK_BYTES(data, len, literal)                             \
   check_bytes((data), (len), (literal), sizeof(literal) - 1, #data, \
               __FILE__, __LINE__)
@@ -102,16 +102,16 @@ static inline void check_run(const char *name, void (*test)(void)) {
           check_counts.held + check_counts.broken ? "" : " (checked nothing)");
 }
 
-/* Prints the closing line; the exit code of main. */
+/* Prints the counts and returns the exit code for main. */
 static inline int check_done(void) {
   printf("%u passed, %u failed\n", check_counts.passed, check_counts.failed);
   return check_counts.failed != 0;
 }
 
-/* What takes time: as much of it as `size` says. */
+/* The work to be timed, as much of it as `size` says. */
 typedef void check_work(void *subject, size_t size);
 
-/* Of the processor, for this process: others may be busy, too. */
+/* CPU time of this process only: the machine may be busy with others. */
 static inline clock_t check_time(check_work *work, void *subject,
                                  size_t size) {
   clock_t start = clock();
@@ -120,8 +120,8 @@ static inline clock_t check_time(check_work *work, void *subject,
 }
 
 /* Whether the work on `b` takes less than `most` times as long as that on `a`.
- * Each is timed beside the other, for a busy machine is a slow one, and the
- * least of some tries is what counts. */
+ * They are timed in turns, because a busy machine slows both, and the least
+ * time of several tries counts. */
 static inline bool check_times(check_work *work, void *a, size_t a_size,
                                void *b, size_t b_size, long most) {
   clock_t a_least = 0, b_least = 0;
@@ -137,14 +137,14 @@ static inline bool check_times(check_work *work, void *a, size_t a_size,
   return false;
 }
 
-/* Whether its time grows with the size: for 8 times as much, what grows with
- * the size's square takes 64 times as long. */
+/* Whether the time grows linearly: 8 times the size may take up to 24 times
+ * as long; quadratic work would take 64 times as long. */
 static inline bool check_linear(check_work *work, void *subject, size_t size) {
   return check_times(work, subject, size, subject, 8 * size, 24);
 }
 
-/* `len` writable bytes right before a page that may not be touched: reading
- * or writing one byte too many ends the program. Never freed. */
+/* `len` writable bytes that end right before a protected page: reading or
+ * writing one byte beyond them ends the program. Never freed. */
 static inline uint8_t *check_guarded(size_t len) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   size_t whole = (len + page - 1) / page * page;

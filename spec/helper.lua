@@ -1,17 +1,17 @@
 -- SPDX-License-Identifier: MIT
--- What specs share: turning the loop until something holds, and proof that
--- nothing is left behind.
+-- What specs share: turning the loop until something holds, recording a socket's
+-- events, and raw peers, which speak TCP and frames without the library's help.
 
 local core = require "ws.core"
 local ws = require "ws"
 
 local helper = {}
 
---- By how much limits of time are to be stretched: sanitizers are slow.
+--- The factor by which time limits are stretched: sanitizers are slow.
 helper.patience = (os.getenv("LD_PRELOAD") or ""):find("asan", 1, true) and 5 or 1
 
---- Turns the loop until condition() holds; fails after `ms` (5000, with ASan more). Returns
---- what the condition gave.
+--- Turns the loop until condition() holds, and returns its value. Fails after `ms`
+--- (default: 5000, more with ASan).
 function helper.wait_until(condition, ms, what)
   local deadline = ws.now() + (ms or 5000 * helper.patience)
   local value = condition()
@@ -23,7 +23,7 @@ function helper.wait_until(condition, ms, what)
   return value
 end
 
---- Turns the loop for `ms`, for showing that nothing happens.
+--- Turns the loop for `ms`, to show that nothing happens.
 function helper.turn_for(ms)
   local deadline = ws.now() + ms
   while ws.now() < deadline do ws.poll(deadline - ws.now()) end
@@ -43,13 +43,13 @@ function helper.echo_server(more)
   return server, ("%s://127.0.0.1:%d/"):format(scheme, server.port)
 end
 
---- Closes it and waits until nobody is left.
+--- Closes the server and waits until it has no connections.
 function helper.close_server(server)
   server:close()
   helper.wait_until(function() return server.connections == 0 end, 5000, "nobody to be left")
 end
 
---- A socket whose events are recorded: sock, list of {type, event}.
+--- Records a socket's events: returns the socket and a list of {type, event, readyState}.
 function helper.recorded(sock)
   local log = {}
   for _, type_ in ipairs { "open", "message", "error", "close" } do
@@ -65,7 +65,7 @@ function helper.recorded(sock)
   return sock, log
 end
 
---- ws.new(...), recorded, when it is open: sock, log.
+--- Waits until ws.new(...) is open; returns the socket and its log, as `recorded` does.
 function helper.opened(...)
   local sock, log = helper.recorded(ws.new(...))
   helper.wait_until(function() return sock.readyState == 1 end, 5000, "the socket to open")
@@ -77,17 +77,17 @@ function helper.closed(sock)
   helper.wait_until(function() return sock.readyState == 3 end, 5000, "the socket to close")
 end
 
--- Plain Lua 5.1 can give way neither inside pcall nor in a `for` loop's iterator.
+-- Plain Lua 5.1 can yield neither inside pcall nor in a `for` loop's iterator.
 local function gives_way_inside_pcall()
   local thread = coroutine.create(function() return pcall(coroutine.yield) end)
   return coroutine.resume(thread) and coroutine.status(thread) == "suspended"
 end
 helper.is_plain_51 = not gives_way_inside_pcall()
 
---- A pcall inside which coroutines can wait, on every Lua.
+--- A pcall inside which a coroutine can yield, on every Lua.
 helper.pcall = helper.is_plain_51 and require "coxpcall".pcall or pcall
 
---- for ... in iterator do fn(...) end, in which the iterator can wait.
+--- for ... in iterator do fn(...) end, where the iterator can yield on every Lua.
 function helper.each(iterator, fn)
   if not helper.is_plain_51 then
     for first, second in iterator do fn(first, second) end
@@ -100,16 +100,16 @@ function helper.each(iterator, fn)
   end
 end
 
---- What fn raises, with the position that luassert would cut off; fails when
---- it raises nothing.
+--- Returns what fn raises, with its position, which luassert would cut off. Fails
+--- when fn raises nothing.
 function helper.raised(fn, ...)
   local ok, message = pcall(fn, ...)
   if ok then error("it raised nothing", 2) end
   return message
 end
 
---- What fn, written on one line, raises: it has to begin with "file:line: Name: "
---- of that line.
+--- Returns what fn raises, which must begin with "file:line: Name: ", where the line
+--- is that on which fn is written.
 function helper.raised_there(name, fn)
   local message, where = helper.raised(fn), debug.getinfo(fn, "S")
   local start = ("%s:%d: %s: "):format(where.short_src, where.linedefined, name)
@@ -119,20 +119,20 @@ function helper.raised_there(name, fn)
   return message
 end
 
---- Runs the chunk in an interpreter of its own: its exit status and output.
+--- Runs the chunk in an interpreter of its own; returns its exit status and output.
 function helper.child(chunk)
   return require "spec.lua.turning".child(chunk)
 end
 
---- Waits until nothing is due any more: what earlier specs left is over.
+--- Waits until no timer is left from earlier specs.
 function helper.settle()
   helper.wait_until(function() return ws.nextTimeout() == nil end, 5000, "the last timer")
 end
 
 -- ------------------------------------------------------------------ raw peers
 
---- A TCP connection of LuaSocket's, driven beside the loop: what it has
---- received and nobody took yet is `bytes`, `ended` says that the peer is gone.
+--- A TCP connection made with LuaSocket, driven beside the loop. `bytes` is what was
+--- received and not taken yet; `ended` says that the peer is gone.
 local Raw = {}
 Raw.__index = Raw
 
@@ -141,7 +141,7 @@ local function raw_peer(tcp)
   return setmetatable({ tcp = tcp, bytes = "", ended = false }, Raw)
 end
 
---- Connects to 127.0.0.1; `bytes` are sent, if given.
+--- Connects to 127.0.0.1 and sends `bytes`, if given.
 function helper.raw_client(port, bytes)
   local tcp = assert(require "socket".tcp())
   tcp:settimeout(2)
@@ -151,8 +151,8 @@ function helper.raw_client(port, bytes)
   return raw
 end
 
---- A raw server's listener on 127.0.0.1, its port, and a function that waits
---- for the next client.
+--- Listens on 127.0.0.1. Returns the listener, its port, and a function that waits
+--- for the next client and returns it as a raw peer.
 function helper.raw_server()
   local listener = assert(require "socket".bind("127.0.0.1", 0))
   listener:settimeout(0)
@@ -162,7 +162,7 @@ function helper.raw_server()
   end
 end
 
---- Sends all of it, or stops in silence when the peer is gone.
+--- Sends all of it, or silently stops when the peer is gone.
 function Raw:send(bytes)
   local from = 1
   helper.wait_until(function()
@@ -172,7 +172,7 @@ function Raw:send(bytes)
   end)
 end
 
--- All that is there: a turn of the loop for each piece would take seconds for megabytes.
+-- Reads all there is: with one piece per turn of the loop, megabytes would take seconds.
 function Raw:pump()
   local data, why, partial
   repeat
@@ -182,7 +182,7 @@ function Raw:pump()
   if why ~= "timeout" then self.ended = true end
 end
 
---- Turns the loop, receiving, until condition(self) holds.
+--- Receives, turning the loop, until condition(self) holds.
 function Raw:wait(condition, what)
   return helper.wait_until(function()
     self:pump()
@@ -190,7 +190,7 @@ function Raw:wait(condition, what)
   end, nil, what)
 end
 
---- Everything up to the end of the connection.
+--- Takes everything up to the end of the connection.
 function Raw:all()
   self:wait(function() return self.ended end, "the end of the connection")
   local bytes = self.bytes
@@ -198,8 +198,8 @@ function Raw:all()
   return bytes
 end
 
---- Takes a response's head: its status and its headers, each name (in lower
---- case) -> value, repeated ones joined by ", ".
+--- Takes a response's head: returns its status, its headers as name (in lower case)
+--- -> value, repeated ones joined by ", ", and the head itself.
 function Raw:head()
   local last = self:wait(function()
     return select(2, self.bytes:find("\r\n\r\n", 1, true)) or (self.ended and -1)
@@ -214,7 +214,7 @@ function Raw:head()
   return tonumber(head:match("^HTTP/1%.1 (%d%d%d) ")), headers, head
 end
 
---- The response to the end of the connection: status, headers, body.
+--- Takes a response that lasts to the end of the connection: status, headers, body.
 function Raw:response()
   local status, headers = self:head()
   return status, headers, self:all()
@@ -240,8 +240,8 @@ local function frame_size(bytes)
   if #bytes >= head + length then return head, length, masked end
 end
 
---- Takes one frame: opcode, payload (unmasked), whether it is final, whether it
---- was masked; nil when the connection ended instead.
+--- Takes one frame: opcode, unmasked payload, whether it is final, whether it was
+--- masked; nil when the connection ended instead.
 function Raw:frame()
   local head, length, masked = 0, 0, false
   self:wait(function()
@@ -255,9 +255,9 @@ function Raw:frame()
   return first % 16, payload, first >= 128, masked
 end
 
---- Answers a client's handshake with 101: `more` is header lines to add, each
---- with its end, `bytes` follows the head. Returns the request's head, also as
---- a table: each name (in lower case) -> the list of its values.
+--- Answers a client's handshake with 101. `more` holds header lines to add, each with
+--- its CR LF; `bytes` follow the head. Returns the request's head as text and as a
+--- table: name (in lower case) -> list of values.
 function Raw:welcome(more, bytes)
   local last = self:wait(function()
     return select(2, self.bytes:find("\r\n\r\n", 1, true))
@@ -275,7 +275,7 @@ function Raw:welcome(more, bytes)
   return head, headers
 end
 
---- Ends our direction.
+--- Half-closes: sends no more.
 function Raw:shutdown() self.tcp:shutdown("send") end
 
 --- Closes; with `reset` the peer gets a RST.
@@ -284,8 +284,8 @@ function Raw:close(reset)
   self.tcp:close()
 end
 
---- A client's handshake: `changes` replaces headers, or leaves them out when
---- false; `more` is lines to add.
+--- A client's handshake. `changes` maps headers to new values, or to false to leave
+--- them out; `more` holds lines to add.
 function helper.handshake(changes, more, request_line)
   local lines = { request_line or "GET / HTTP/1.1" }
   local usual = {
@@ -318,8 +318,8 @@ local function sized(length)
   return string.char(127) .. size
 end
 
---- A frame as a client sends it; its key is 0, so that the payload stays
---- readable. how: fin, masked (true), rsv (0) and length, to lie about it.
+--- A frame as a client sends it; its key is 0, which leaves the payload readable.
+--- how: fin (true), masked (true), rsv (0), and a false length to declare.
 function helper.frame(opcode, payload, how)
   how = how or {}
   payload = payload or ""

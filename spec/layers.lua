@@ -4,7 +4,7 @@
 -- source has its test, the rockspec lists every file.
 -- Run from the top of the tree; ends with "N passed, N failed".
 
--- Which floors a floor may include, its own among them.
+-- Which floors each floor may include, itself among them.
 local floors = {
   bytes = "bytes",
   protocol = "bytes protocol",
@@ -14,17 +14,17 @@ local floors = {
   lua = "bytes protocol transport loop connection lua",
 }
 
--- System headers that any file may include; others only as listed.
+-- System headers that any file may include, and those that single files may.
 local plain_headers = "stddef stdint stdbool string limits assert"
 local more_headers = {
   ["csrc/bytes/memory.c"] = "stdlib stdatomic",
   ["csrc/protocol/deflate.c"] = "zlib",
 }
--- Folders where the system may be met, and vector headers by file name.
+-- Folders that may include any system header.
 local system_folders = { transport = true, loop = true, lua = true }
 local connection_headers = "stdio"
 
--- Modules of others, and who may require them: adapters of their loops.
+-- Modules of others, and who may require them: the adapters to their loops.
 local foreign_modules = {
   ["lua/ws/adapter/copas.lua"] = "copas",
   ["lua/ws/adapter/cqueues.lua"] = "cqueues cqueues.condition",
@@ -106,8 +106,8 @@ local function check_conditions(path, lines)
   end
 end
 
--- A function's body starts with a "{" that ends a line at column one's
--- statement and ends with a "}" in column one.
+-- A function's body begins after a "{" at the end of a line, in a definition that
+-- begins in column one, and ends with a "}" in column one.
 local function check_c_functions(path, lines)
   local start
   for number, line in ipairs(lines) do
