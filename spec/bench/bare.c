@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What Lua costs on this machine: an echo in C whose handler is in Lua, and
- * nothing else. It has no limits and no timers, and checks nothing: frames are
- * taken to be right, text to be UTF-8, a request to come in one piece, and a
- * handler to answer only whom it was called for.   bare echo */
+/* Shows what Lua costs on this machine: an echo in C with a handler in Lua,
+ * and nothing else. It has no limits and no timers, and checks nothing: it
+ * assumes valid frames, valid UTF-8, a request in one piece, and a handler
+ * that answers only the client it was called for.   bare echo */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
@@ -26,7 +26,7 @@ enum { HANDLER = 1, TEXT, BINARY }; /* where they are on Lua's stack */
 
 typedef struct bytes {
   uint8_t *all;
-  size_t from, len, room; /* those that count begin at `from` */
+  size_t from, len, room; /* in use: `len` bytes from `from` on */
 } bytes;
 
 typedef struct client {
@@ -37,7 +37,7 @@ typedef struct client {
 } client;
 
 static lua_State *L;
-static bytes input, output; /* of who is served */
+static bytes input, output; /* of the client that is being served */
 
 /* ------------------------------------------------------------------- bytes */
 
@@ -130,7 +130,8 @@ static void start_lua(void) {
   lua_pushliteral(L, "binary");
 }
 
-/* What a handler gets as its socket is empty: there is only who is served. */
+/* The userdata that handlers get as socket is empty: it always means the
+ * client that is being served. */
 static int new_self(void) {
   lua_newuserdata(L, 0);
   luaL_getmetatable(L, TYPE);
@@ -138,7 +139,7 @@ static int new_self(void) {
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* Calls the handler; `self` is on the top of the stack, and stays there. */
+/* Calls the handler. `self` is on top of the stack, and stays there. */
 static void tell(uint8_t opcode, const uint8_t *payload, size_t size) {
   lua_pushvalue(L, HANDLER);
   lua_pushvalue(L, -2);
@@ -166,7 +167,7 @@ static void hold_back(client *c) {
   take(&output, output.len);
 }
 
-/* Sends what the handler has sent, behind what was not sent before. False when
+/* Sends what the handler has sent, after what was still unsent. False when
  * the connection is gone. */
 static bool flush(client *c) {
   bool was_blocked = c->unsent.len > 0;
@@ -182,7 +183,8 @@ static bool flush(client *c) {
   return true;
 }
 
-/* Tells all whole messages, and how many bytes that were. False at a Close. */
+/* Gives all whole messages to the handler; *done is how many bytes they were.
+ * False at a Close. */
 static bool tell_all(client *c, uint8_t *at, size_t len, size_t *done) {
   static const uint8_t close_frame[] = {0x88, 2, 3, 0xe8};
   size_t head, size;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Our client in the bench:   client.lua PORT CONNECTIONS DEPTH SIZE SECONDS
--- Prints how many messages came back, and its own CPU time for each.
+-- Prints how many messages came back, and its own CPU time per message.
 
 local ws = require "ws"
 

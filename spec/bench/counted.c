@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What `make instructions` counts in C: one side of a session, in memory.
+/* The C program whose instructions `make instructions` counts: one side of a
+ * session, in memory.
  *   counted read|send masked|plain KIND SIZE MESSAGES
  * KIND is binary, text, utf8 or deflate. Fails unless every message came. */
 #include "bytes/memory.h"
@@ -32,7 +33,7 @@ static ws_session_config configs[2]; /* a client's, a server's */
 typedef struct side {
   ws_session session;
   ws_buffer out;
-  size_t messages; /* that it got */
+  size_t messages; /* how many it got */
 } side;
 
 static void take(side *to, uint8_t *data, size_t len) {
@@ -81,7 +82,7 @@ static void configure(bool deflate) {
         .pool = &pool};
 }
 
-/* Text of that kind that fills `size` bytes. */
+/* A payload of that kind and size. */
 static uint8_t *make_payload(const char *kind, size_t size) {
   static const char *const json =
       "{\"id\":1042,\"name\":\"Ann\",\"at\":[12.25,-3.5],\"tags\":[\"tea\"]},";
@@ -110,7 +111,7 @@ static void count_sends(side *from, unsigned opcode, const uint8_t *payload,
   }
 }
 
-/* Unmasking is in place, so that each time the bytes are laid out anew. */
+/* Each round copies the frame first, because unmasking changes it in place. */
 static void count_reads(side *from, side *to, unsigned opcode,
                         const uint8_t *payload, size_t size,
                         size_t messages) {

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What `make instructions` counts in Lua: a client and a server of ws.protocol
--- in memory.   counted.lua KIND SIZE MESSAGES   KIND: binary, text or deflate.
+-- The Lua program whose instructions `make instructions` counts: a client and a
+-- server of ws.protocol, in memory.
+--   counted.lua KIND SIZE MESSAGES   KIND: binary, text or deflate.
 
 local protocol = require "ws.protocol"
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Our servers in the bench: echo.lua MODE [PORT], prints its port and serves.
--- With PORT (0: any) others may share it.
+-- Our servers in the bench: echo.lua MODE [PORT] prints its port and serves.
+-- When PORT is given (0: any), several processes may share the port.
 
 local ws = require "ws"
 
@@ -15,10 +15,10 @@ local function echo(sock, data, opcode) sock:send(data, opcode) end
 local modes = {
   echo = function() options.message = echo end,
 
-  -- Lent instead of made a string.
+  -- Payloads are lent to the handler instead of becoming strings.
   views = function() options.message, options.views = echo, true end,
 
-  -- The browser's way: an event table a message.
+  -- As in browsers: one event table per message.
   events = function()
     function options.open(sock)
       sock.onmessage = function(event) event.target:send(event.data, event.opcode) end

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What this machine allows: the system calls of an echo and nothing else. The
- * first frame tells how long all of a connection's frames are; from then on
- * bytes are counted, and as many prepared frames go back. Nothing is unmasked,
- * and the payload is not the one that came.   floor echo|broadcast */
+/* The least that an echo can cost on this machine: its system calls and
+ * nothing else. All frames of a connection are as long as its first. After
+ * that one it only counts bytes and returns as many prepared frames: nothing
+ * is unmasked, and payloads are not the peer's.   floor echo|broadcast */
 #include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,15 +21,15 @@ typedef struct client {
   struct client *next, *previous;
   int fd;
   bool opened, blocked;
-  size_t request, reply; /* bytes of a frame either way; 0: none came yet */
-  size_t had;            /* bytes of the frame that is coming */
+  size_t request, reply; /* bytes of a frame; 0 before the first has come */
+  size_t had;            /* bytes received of an unfinished frame */
   size_t owed;           /* bytes to be sent */
-  size_t at;             /* where in the replies they begin */
+  size_t at;             /* where in `replies` they begin */
 } client;
 
 static bool broadcast;
 static uint8_t *input, *replies;
-static size_t reply_size, replies_len; /* of what `replies` holds */
+static size_t reply_size, replies_len; /* a frame in `replies`, all of them */
 static client clients = {.next = &clients, .previous = &clients};
 
 static void drop(void *gone) {
@@ -81,8 +81,8 @@ static void prepare(size_t size) {
   }
 }
 
-/* The first frame: its header comes in one piece, from this generator. False
- * when it is a Close. */
+/* Reads the first frame's header, which the load generator sends in one
+ * piece. False when it is a Close. */
 static bool measure(client *c, const uint8_t *head) {
   if ((head[0] & 15) == 8) return false;
   size_t size = head[1] & 127u;
@@ -95,7 +95,7 @@ static bool measure(client *c, const uint8_t *head) {
   return true;
 }
 
-/* One that is gone is dropped when its own event comes. */
+/* A client that is gone is dropped when its own event comes. */
 static void publish(size_t count) {
   for (client *c = clients.next; c != &clients; c = c->next) {
     if (!c->opened) continue;

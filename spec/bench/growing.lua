@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- One point of `make growth`: growing.lua NAME SIZE prints us=, the CPU time of
--- this process a unit (a message, a timer, a connection ...).
+-- Measures one point of `make growth`: growing.lua NAME SIZE prints us=, the CPU
+-- time of this process per unit (a message, a timer, a connection ...).
 
 local ws = require "ws"
 
 local measures = {}
 
--- Does `once`, which is `units` units of work, until it took long enough. The
--- first time, when memory is got from the system, does not count.
+-- Repeats `once`, which is `units` units of work, until it has taken long enough.
+-- The first time does not count: it gets memory from the system.
 local function repeated(units, once)
   if units <= 10000 then once() end
   local rounds, before, until_ms = 0, os.clock(), ws.now() + 1000
@@ -26,7 +26,8 @@ local function turn_until(condition)
   end
 end
 
--- `count` pairs, both ends here: the server, its sockets, their clients.
+-- Opens `count` connections with both ends in this process; returns the server, its
+-- sockets and the clients.
 local function pairs_of(count, options)
   local sockets, clients, opened = {}, {}, 0
   local given = { port = 0, idleTimeout = 0, maxBackpressure = 2 ^ 31,
@@ -64,7 +65,7 @@ local function topic_names(size)
   return names
 end
 
---- A delivery, when a server has so many topics.
+--- The unit is a delivery; `size` is the number of a server's topics.
 function measures.topics(size)
   local names, came, at = topic_names(size), 0, 0
   local server, sockets, clients = pairs_of(1)
@@ -80,7 +81,7 @@ function measures.topics(size)
   end)
 end
 
---- A socket's subscribing and leaving, when it has so many.
+--- The unit is a subscription and its end; `size` is how many one socket has.
 function measures.subscriptions(size)
   local names = topic_names(size)
   local _, sockets = pairs_of(1)
@@ -91,7 +92,7 @@ function measures.subscriptions(size)
   end)
 end
 
---- A delivery, when a topic has so many subscribers.
+--- The unit is a delivery; `size` is the number of a topic's subscribers.
 function measures.subscribers(size)
   local came = 0
   local server, sockets, clients = pairs_of(size)
@@ -108,13 +109,13 @@ end
 
 -- --------------------------------------------------------------- the frames
 
---- A fragment, when a message has so many.
+--- The unit is a fragment; `size` is how many a message has.
 function measures.fragments(size)
   local protocol = ws.protocol
   local client, server = protocol.client { url = "ws://h/" }, protocol.server()
   server:feed(client:output())
   for _ in server:events() do end -- luacheck: ignore 542
-  local body = "\138\0\0\0\0" .. ("x"):rep(10) -- masked, by nothing
+  local body = "\138\0\0\0\0" .. ("x"):rep(10) -- masked with the key 0
   local first = size > 1 and "\2" or "\130"
   local last = size > 1 and "\128" .. body or ""
   local bytes = first .. body .. ("\0" .. body):rep(math.max(0, size - 2)) .. last
@@ -128,7 +129,7 @@ function measures.fragments(size)
   end)
 end
 
--- A frame, when so many wait for a peer that does not read.
+-- The unit is a frame; `size` is how many wait for a peer that does not read.
 local function queued(size, payload)
   local _, sockets, clients = pairs_of(1)
   local came = 0
@@ -147,8 +148,8 @@ function measures.queued_long(size) return queued(size, ("x"):rep(65536)) end
 
 -- ---------------------------------------------------------- the connections
 
--- Clients in a process of their own, which ends when one gets a message. One
--- address has too few ports: the system would search long for one that is free.
+-- Opens clients in a process of its own, which ends when one gets a message. They
+-- use several addresses: on one, the system would search long for a free port.
 local function hold(port, count)
   local started = 0
   local function start()
@@ -163,14 +164,14 @@ local function hold(port, count)
   ws.run()
 end
 
--- A server with so many connections, and the CPU time until all were there.
+-- A server with `size` connections, and the CPU time until all were open.
 local function held(size)
   local server = assert(ws.serve { host = "0.0.0.0", port = 0, idleTimeout = 0 })
   local holder = assert(io.popen(("exec '%s' '%s' hold %d %d"):format(
     arg[-1], arg[0], server.port, size), "w"))
   local before = os.clock()
   turn_until(function() return server.connections == size end)
-  -- Some may still be shaking hands.
+  -- Some may still be in their handshake.
   local open = 0
   turn_until(function()
     open = open + 1
@@ -187,7 +188,7 @@ function measures.opening(size)
   return us
 end
 
---- All closed by the server, politely.
+--- The server closes all of them with the closing handshake.
 function measures.closing(size)
   local server, holder = held(size)
   local before = os.clock()
@@ -198,7 +199,7 @@ function measures.closing(size)
   return us
 end
 
---- All gone at once, without a word.
+--- All clients vanish at once, without a Close.
 function measures.vanishing(size)
   local server, holder = held(size)
   local before = os.clock()

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- `make growth`: what a unit of work costs as there is more of it: CPU time,
--- growth.lua LUA   ONLY=pattern: rows so named. Prints a table and keeps it, with
--- a picture, in build/bench. What is neither flat nor, in all, linear fails.
--- Ends with "N passed, N failed".
+-- `make growth`: how the CPU time per unit of work grows with the number of units.
+-- growth.lua LUA   ONLY=pattern: only rows with such names. Prints a table and
+-- writes it, with a picture, to build/bench. A row whose cost is not about flat
+-- fails. Ends with "N passed, N failed".
 
 package.path = "spec/bench/?.lua;" .. package.path
 local growth_svg = require "growth_svg"
@@ -12,8 +12,8 @@ local lua = arg[1] or "lua5.4"
 local env = ("export LUA_PATH='lua/?.lua;lua/?/init.lua;;' LUA_CPATH='build/%s/?.so;;'"):format(lua)
 local only = os.getenv "ONLY"
 
--- A unit's cost may grow as size ^ 0.25 at most: caches end, trees deepen. It
--- is compared from `from` on: below, what is done once counts more.
+-- A unit's cost may grow as size ^ 0.25 at most: caches overflow, trees deepen.
+-- Sizes below a row's `from` are not compared, as what is done once prevails there.
 local steepest = 0.25
 
 -- As many connections as there may be descriptors.
@@ -42,7 +42,7 @@ local function by_load(options)
   end
 end
 
--- Microseconds of CPU time that servers have taken; counted in 10 ms.
+-- Microseconds of CPU time that servers have taken, in steps of 10 ms.
 local function cpu_of(servers)
   local ticks = 0
   for _, server in ipairs(servers) do
@@ -54,8 +54,8 @@ local function cpu_of(servers)
   return ticks * 10000
 end
 
--- So many processes that share a port and so many cores; what the load saw of
--- them, and their CPU time.
+-- Puts load on `size` processes that share a port and `cores` cores. Returns the
+-- load generator's figures, and the processes' CPU time.
 local function work(size, cores, mode, options)
   local servers = {}
   for i = 1, size do
@@ -76,9 +76,9 @@ local function by_workers(size)
   return result and { us = us / result.messages }
 end
 
--- The time of one of them by the clock, at work that leaves the cores to them:
--- compressing, which costs this load nothing. The best of three: what else the
--- machine does takes cores away.
+-- The time per message of one process, by the clock. They compress, which costs the
+-- load generator nothing, so that they have the cores for themselves. The best of
+-- three counts, because whatever else runs on the machine takes cores away.
 local function by_clock(size)
   local best = { us = math.huge }
   for _ = 1, 3 do
@@ -91,7 +91,7 @@ end
 
 local per_kib = function(us, size) return us / (size / 1024) end
 
--- name; unit; sizes; from; measure; scale: of the cost, by default none
+-- `scale` is applied to a row's cost; `from` and `steepest`: see above.
 local rows = {
   { name = "connections", unit = "a message", sizes = { 1, 50, 500, 5000, most }, from = 50,
     measure = by_load "echo -s 125 -c %d -w 0.3 -d 1" },
@@ -121,7 +121,7 @@ local rows = {
   { name = "queued messages of 64 KiB", unit = "each", sizes = { 1, 10, 100, 1000, 10000 },
     from = 10, measure = in_process "queued_long" },
 }
-if processes.cores > 1 then -- which share caches, and with the load
+if processes.cores > 1 then -- steeper: cores share caches, also with the load generator
   rows[#rows + 1] = { name = "cores that compress", unit = "one's time for a message", from = 1,
     sizes = { 1, processes.cores }, measure = by_clock, steepest = 0.5 }
 end

@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- `make instructions`: how many instructions a message costs, by valgrind,
--- against spec/bench/instructions.txt.   instructions.lua LUA COMPILER FLAGS
+-- `make instructions`: counts with valgrind how many instructions a message costs,
+-- and compares with instructions.txt.   instructions.lua LUA COMPILER FLAGS
 --   UPDATE=1   writes that file instead
--- Each figure is the difference of a long and a short run, so that starting
--- does not count. Counts depend on compilers and libraries: those of others
--- are not compared. Ends with "N passed, N failed".
+-- Each figure is the difference of a long and a short run, so that startup does
+-- not count. Counts are compared only when they come from the same compiler and
+-- libraries. Ends with "N passed, N failed".
 
 local path = "spec/bench/instructions.txt"
 local tolerance = 0.03
@@ -16,7 +16,7 @@ local programs = {
   Lua = lua .. " spec/bench/counted.lua",
 }
 
--- {program, arguments, messages of the short run, of the long run}
+-- {program=, arguments=, and the messages of the short and of the long run}
 local rows = {}
 local function add(program, arguments, short, long)
   rows[#rows + 1] = { program = program, arguments = arguments, short = short, long = long }
@@ -46,7 +46,7 @@ local function ask(command)
   return (text:gsub("%s+$", ""):gsub("%s*\n%s*", ", "))
 end
 
---- What counts depend on besides our own files, in a line.
+--- What the counts depend on besides our own files, in one line.
 local function conditions()
   local packages = ask("dpkg-query -W -f '${Package} ${Version}\n' " ..
     "lua5.4 libc6 zlib1g valgrind")
@@ -59,8 +59,8 @@ end
 
 -- ----------------------------------------------------------------- counting
 
--- Nothing of the caller's environment, whose length moves addresses; none of
--- the C library's choices by processor; addresses as in the last run.
+-- No environment of the caller, whose length moves addresses; no code that the C
+-- library chooses by processor; the same addresses in every run.
 local still = "setarch -R"
 local clean = "env -i PATH=/usr/bin:/bin LC_ALL=C GLIBC_TUNABLES=glibc.cpu.hwcaps=" ..
   "-AVX512F,-AVX512VL,-AVX2,-AVX2_Usable,-AVX_Fast_Unaligned_Load,-ERMS,-FSRM " ..
@@ -121,7 +121,7 @@ end
 
 local passed, failed, better = 0, 0, 0
 
---- Worse than the file by more than the tolerance fails.
+--- Fails when a figure is worse than the file's by more than the tolerance.
 local function compare(name, figure, kept)
   local ratio = kept and figure / kept
   local word = ""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A load generator for WebSocket servers on this machine: one thread, epoll.
- * It measures the server's CPU time, which is what a server costs; how many
- * messages a second go through says more about the kernel and about itself.
+ * It measures the server's CPU time, which is what a server costs; messages
+ * per second would say more about the kernel and the generator itself.
  * Prints one line of name=value. */
 #include "load_io.h"
 
@@ -82,7 +82,7 @@ static sample take_sample(const load *l) {
   return s;
 }
 
-/* Bytes of a process's memory that are in use. */
+/* Bytes of a process's memory that are resident. */
 static double read_rss(pid_t process) {
   char path[64];
   unsigned long size = 0, resident = 0;
@@ -119,7 +119,7 @@ static void start_one(load *l) {
   l->started++;
 }
 
-/* Another connection may begin to open, or a closed one begin anew. */
+/* This one has opened or closed: starts the next one, or itself again. */
 static void replace(load *l, load_peer *peer) {
   if (peer->state == PEER_CLOSED) {
     peer_start(&l->plan, peer, false);
@@ -186,7 +186,7 @@ static void run_idle(load *l) {
 static void run_zlib(load *l) {
   size_t rounds = 1, each = (size_t)l->options.connections * l->plan.depth;
   double seconds = 0;
-  while (seconds < l->options.seconds) { /* the last, longest run counts */
+  while (seconds < l->options.seconds) { /* only the last, longest run counts */
     rounds *= 2;
     seconds = ring_zlib_seconds(&l->plan.ring, rounds,
                                 l->options.connections, l->plan.depth);

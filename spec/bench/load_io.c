@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets and TLS of the load generator; nothing of WebSocket. */
+/* Sockets and TLS of the load generator; knows nothing of WebSocket. */
 #include "load_io.h"
 
 #include <arpa/inet.h>
@@ -19,8 +19,8 @@ void load_die(const char *what) {
   exit(1);
 }
 
-/* From 127.0.0.1 to .8 in turn: with most ports of one address taken, the
- * system searches long for one that is free. */
+/* Uses 127.0.0.1 to .8 in turn: when most ports of an address are taken, the
+ * system searches long for a free one. */
 static void choose_source(int fd) {
   static uint32_t turn;
   struct sockaddr_in from;

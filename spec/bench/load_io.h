@@ -7,19 +7,20 @@
 
 #define LOAD_INPUT (1 << 20) /* bytes of load_plan.input */
 
-/* A socket on its way to 127.0.0.1. */
+/* A socket that is connecting to 127.0.0.1. */
 int load_connect(int port);
 
-/* It is writable: ends the program if it did not connect. */
+/* To be called once it is writable: ends the program if it did not connect. */
 void load_connected(load_peer *peer);
 
 void load_start_tls(SSL_CTX *context, load_peer *peer);
 
-/* 0 when it is secure, else EPOLLIN or EPOLLOUT: what it waits for. */
+/* Goes on with the TLS handshake: 0 when it is done, else what it waits for,
+ * EPOLLIN or EPOLLOUT. */
 int load_secure(load_peer *peer);
 
-/* Bytes; 0: not now; -1: the end, in order or not. A write that fails ends
- * the program. */
+/* How many bytes; 0: none now; -1: the end, in order or not. A write that
+ * fails ends the program. */
 ssize_t load_read(load_peer *peer, uint8_t *into, size_t room);
 ssize_t load_write(load_peer *peer, const uint8_t *data, size_t len);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A connection of the load generator. It knows as much of RFC 6455 as an echo
- * needs: it is no client for anything else. */
+/* A connection of the load generator. It knows only as much of RFC 6455 as an
+ * echo needs, and is of no other use as a client. */
 #include "load_peer.h"
 
 #include "load_io.h"
@@ -25,7 +25,7 @@ static void watch(load_plan *plan, load_peer *peer, bool out) {
   load_watch(plan->epoll, peer->fd, peer, EPOLL_CTL_MOD, out);
 }
 
-/* All that may go out and lies in one piece leaves in one call. */
+/* Sends all that `credit` allows, each contiguous piece in one call. */
 static void send_more(load_plan *plan, load_peer *peer) {
   const load_ring *ring = &plan->ring;
   size_t end = ring->starts[ring->count];
@@ -74,7 +74,7 @@ static void end_message(load_plan *plan, load_peer *peer) {
   if (++peer->expected == plan->ring.messages) peer->expected = 0;
 }
 
-/* Takes the header in data[0..len); its length, or 0 when it is not all there.
+/* Takes the header in data[0..len): its length, or 0 while it is incomplete.
  * Servers do not mask (5.1). */
 static size_t take_head(load_plan *plan, load_peer *peer, const uint8_t *data,
                         size_t len) {
@@ -95,7 +95,7 @@ static size_t take_head(load_plan *plan, load_peer *peer, const uint8_t *data,
   return 2 + wide;
 }
 
-/* Messages that ended in data[0..len). */
+/* Takes data[0..len); returns how many messages ended in it. */
 static unsigned take(load_plan *plan, load_peer *peer, const uint8_t *data,
                      size_t len) {
   unsigned ended = 0;
@@ -182,7 +182,7 @@ static void judge(load_plan *plan, const char *answer) {
     load_die("no permessage-deflate was agreed");
 }
 
-/* No server here speaks before it was spoken to: the answer comes alone. */
+/* No server of the bench speaks first, so nothing follows the answer. */
 static void on_answer(load_plan *plan, load_peer *peer) {
   static const uint8_t close_frame[] = {0x88, 0x82, 1, 2, 3, 4, 2, 0xea};
   for (;;) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames made before the run. Not for sending them. */
+/* Makes frames before the run. Does not send them. */
 #include "load_ring.h"
 
 #include <stdio.h>
@@ -8,7 +8,7 @@
 #include <time.h>
 #include <zlib.h>
 
-#define LAP_BYTES ((size_t)4 << 20) /* payload of a lap, about, at most */
+#define LAP_BYTES ((size_t)4 << 20) /* most payload of a lap, about */
 #define HEAD_MOST 14
 #define WINDOW 15
 
@@ -77,7 +77,7 @@ static size_t put_head(uint8_t *head, unsigned first, size_t len) {
   return at;
 }
 
-/* Appends a masked frame behind slot `slot`'s start. */
+/* Writes a masked frame into that slot, and so sets where the next begins. */
 static void put_frame(load_ring *ring, size_t slot, unsigned first,
                       const uint8_t *payload, size_t len, uint32_t *state) {
   uint8_t *at = ring->bytes + ring->starts[slot];
@@ -98,7 +98,7 @@ static void start_deflate(z_stream *z) {
     need(NULL);
 }
 
-/* RFC 7692 7.2.1: without the four bytes of the empty block at the end. */
+/* RFC 7692 7.2.1: leaves out the four bytes of the empty block at the end. */
 static size_t deflate_message(z_stream *z, const uint8_t *message, size_t len,
                               uint8_t *out, size_t room) {
   z->next_in = (Bytef *)(uintptr_t)message;
@@ -124,8 +124,8 @@ static void fill_compressed(load_ring *ring, unsigned opcode,
   free(packed);
 }
 
-/* A compressed lap has to be longer than the window, so that every lap but
- * the first begins with the same one behind it. */
+/* How many messages make a lap. A compressed lap has to be longer than the
+ * window, so that every lap but the first begins with the same window. */
 static size_t lap_of(size_t size, int deflate) {
   if (deflate) return ((size_t)2 << WINDOW) / size + 1;
   size_t count = LAP_BYTES / size;
@@ -194,7 +194,7 @@ static void end_pairs(zlib_pair *pairs, size_t count) {
   free(pairs);
 }
 
-/* One message comes and goes. */
+/* What an echo of one message costs in zlib. */
 static void zlib_echo(const load_ring *ring, zlib_pair *pair, uint8_t *frame,
                       uint8_t *out) {
   size_t room = ring->size + 1024;

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Measures a row: everybody in turn, again and again, so that what else the
--- machine does hits all alike.
+-- Measures a row: all subjects in turn, in several rounds, so that whatever else the
+-- machine does affects all of them alike.
 
 local processes = require "processes"
 local subjects = require "subjects"
@@ -10,7 +10,7 @@ local measuring = {}
 local servers = {} -- "subject mode" -> server
 local load = "build/bench/load "
 
---- The middle one of some numbers, or nil.
+--- The median of a list of numbers, or nil if it is empty.
 function measuring.median(list)
   if #list == 0 then return nil end
   local sorted = table.move(list, 1, #list, 1, {})
@@ -36,8 +36,8 @@ function measuring.stop_servers()
   end
 end
 
--- A cell is somebody's place in a row: {subject=, mode=, load=} and what it
--- measured, `figures`.
+-- A cell is a subject's place in a row: {subject=, mode=, load=} and the results,
+-- `figures`.
 
 local function run_load(found, cell, time)
   local server = server_of(found, cell.subject, cell.mode)
@@ -63,7 +63,7 @@ local function run(found, cell, time)
   processes.settle()
   local figure = result and result[cell.figure]
   if figure then table.insert(cell.figures, figure * cell.scale)
-  else cell.failed = true end -- not asked again
+  else cell.failed = true end -- and is not run again
 end
 
 local function cell_of(row, name, base)
@@ -84,7 +84,7 @@ local function takes_part(row, found, name)
     not has_word(row.skip or "", name) and (not row.only or has_word(row.only, name))
 end
 
--- Who is measured in a row: the cells, by name, and the order of a round.
+-- The cells of a row, by name, and their order in a round.
 local function cells_of(row, found)
   local cells, order = { ours = cell_of(row, "ours") }, { "ours" }
   local function add(name, cell)
@@ -103,10 +103,10 @@ local function cells_of(row, found)
   return cells, order
 end
 
--- Who is measured in every round, not only in the peers'.
+-- Measured in every round; peers only in the first `peer_rounds`.
 local always = { ours = true, base = true, before = true, luajit = true, bare = true }
 
---- The cells of a row, measured; `time` is {rounds=, peer_rounds=, seconds=,
+--- Measures a row and returns its cells; `time` is {rounds=, peer_rounds=, seconds=,
 --- warm_up=}.
 function measuring.row(row, found, time)
   local cells, order = cells_of(row, found)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- lua-http in the bench: echoes, prints its port and serves.
+-- lua-http in the bench: prints its port and serves an echo.
 
 local server = require "http.server"
 local websocket = require "http.websocket"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* libwebsockets in the bench: echoes, prints its port and serves. Messages are
- * gathered and go back when the library says that there is room. */
+/* libwebsockets in the bench: prints its port and serves an echo. Messages are
+ * queued, and sent back when the library says that there is room. */
 #include <libwebsockets.h>
 #include <stdbool.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// npm's ws in the bench: peer_node.js MODE, prints its port and serves.
-// Without its optional native parts, as it comes.
+// npm's ws in the bench: peer_node.js MODE prints its port and serves.
+// It runs without its optional native parts, as npm installs it.
 "use strict";
 const fs = require("fs");
 const https = require("https");

@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- Starting and stopping what is measured, and the programs that measure. Each
--- has a core of its own where there are two.
+-- Starts and stops what is measured, and the programs that measure. These two have a
+-- core each, if there are two cores.
 
 local processes = {}
 
 local log = "build/bench/programs.log"
 local running = {}
 
--- The words of a command's first line, or nil.
+-- The first line that a command prints, or nil.
 local function ask(command)
   local pipe = assert(io.popen(command .. " 2>/dev/null"))
   local line = pipe:read "l"
@@ -30,11 +30,11 @@ function processes.succeeds(command)
   return (os.execute(command .. " >/dev/null 2>&1")) == true
 end
 
--- As many descriptors as the system lets us have.
+-- Allows as many descriptors as the system does.
 local limit = "ulimit -n 50000 2>/dev/null || ulimit -n $(ulimit -Hn)"
 
---- Starts a server: {pid=, port=}, or nil. `env` is put before the command; of
---- the cores, it has the one with that number (0 by default).
+--- Starts a server on that core (0 by default): {pid=, port=}, or nil. `env` holds
+--- shell commands to run before it.
 function processes.start(env, command, core)
   local line = ("%s; %s; echo $$; exec %s 2>>%s"):format(
     limit, env, on_core(core or 0, command), log)
@@ -60,7 +60,7 @@ function processes.stop_all()
   for server in pairs(running) do processes.stop(server) end
 end
 
---- Runs a program that prints one line of name=value: a table of numbers, or
+--- Runs a program that prints a line of name=value; returns a table of numbers, or
 --- nil when it failed.
 function processes.measure(env, command)
   local whole = ("%s; %s; exec %s 2>>%s"):format(limit, env, on_core(1, command), log)
@@ -75,7 +75,7 @@ function processes.measure(env, command)
   return pipe:close() and result or nil
 end
 
---- Waits for what a run left behind to be cleared away.
+--- Gives the system time to clear away what a run left behind.
 function processes.settle() os.execute "sleep 0.05" end
 
 function processes.clear_log() assert(io.open(log, "w")):close() end

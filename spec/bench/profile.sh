@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Where our echo server's CPU time goes:   profile.sh LUA [options of load]
-# With perf where it works, else instructions by valgrind's callgrind. The
-# paths of Lua are set by who calls. Results are left in build/bench.
+# Shows where our echo server's CPU time goes:   profile.sh LUA [options of load]
+# Uses perf where it works; otherwise counts instructions with valgrind's callgrind.
+# The caller sets Lua's paths. Results are left in build/bench.
 set -eu
 
 lua=$1

@@ -1,21 +1,22 @@
 -- SPDX-License-Identifier: MIT
--- What is measured and what has to come out. A row's figure is microseconds
--- of CPU time a message, unless `figure` names another; it is divided by the
--- base's: the floor with the same load, unless `base` says otherwise.
+-- What is measured and what is required. A row's figure is microseconds of CPU
+-- time per message, unless `figure` names another. It is divided by that of the
+-- base, which is the floor with the same load, unless `base` says otherwise.
 --
--- name      what it says in the table
+-- name      its name in the table
 -- load      options of build/bench/load
 -- mode      how the servers are started, "echo" by default
 -- base      {subject=, mode=, load=}, each by default as the row's own;
---           {tool=}: what it prints itself; {own=}: the generator's own figure
--- must, aim the ratio's limits
+--           {tool=}: the load generator without a server, with these options;
+--           {own=}: the load generator's own figure with these options
+-- must, aim the ratio's limit, and what it should be
 -- most      the limit of the figure itself
--- more      by how much the figure may be above the base's
--- unit      of the figure, "us" by default; scale: what makes it so
--- client    what is measured are clients: their options
--- skip      peers too slow or too fat for it; only: nobody else
--- quick     also with QUICK=1
--- fresh     servers are started anew
+-- more      by how much the figure may exceed the base's
+-- unit      the figure's unit, "us" by default; scale: the factor that converts it
+-- client    measures clients instead of servers, with these options
+-- skip      peers that are too slow or need too much memory; only: the only peers
+-- quick     also measured with QUICK=1
+-- fresh     starts new servers
 
 local function echo(size, connections, depth, must, aim, more)
   local row = {
@@ -40,7 +41,7 @@ return {
   echo("1 KiB", 50, 16, 1.6, 1.2, { quick = true }),
   echo("16 KiB", 50, 1, 1.3, 1.05),
   echo("16 KiB", 50, 16, 1.7, 1.25, { quick = true }),
-  -- 1.3 times a C echo, which takes 1.46 times the floor.
+  -- `must` is 1.3 times what a C echo takes, which is 1.46 times the floor.
   echo("1 MiB", 10, 1, 1.9, 1.46, { quick = true, skip = "bare" }),
   echo("125 B", 50, 16, 1.35, 1.10, {
     mode = "views", name = "echo of views 125 B, 50 connections, 16 in flight",
@@ -63,7 +64,7 @@ return {
     base = { tool = "zlib -s 1024 -t json -c 10 -k 16 -d 0.1" },
     must = 1.15, aim = 1.05,
   },
-  -- uWebSockets takes 0.97 and 1.25 times what the C echo does.
+  -- `must` is what uWebSockets takes, compared with a C echo.
   {
     name = "broadcast 125 B to 1000, 1 in flight", mode = "broadcast",
     load = "broadcast -c 1000 -k 1", must = 0.97, aim = 0.78,

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
 -- `make bench`:   run.lua LUA   from the top of the tree.
---   QUICK=1      a few rows, under a minute      ONLY=pattern  rows so named
---   BEFORE=tree  another checkout, built: what has changed since
--- Prints one table of ratios; build/bench/table.md and bench.svg keep it, when
--- it is of all rows.
+--   QUICK=1      a few rows, under a minute      ONLY=pattern  rows with such names
+--   BEFORE=tree  compares with another checkout, which must be built
+-- Prints a table of ratios. A run of all rows also writes it to build/bench, as
+-- table.md and bench.svg.
 
 package.path = "spec/bench/?.lua;" .. package.path
 local measuring = require "measuring"
@@ -22,7 +22,7 @@ local quick, only, before = setting "QUICK", setting "ONLY", setting "BEFORE"
 local time = quick and { rounds = 3, peer_rounds = 1, seconds = 0.25, warm_up = 0.1 }
   or { rounds = 5, peer_rounds = 2, seconds = 0.5, warm_up = 0.2 }
 
--- Runs of one round saw the same machine: their ratios are what counts.
+-- The runs of a round saw the machine in the same state, so each round gives a ratio.
 local function ratio_of(a, b)
   if not a or not b then return nil end
   local ratios = {}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded by `make instructions`: Lua makes the seed of its string hashes of
- * the time and of addresses, and counts have to be those of the last run. */
+/* Preloaded by `make instructions`: Lua derives the seed of its string hashes
+ * from the time and from addresses, and counts must be the same in each run. */
 #include <time.h>
 
 __attribute__((visibility("default"))) time_t time(time_t *into) {

@@ -1,12 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- Whom the bench compares: how each is started, what it can do, whether it is
--- there.
+-- What the bench compares: how each subject is started, what it can do, and whether
+-- it is installed.
 
 local processes = require "processes"
 
 local subjects = {}
 
--- Our module as built in the tree `top` for `lua`.
+-- Our module as built for `lua` in the tree `top`.
 local function ours_in(top, lua)
   local env = ("export LUA_PATH='%s/lua/?.lua;%s/lua/?/init.lua;;' LUA_CPATH='%s/build/%s/?.so;;'")
     :format(top, top, top, lua)
@@ -31,7 +31,7 @@ local all = {
     load = " -x", there = is_there "test -x build/bench/floor",
   },
   bare = {
-    title = "C with Lua", env = ":", modes = "echo", -- its server: see find
+    title = "C with Lua", env = ":", modes = "echo", -- subjects.find sets its server
   },
   node = {
     title = "node ws", env = node_env, modes = "echo deflate tls broadcast client",
@@ -48,7 +48,7 @@ local all = {
     title = "libwebsockets", env = ":", modes = "echo",
     server = "build/bench/peer_lws", there = is_there "test -x build/bench/peer_lws",
   },
-  lua_http = { -- Debian has it for this one
+  lua_http = { -- Debian's package works with LuaJIT
     title = "lua-http, LuaJIT", env = "unset LUA_PATH LUA_CPATH", modes = "echo",
     server = "luajit spec/bench/peer_lua_http.lua",
     there = is_there "unset LUA_PATH LUA_CPATH; luajit -e 'require(\"http.server\")'",
@@ -56,9 +56,9 @@ local all = {
 }
 subjects.peers = { "bare", "node", "python", "lws", "lua_http" }
 
---- Those that are there, by name: ours for `lua`, ours for LuaJIT, ours as
---- built in another tree (`before`, or nil), the floor, what `lua` alone costs
---- and the peers.
+--- The subjects that are there, by name: ours for `lua`, ours for LuaJIT, ours as
+--- built in another tree (`before`, or nil), the floor, what `lua` alone costs, and
+--- the peers. Also returns a list of those that are missing.
 function subjects.find(lua, before, quick)
   all.ours = ours_in(".", lua)
   all.luajit = lua ~= "luajit" and not quick and ours_in(".", "luajit") or nil
@@ -75,7 +75,7 @@ function subjects.find(lua, before, quick)
   return found, missing
 end
 
---- Lists of names are words in a string here.
+--- Whether a list of names, which is a string of words, has this one.
 function subjects.has_word(words, word)
   return (" " .. words .. " "):find(" " .. word .. " ", 1, true) ~= nil
 end

@@ -10,7 +10,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-#define BATCH 1024 /* events that are asked for at once */
+#define BATCH 1024 /* most events per epoll_wait */
 
 static int epoll;
 
