@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 51 to 54: permessage-deflate, against both roles,
--- by raw peers that compress what nobody should. 55 to 61: deflate_streams_spec.
+-- Attacks A51 to A54: permessage-deflate, against both roles, by raw peers whose
+-- compressed data is hostile. A55 to A61: deflate_streams_spec.lua.
 
 local deflating = require "spec.attacks.deflating"
 local helper = require "spec.helper"
@@ -10,7 +10,7 @@ local ws = require "ws"
 local frame, close_body = helper.frame, helper.close_body
 local HELLO, stored, squeezed = deflating.HELLO, deflating.stored, deflating.frame
 local MIB = 2 ^ 20
-local SLICE = 16 -- KiB that are inflated at a time
+local SLICE = 16 -- KiB inflated at a time
 
 describe("permessage-deflate:", function()
   setup(deflating.fill_pools)
@@ -21,7 +21,7 @@ describe("permessage-deflate:", function()
 
   local function guest() return ground:open(deflating.OFFER) end
 
-  -- Sends frames to a server, to a client: each has to answer with this Close.
+  -- Sends frames to a server and to a client, each of which must answer with this Close.
   local function both_close(code, payloads, options)
     for _, payload in ipairs(payloads) do
       serve(options)
@@ -105,14 +105,14 @@ describe("permessage-deflate:", function()
   it("A53 bytes that are not deflate: 1007 (CVE-2022-21676 libwebsockets#2120)", function()
     local payloads = {}
     for _, payload in ipairs {
-      "\6", -- the kind of block there is not
+      "\6", -- a reserved kind of block
       "\242\0\17\0\0", -- from before the window's beginning
-      "\0\5\0\250\254Hello\0", -- a length that is not its own
-      "\4\0\254\255", -- too many lengths of codes
-      "\252" .. ("\255"):rep(40), -- more codes than there is room for
+      "\0\5\0\250\254Hello\0", -- a length that its complement contradicts
+      "\4\0\254\255", -- too many code lengths
+      "\252" .. ("\255"):rep(40), -- more codes than their lengths have room for
       "\242\72", -- cut short
       "\0\5\0\250\255Hello", -- the empty block is missing
-      "\243\72\205\201\201\7\0\6", -- not deflate behind a last block
+      "\243\72\205\201\201\7\0\6", -- after a last block, something that is not deflate
     } do
       payloads[#payloads + 1] = function(masked) return squeezed(payload, { masked = masked }) end
     end
@@ -144,7 +144,7 @@ describe("permessage-deflate:", function()
         local text = ("\0\0\255\255abc"):rep(math.ceil(length / 7)):sub(-length)
         if length == 0 then text = "" end
         sent[#sent + 1] = text
-        raw:send(squeezed(stored(text) .. "\0")) -- exactly as long, and as it is
+        raw:send(squeezed(stored(text) .. "\0")) -- stored, so of exactly that length
         raw:wait(function() return #told == #sent end)
         sent[#sent + 1] = text
         sock:send(text, "binary")
@@ -161,7 +161,7 @@ describe("permessage-deflate:", function()
     raw:send(squeezed "")
     raw:send(squeezed("", { fin = false }) .. frame(0, "", { fin = false }) .. frame(0, ""))
     raw:send(squeezed(stored "a\0\0\255\255" .. "\0"))
-    raw:send(squeezed("\0\0\0\255\255\0\0\0\255\255\0")) -- the tail itself, twice
+    raw:send(squeezed("\0\0\0\255\255\0\0\0\255\255\0")) -- the tail of RFC 7692, twice
     raw:wait(function() return #told == 5 end, "five messages")
     assert.same({ "", "", "", "a\0\0\255\255", "" }, told)
   end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 55 to 61: permessage-deflate over many messages:
--- windows, their sizes and who shares them, memory, secrets.
+-- Attacks A55 to A61: permessage-deflate over many messages: windows, their sizes
+-- and how connections share them, memory, secrets.
 
 local core = require "ws.core"
 local deflating = require "spec.attacks.deflating"
@@ -74,7 +74,7 @@ describe("streams of permessage-deflate:", function()
     local text = core.base64(core.sha1 "x"):rep(40)
     raw:send(squeezed(stored(text) .. "\0"))
     raw:wait(function() return #raw.bytes > 0 end)
-    assert.equal(0x82, raw.bytes:byte()) -- as it is
+    assert.equal(0x82, raw.bytes:byte()) -- not compressed
     assert.equal(text, (select(2, raw:frame())))
   end)
 
@@ -127,7 +127,7 @@ describe("streams of permessage-deflate:", function()
   end)
 
   -- The pattern that overran zlib's pending buffer: many distant matches among
-  -- literals, which cost more bits than they were thought to.
+  -- literals, which take more bits than zlib had reckoned with.
   it("A59 what overran zlib's own buffers comes through (CVE-2018-25032 CVE-2016-9840)",
     function()
       serve { maxPayload = MIB }
@@ -172,7 +172,7 @@ describe("streams of permessage-deflate:", function()
     assert.equal(secret, payload)
     first, payload = reply_to "open"
     assert.equal(0xc2, first)
-    -- Nothing refers to the secret: it inflates without having seen it.
+    -- It inflates without the secret message before it, so it does not refer to it.
     assert.same({ secret }, deflating.inflated { payload })
     local _, again = reply_to "open"
     assert.is_true(#again < #payload)

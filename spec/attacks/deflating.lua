@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Compressed payloads for the attacks on permessage-deflate, as a hostile peer
--- writes them: by our own deflater, or bit by bit (RFC 1951).
+-- Compressed payloads for the attacks on permessage-deflate, as a hostile peer would
+-- write them: with our own deflater, or bit by bit (RFC 1951).
 
 local core = require "ws.core"
 local helper = require "spec.helper"
@@ -8,16 +8,16 @@ local ws = require "ws"
 
 local deflating = {}
 
---- Asks for compression, as a client and as a server.
+--- The headers that negotiate compression, for a raw client and a raw server.
 deflating.OFFER = { ["Sec-WebSocket-Extensions"] = "permessage-deflate" }
 deflating.ANSWER = "Sec-WebSocket-Extensions: permessage-deflate\r\n"
 
---- "Hello" compressed, and once more with what the window then holds.
+--- "Hello" compressed, and the same message again, as a match in the window.
 deflating.HELLO = "\242\72\205\201\201\7\0"
 deflating.AGAIN = "\242\0\17\0\0"
 
---- Makes all the deflaters and inflaters that a loop keeps for good, so that
---- counting blocks later finds them alive before and after.
+--- Makes the loop create all the deflaters and inflaters that it keeps, so that blocks
+--- counted before and after a test include them.
 function deflating.fill_pools()
   local server, url = helper.echo_server { compression = { threshold = 0 } }
   local socks, echoes = {}, 0
@@ -32,8 +32,8 @@ function deflating.fill_pools()
   server:close()
 end
 
---- Serves on the ground, compressing every echo: the list of what was told, the
---- server's URL. `more` adds or replaces options.
+--- Serves on the ground, compressing every echo. Returns the list of messages that the
+--- server got, and its URL. `more` adds or replaces options.
 function deflating.serve(ground, more)
   local told = {}
   local options = { compression = { threshold = 0 }, message = function(sock, data, opcode)
@@ -50,7 +50,7 @@ local function payload_of(frame)
   return frame:sub(length == 126 and 5 or length == 127 and 11 or 3)
 end
 
---- A function that compresses one message after the other, as one stream.
+--- Returns a function that compresses message after message, as one stream.
 function deflating.stream(options)
   local deflate = { threshold = 0, level = 9 }
   for name, value in pairs(options or {}) do deflate[name] = value end
@@ -68,7 +68,7 @@ function deflating.stream(options)
   end
 end
 
---- The message that `payloads` inflate to, one after the other.
+--- The messages to which `payloads` inflate, one after the other.
 function deflating.inflated(payloads)
   local client = core.session { role = "client", url = "ws://h/", deflate = {} }
   local server = core.session { role = "server", deflate = {} }
@@ -91,7 +91,7 @@ function deflating.inflated(payloads)
   end
 end
 
---- A compressed frame, as a client and (masked = false) as a server sends it.
+--- A compressed frame as a client sends it, or, with masked = false, a server.
 function deflating.frame(payload, how)
   how = how or {}
   return helper.frame(how.opcode or 2, payload,
@@ -132,14 +132,14 @@ end
 
 local CODE_OF_LENGTH = { [4] = 0, [5] = 1, [8] = 2, [9] = 3 }
 
--- The lengths of the codes of the code lengths: 4, 5, 8 and 9 have two bits.
+-- The lengths of the codes for code lengths: those for 4, 5, 8 and 9 have two bits.
 local function length_codes(bits)
   for _, symbol in ipairs { 16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15 } do
     bits:number(CODE_OF_LENGTH[symbol] and 2 or 0, 3)
   end
 end
 
--- An empty block with all the codes there can be: 286 and 30 (3.2.7).
+-- An empty block with the most codes there can be: 286 and 30 (3.2.7).
 local function greatest_tables(bits)
   bits:number(0, 1)
   bits:number(2, 2)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 40 to 43 and 48 to 50: limits, text, Close frames,
--- masks, buffers and sizes.
+-- Attacks A40 to A43 and A48 to A50: limits, text, Close frames, masks, buffers and
+-- sizes.
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
@@ -169,7 +169,7 @@ describe("content:", function()
         for value = 0, 255 do
           chi = chi + ((counts[i * 256 + value] or 0) - expected) ^ 2 / expected
         end
-        assert.is_true(chi > 120 and chi < 400, chi) -- 255, six deviations around
+        assert.is_true(chi > 120 and chi < 400, chi) -- 255 plus or minus six deviations
       end
     end)
 
@@ -234,7 +234,7 @@ end)
 describe("content, deflated:", function()
   local DEFLATE = { threshold = 0 }
 
-  -- Each of a loop's sixteen deflaters and inflaters is made when it is needed.
+  -- Makes all of the loop's sixteen deflaters and inflaters, which are created on demand.
   setup(function()
     local server, url = helper.echo_server { compression = DEFLATE }
     local socks, got = {}, 0

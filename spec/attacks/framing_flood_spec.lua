@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 39 and 44 to 47: peers that send without end what is
--- allowed one by one. The counts are scaled to a second's work; what holds for
--- each byte holds for more of them.
+-- Attacks A39 and A44 to A47: peers that endlessly send what is allowed piece by
+-- piece. The counts are chosen to take about a second; what holds for each byte
+-- holds for more of them.
 
 local core = require "ws.core"
 local helper = require "spec.helper"
@@ -14,7 +14,7 @@ local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 describe("floods:", function()
   local ground = proving.ground(before_each, after_each)
 
-  -- A client's pings and pongs are events, whose strings are Lua's to collect.
+  -- Collects garbage in between: a client's pings and pongs are events with strings.
   local function send_many(victim, bytes, count)
     for i = 1, count do
       victim.raw:send(bytes)
@@ -22,7 +22,7 @@ describe("floods:", function()
     end
   end
 
-  -- KiB that the process grows by in fn().
+  -- By how many KiB fn() makes the process grow.
   local function growth(fn)
     collectgarbage() collectgarbage()
     local before = proving.resident()
@@ -31,7 +31,7 @@ describe("floods:", function()
     return proving.resident() - before
   end
 
-  -- The 8 bytes at the end of `tail` and the key before them: what was sent.
+  -- Unmasks the last 8 bytes of `tail`, with the key before them.
   local function unmasked(tail)
     return #tail == 14 and core.mask(tail:sub(7), tail:sub(3, 6))
   end
@@ -108,7 +108,7 @@ describe("floods:", function()
           thousand[i] = victim:frame(PING, ("%06d"):format(i) .. ("x"):rep(119))
         end
         local round = table.concat(thousand)
-        send_many(victim, round, 100) -- the system's buffers are full
+        send_many(victim, round, 100) -- fills the system's buffers
         local grown = growth(function() send_many(victim, round, 400) end)
         assert.is_true(grown <= 4096 * helper.patience, grown) -- 50 MiB have come
         assert.is_true(victim.sock.bufferedAmount < 1024)
@@ -132,7 +132,7 @@ describe("floods:", function()
         victim:happened("message text after")
       end)
 
-    -- Any bytes are a sign of life; what a ping measures needs its own pong.
+    -- Any bytes are a sign of life, but only a ping's own pong gives the latency.
     it(("A46 %s: a pong with another payload answers no ping"):format(role), function()
       local victim = ground:victim(role, { pingInterval = 60, pingTimeout = 5000 })
       local opcode, payload = victim.raw:frame()
@@ -178,7 +178,7 @@ describe("floods:", function()
       return count - answers >= 500000
     end, 20000)
     assert.is_true(answers >= 20, answers)
-    assert.is_true(most <= 10000, most) -- a turn tells 1000, an echo takes some turns
+    assert.is_true(most <= 10000, most) -- 1000 messages a turn; an echo takes some turns
   end)
 
   it("A47 so it is when a client is flooded: timers go on", function()

@@ -1,18 +1,18 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 31 to 38: frames that are none, in wrong places, or
--- of wrong lengths; against a server and against a client, cut everywhere.
+-- Attacks A31 to A38: frames that are invalid, in wrong places or of wrong lengths;
+-- against a server and against a client, in TCP segments of several sizes.
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
 
 local close_body, wait_until = helper.close_body, helper.wait_until
 local CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-local CUTS = { 1, 2, 7, 1460, 65536 } -- bytes of one TCP segment
+local CUTS = { 1, 2, 7, 1460, 65536 } -- bytes per TCP segment
 
 describe("framing:", function()
   local ground = proving.ground(before_each, after_each)
 
-  -- What make(frame) gives fails with the code, in segments of each size.
+  -- Sends what make(frame) returns, in segments of each size: it must fail with the code.
   local function fails(role, code, make, before, options)
     for _, size in ipairs(CUTS) do
       local victim = ground:victim(role, options)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 21 to 30: on a client's handshake, by raw servers
--- and proxies, and by what stands in its URL.
+-- Attacks A21 to A30 on a client's handshake: by raw servers, by proxies, and by the
+-- contents of its URL.
 
 local core = require "ws.core"
 local helper = require "spec.helper"
@@ -13,7 +13,7 @@ local USUAL = "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 describe("handshake of a client:", function()
   local ground = proving.ground(before_each, after_each)
 
-  -- The request's head and its key.
+  -- Waits for a request: its head and its key.
   local function asked(raw)
     raw:wait(function() return raw.bytes:find("\r\n\r\n", 1, true) end, "a request")
     return raw.bytes, raw.bytes:match "Sec%-WebSocket%-Key: (%S+)"
@@ -28,7 +28,7 @@ describe("handshake of a client:", function()
     return log[1][2].message
   end
 
-  -- A client that gets make(key) as its answer.
+  -- A client that gets make(key) as its answer, and must fail.
   local function answered(make, options, code)
     local sock, log, raw = ground:meet(options)
     local _, key = asked(raw)
@@ -105,7 +105,7 @@ describe("handshake of a client:", function()
 
   -- --------------------------------------------------------------- redirects
 
-  -- A raw server that answers every request by make(request, how many).
+  -- A raw server that answers its n-th request with make(request, n, port).
   local function redirector(make)
     local port, accept = ground:listen()
     local count = 0

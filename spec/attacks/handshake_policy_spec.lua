@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 14 to 20: what a server's Lua decides about a
--- handshake, clients that go away in the middle of it, and bytes that are none.
+-- Attacks A14 to A20: what a server's Lua side decides about a handshake, clients that
+-- go away in the middle of one, and bytes that are no handshake.
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
@@ -57,7 +57,7 @@ describe("what a server decides:", function()
 
   -- ---------------------------------------------------------------- answers
 
-  -- Strings of the bytes that break heads, and of others.
+  -- Random strings of harmless bytes and of those that break heads.
   local function random_text(random)
     local alphabet = { "\r", "\n", "\r\n", "\0", "\127", ":", " ", "\t", ",", ";", "a", "X-B: b",
       "\r\n\r\n", "HTTP/1.1 200 OK", "\195\164", "\255", "=", "\"", "%0d%0a" }
@@ -66,7 +66,7 @@ describe("what a server decides:", function()
     return table.concat(parts)
   end
 
-  -- The lines of a head: name -> value; fails where it is none.
+  -- Parses a head into name -> value; fails when it is malformed.
   local function lines_of(head)
     local lines = {}
     local rest = head:match "^HTTP/1%.1 %d%d%d [%w ]*\r\n(.-\r\n)\r\n"
@@ -151,7 +151,7 @@ describe("what a server decides:", function()
     choice = "chat2"
     local _, headers = ground:raw(handshake { ["Sec-WebSocket-Protocol"] = "chat, chat2" }):head()
     assert.equal("chat2", headers["sec-websocket-protocol"])
-    choice = nil -- for the proof
+    choice = nil -- so that the fresh client after the test is served
   end)
 
   -- ------------------------------------------------------------ those who go
@@ -174,7 +174,7 @@ describe("what a server decides:", function()
         assert.same({ 0, 0 }, { opened, closed })
         helper.raw_client(ground.server.port, request):close(reset)
         helper.turn_for(20)
-        assert.equal(opened, closed) -- one that asked whole and went: both or none
+        assert.equal(opened, closed) -- a whole request, then gone: both events or none
       end)
   end
 

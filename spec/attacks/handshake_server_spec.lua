@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 1 to 13: a server's handshake, by raw clients that
--- send what no client should. What Lua decides about it: handshake_policy_spec.
+-- Attacks A1 to A13 on a server's handshake, by raw clients that send what no client
+-- should. What the Lua side decides about it: handshake_policy_spec.lua.
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
@@ -22,7 +22,8 @@ describe("handshake of a server:", function()
     return ground:serve(all)
   end
 
-  -- The status that a request gets; a refusal is whole, and the end.
+  -- Sends a request; returns the answer's status and headers. A refusal must be
+  -- complete, and end the connection.
   local function answer(bytes)
     local raw = ground:raw(bytes)
     local status, headers = raw:head()
@@ -112,8 +113,8 @@ describe("handshake of a server:", function()
     assert.equal(431, (answer(handshake(nil, ("a:\r\n"):rep(4000) .. "a:"))))
   end)
 
-  -- A quadratic parser takes 10^8 steps for these, a tenth of a second each: some
-  -- hundred times as long as for a header of the same length.
+  -- A quadratic parser takes 10^8 steps, or a tenth of a second, for each of these:
+  -- some hundred times as long as for an ordinary header of the same length.
   it("A4 15 KiB that are dear to parse are cheap (CVE-2021-32640 CVE-2020-7662 CVE-2020-7663 "
     .. "CVE-2018-17281)", function()
       serve { protocols = { "chat" }, compression = true }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 89 and 101 to 103, each in a process of its own:
--- several Lua states, another user of OpenSSL, LuaJIT's compiler, sudden ends.
+-- Attacks A89 and A101 to A103, each in a process of its own: several Lua states,
+-- another user of OpenSSL, LuaJIT's compiler, sudden ends.
 
 local turning = require "spec.lua.turning"
 
@@ -10,7 +10,7 @@ local function passes(chunk, first)
   return output
 end
 
--- A conversation over TLS, as the text of a function of no upvalues.
+-- A conversation over TLS, as the text of a function without upvalues.
 local conversation = [[
 local function conversation(rounds)
   local ws = require "ws"
@@ -133,7 +133,7 @@ describe("a process", function()
       conversation(5)]])
   end)
 
-  -- What goes on while the process ends.
+  -- What is going on when the process ends.
   local busy = [[
     local ws = require "ws"
     local server = assert(ws.serve { port = 0, message = function(sock, data) sock:send(data) end })

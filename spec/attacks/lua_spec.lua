@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 90 and 92: what a program may do in its handlers and
--- when it may drop what it holds. Over plain TCP and over TLS with compression.
--- 98 to 100 and 104: lua_values_spec. Processes of their own: lua_process_spec.
+-- Attacks A90 and A92: what a program may do in its handlers, and when it may drop
+-- its objects. Over plain TCP, and over TLS with compression. A98 to A100 and A104:
+-- lua_values_spec.lua; those that need a process of their own: lua_process_spec.lua.
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
@@ -18,7 +18,7 @@ local client_options = {
   secure = { tls = { verify = false }, compression = { threshold = 0 } },
 }
 
--- What is done inside each event, with its socket and the server.
+-- What a handler does inside each event.
 local actions = {
   send = function(sock) if sock.readyState == 1 then sock:send "more" end end,
   send_long = function(sock)
@@ -40,7 +40,7 @@ local actions = {
   pause = function(sock) sock:pause() sock:resume() end,
   timer = function() ws.clearTimeout(ws.setTimeout(function() end, 0)) end,
   spawn = function() ws.spawn(function() ws.sleep(0) end) end,
-  -- These must fail, and harm nobody.
+  -- These must fail without harming anything.
   raise = function() error "on purpose" end,
   raise_nil = function() error(nil) end,
   raise_table = function() error({}) end,
@@ -57,8 +57,8 @@ for kind, server_options in pairs(grounds) do
     setup(require "spec.attacks.deflating".fill_pools)
     local ground = proving.ground(before_each, after_each)
 
-    -- A conversation in which all events come to both sides; act(event, sock)
-    -- is called in each of them.
+    -- A conversation in which both sides get all kinds of events, each of which calls
+    -- act(event, sock).
     local function converse(act)
       local url = ground.url
       local sock = ws.new(url, client_options[kind])
@@ -122,7 +122,7 @@ for kind, server_options in pairs(grounds) do
         for how = 1, 4 do
           local sock = ws.new(ground.url, client_options[kind])
           local cycle = { sock }
-          sock.data = cycle -- knows itself
+          sock.data = cycle -- which refers back to it
           sock.onopen = function() sock:send(("q"):rep(200000)) end
           sock.onmessage = function() return cycle end
           for _ = 1, turns do ws.poll(1) end

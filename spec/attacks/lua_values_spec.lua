@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 90, 98 to 100 and 104: wrong arguments, what is sent
--- of the right ones, many timers, coroutines that end too early.
+-- Attacks A90, A98 to A100 and A104: wrong arguments, what right ones send, many
+-- timers, coroutines that end too early.
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The ground on which attacks take place, and the proof after each of them: a
--- fresh client is echoed in time, no handler has raised, and blocks and
--- descriptors are back to what they were. A section says once
+-- The ground on which attacks take place, and the proof after each: a fresh client
+-- gets its echo in time, no handler has raised, and as many blocks of memory and
+-- descriptors are in use as before. With this line in a describe block
 --   local ground = proving.ground(before_each, after_each)
--- and no test of it can forget the proof.
+-- none of its tests can forget the proof.
 
 local lfs = require "lfs"
 local helper = require "spec.helper"
@@ -13,7 +13,7 @@ local ws = require "ws"
 
 local proving = {}
 
---- The two roles of who is attacked.
+--- The roles that a victim can have.
 proving.roles = { "server", "client" }
 
 --- How long a fresh client may wait for its echo, in milliseconds.
@@ -24,7 +24,7 @@ local CLOCK_TICK = 1e-6 -- seconds of os.clock
 --- A server's option `tls`.
 proving.certificate = { cert = "build/certs/server.pem", key = "build/certs/leaf.key" }
 
---- Descriptors of this process that are open; 0 where there is no /proc.
+--- How many descriptors this process has open; 0 where there is no /proc.
 function proving.descriptors()
   if not lfs.attributes("/proc/self/fd") then return 0 end
   local count = 0
@@ -32,8 +32,8 @@ function proving.descriptors()
   return count
 end
 
---- KiB that this process has in memory; 0 where there is no /proc, and under
---- AddressSanitizer, which keeps what was freed.
+--- The process's resident memory in KiB; 0 where there is no /proc, and under
+--- AddressSanitizer, which keeps freed memory.
 function proving.resident()
   local file = helper.patience == 1 and io.open("/proc/self/status")
   if not file then return 0 end
@@ -42,7 +42,7 @@ function proving.resident()
   return tonumber(text:match "VmRSS:%s*(%d+)")
 end
 
--- Processor seconds of this process that fn() took.
+-- The CPU seconds that fn() took.
 local function cost(fn)
   collectgarbage()
   local before = os.clock()
@@ -50,9 +50,8 @@ local function cost(fn)
   return os.clock() - before
 end
 
---- Fails unless fn() takes less than `most` times the processor time of
---- measure(). As in spec/check.h each is timed beside the other, and the least
---- of some tries is what counts.
+--- Fails unless fn() takes less than `most` times the CPU time of measure(). As in
+--- spec/check.h, they are timed in turns, and the least time of several tries counts.
 function proving.times(most, measure, fn)
   local least, least_of_fn = math.huge, math.huge
   for _ = 1, 10 do
@@ -62,13 +61,13 @@ function proving.times(most, measure, fn)
   error(("it takes %f s, where %f s are the measure"):format(least_of_fn, least), 2)
 end
 
---- Fails unless the processor time of work(size) grows with the size: for 8
---- times as much, what grows with the size's square takes 64 times as long.
+--- Fails unless the CPU time of work(size) grows linearly: 8 times the size may take
+--- up to 24 times as long; quadratic work would take 64 times as long.
 function proving.linear(work, size)
   proving.times(24, function() work(size) end, function() work(8 * size) end)
 end
 
---- Fails unless a fresh client of `url` gets its echo within a second.
+--- Fails unless a fresh client of `url` gets its echo within proving.ECHO.
 function proving.echo(url, options)
   local got, failure
   local before = ws.now()
@@ -114,7 +113,7 @@ local unverified = { verify = false }
 local Ground = {}
 Ground.__index = Ground
 
---- The server under attack, an echo: server, url. `options` adds or replaces.
+--- Starts the server under attack, an echo: server, url. `options` adds or replaces.
 function Ground:serve(options)
   self.options = options or {}
   self.server, self.url = helper.echo_server(options)
@@ -122,7 +121,7 @@ function Ground:serve(options)
   return self.server, self.url
 end
 
---- Closes this raw peer after the test.
+--- Has this raw peer closed after the test, and returns it.
 function Ground:keep(raw)
   self.raws[#self.raws + 1] = raw
   return raw
@@ -164,11 +163,11 @@ function Ground:opened(options, more)
   return sock, log, raw
 end
 
---- Someone of the role ("server", "client") whose connection is open: see
+--- A victim with that role ("server", "client") whose connection is open: see
 --- spec/attacks/victims.lua.
 function Ground:victim(role, options) return victims.new(self, role, options) end
 
---- A handler of the test is expected to raise.
+--- Says that a handler of the test is expected to raise.
 function Ground:expect_errors() self.errors_expected = true end
 
 function Ground:begin()
@@ -179,8 +178,8 @@ function Ground:begin()
   ws.onerror = function(message) self.errors[#self.errors + 1] = tostring(message) end
 end
 
--- The server under attack serves a fresh client; where a client was attacked, a
--- new server and a new client show that the loop goes on.
+-- The server under attack has to serve a fresh client. Where a client was attacked, a
+-- new server and a new client show that the loop still works.
 function Ground:prove()
   if not self.server then self:serve() end
   proving.echo(self.url, self.options.tls and { tls = unverified })
@@ -211,8 +210,8 @@ function Ground:finish()
   wait_for_blocks(self.blocks)
 end
 
--- The poller, the pools, the resolver, the contexts of TLS (redirects may need
--- one) are made on first use.
+-- Makes what is created on first use: poller, pools, resolver, and the TLS contexts
+-- (redirects may need one).
 function Ground:warm()
   for _, options in ipairs { {}, { compression = true, tls = proving.certificate } } do
     self:begin()
@@ -223,7 +222,7 @@ function Ground:warm()
   end
 end
 
---- A ground for the attacks of one describe block, given busted's two hooks.
+--- The ground for the attacks of a describe block; its arguments are busted's hooks.
 function proving.ground(before_each, after_each)
   local ground = setmetatable({}, Ground)
   local warm = false

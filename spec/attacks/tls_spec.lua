@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 80 to 88 over real connections: who is let in, what
--- a peer may send below TLS, where a handshake may stop. What needs hostile
--- records or failing memory is in spec/transport (elsewhere.txt).
+-- Attacks A80 to A88 over real connections: which peers are accepted, what a peer may
+-- send below TLS, where a handshake may stop. What needs hostile records or failing
+-- memory is in spec/transport (see elsewhere.txt).
 
 local helper = require "spec.helper"
 local proving = require "spec.attacks.proving"
@@ -18,7 +18,7 @@ local function with(more)
   return tls
 end
 
--- A relay between a client and the server: it may count, stop, cut, flip.
+-- A relay between a client and the server: it can count, hold back, cut and flip bytes.
 local Relay = {}
 Relay.__index = Relay
 
@@ -64,7 +64,7 @@ describe("TLS:", function()
     if words then assert.matches(words, log[1][2].message) end
   end
 
-  -- Opens a client through a relay: sock, log, relay.
+  -- Connects a client through a relay: sock, log, relay.
   local function relayed(settings)
     local port, accept = ground:listen()
     local sock, log = ground:client(("wss://localhost:%d/"):format(port),
@@ -125,7 +125,7 @@ describe("TLS:", function()
     for _ = 1, 3 do
       local sock = ground:client(url, { tls = { verify = false } })
       helper.wait_until(function() return sock.readyState == 1 end)
-      sock:send "x" -- and so takes the tickets
+      sock:send "x" -- the echo brings the session tickets too
       helper.turn_for(5)
       refused(url, { ca = file "root.pem" }, "mismatch")
       refused(url, { ca = file "root.pem", pin = ("0"):rep(64) })
@@ -238,7 +238,7 @@ describe("TLS:", function()
     end
     refused(url, { ca = file "root.pem" })
     assert.equal(0, opened)
-    ground.options = {} -- what proves it afterwards has no certificate
+    ground.options = {} -- the fresh client after the test has no certificate
     ground:serve()
   end)
 

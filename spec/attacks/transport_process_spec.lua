@@ -1,10 +1,10 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 69 to 71 and 76, each in a process of its own:
--- descriptors run out, SIGPIPE, what a child inherits, the clock jumps.
+-- Attacks A69 to A71 and A76, each in a process of its own: descriptors run out,
+-- SIGPIPE, what a child inherits, the clock jumps.
 
 local turning = require "spec.lua.turning"
 
--- A party of ours in a child: an echo server, and what waits.
+-- What each child process begins with: an echo server, and functions that wait.
 local party = [[
 local ws = require "ws"
 local function wait(condition)
@@ -38,7 +38,7 @@ local function passes(chunk, first)
   return output
 end
 
--- What the kernel says this process does with SIGPIPE (13).
+-- Checks in /proc that the process does nothing about SIGPIPE (13).
 local sigpipe = [[
 local function sigpipe()
   local status = io.open("/proc/self/status"):read "*a"
@@ -127,7 +127,7 @@ describe("a process", function()
           end
           prove(url, options)
           server:close()
-          sigpipe()]], "env --default-signal=PIPE") -- LuaSocket, beside us, ignores it
+          sigpipe()]], "env --default-signal=PIPE") -- as LuaSocket, loaded here, ignores it
       end)
   end
 
@@ -161,7 +161,7 @@ describe("a process", function()
     local fake = pipe:read "*l"
     pipe:close()
     local interpreter = turning.interpreter
-    turning.interpreter = function() return "luajit" end -- faketime and sanitizers do not agree
+    turning.interpreter = function() return "luajit" end -- faketime fails under sanitizers
     local ok, why = pcall(passes, ([[
       local function jump(text)
         local handle = assert(io.open(%q, "w"))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Attacks 62 to 66 and 74, 75, 78, 79: peers that do not read,
--- vanish or reset, and what a server's life does to its memory. What needs a
--- process of its own: transport_process_spec.
+-- Attacks A62 to A66, A74, A75, A78 and A79: peers that do not read, vanish or reset,
+-- and how a server's memory develops. Those that need a process of their own:
+-- transport_process_spec.lua.
 
 local deflating = require "spec.attacks.deflating"
 local helper = require "spec.helper"
@@ -66,7 +66,7 @@ describe("a peer that does not read", function()
     local count, socks = 0, {}
     for _ = 1, 10 do ground:open() end
     for i = 1, 20 do
-      socks[i] = ws.new(ground.url) -- a recorded one would keep all
+      socks[i] = ws.new(ground.url) -- not ground:client, whose log keeps all messages
       ground.socks[i] = socks[i]
       socks[i].onmessage = function(event) count = count + #event.data end
     end
@@ -109,8 +109,8 @@ describe("an end", function()
       close = function(_, code) closes[#closes + 1] = code end }
   end
 
-  -- A conversation as bytes: a handshake, a message in fragments, a compressed
-  -- one, a ping, half a Close.
+  -- A client's side of a conversation as bytes: a handshake, a fragmented message with a
+  -- ping inside, a compressed message, a Close.
   local function said()
     return handshake(deflating.OFFER) .. frame(1, "ab", { fin = false }) .. frame(9, "p")
       .. frame(0, ("c"):rep(200)) .. deflating.frame(deflating.HELLO) .. frame(8, "\3\232")
@@ -183,7 +183,7 @@ describe("coming and going:", function()
     for _ = 1, 10 do round(50) end
     local half = proving.resident()
     for _ = 1, 10 do round(50) end
-    -- AddressSanitizer keeps what was freed for a while.
+    -- AddressSanitizer keeps freed memory for a while.
     local allowed = helper.patience > 1 and 64 * KIB or 1 * KIB
     assert.is_true(proving.resident() - half <= allowed)
   end)

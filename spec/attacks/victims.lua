@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Who is attacked by frames: a server or a client whose connection with a raw
--- peer is open, so that one test serves both roles.
+-- Victims of attacks by frames: a server or a client with an open connection to a raw
+-- peer, so that one test serves both roles.
 --   raw      the peer            sock  the victim's socket
 --   log      "message text hello", "error EPROTOCOL", "close 1006"
 
@@ -15,7 +15,7 @@ local unpack = table.unpack or rawget(_G, "unpack")
 local Victim = {}
 Victim.__index = Victim
 
--- A server answers the proof, and nothing else.
+-- This server answers only the message of the proof.
 local function make_server(ground, victim, options, note)
   local all = {
     open = function(sock) victim.sock = victim.sock or sock end,
@@ -58,7 +58,7 @@ function Victim:send(bytes, size)
   end
 end
 
---- Fails unless it happened that way, and only that.
+--- Fails unless the log becomes exactly this.
 function Victim:happened(...)
   local expected = { ... }
   helper.wait_until(function() return #self.log >= #expected end, 5000,
@@ -67,8 +67,8 @@ function Victim:happened(...)
   if got ~= wanted then error("it happened otherwise: " .. got:sub(1, 400), 2) end
 end
 
---- Fails unless the victim says the code in a Close, nothing more (but pongs),
---- ends the connection, and what was told is `...`, the error and the close.
+--- Fails unless the victim sends a Close with this code, nothing else but pongs before
+--- it, ends the connection, and its log is `...`, the error and the close.
 function Victim:fails(code, ...)
   local opcode, payload = self.raw:frame()
   while opcode == PONG do opcode, payload = self.raw:frame() end
