@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A loop with one server and some clients in it, whose events are written
- * down; for the tests of connection/. Its clock stands still, whatever the test
- * waits for, until time is to pass: so no deadline comes too early, however
- * long the system takes to bring what was sent. */
+/* A "party", for the tests of connection/: a loop with one server and some
+ * clients, whose events it records. Its clock is virtual and stands still
+ * until the test lets time pass, so no deadline comes too early, however long
+ * the system takes to deliver what was sent. */
 #pragma once
 #include "bytes/memory.h"
 #include "bytes/status.h"
@@ -27,7 +27,7 @@ typedef struct side {
   bool client;
   unsigned opens, errors, closes, gones, drains, pings, pongs, messages;
   unsigned after_close; /* events that came too late */
-  int status;           /* of the error */
+  int status;           /* the error's */
   char why[200];
   unsigned code;
   char reason[128];
@@ -35,7 +35,7 @@ typedef struct side {
   unsigned opcode;
   uint8_t *last; /* the last message */
   size_t last_len;
-  uint64_t bytes; /* of all messages */
+  uint64_t bytes; /* in all messages */
   void (*react)(struct side *side, const char *event);
 } side;
 
@@ -44,13 +44,13 @@ typedef struct party {
   ws_hub hub;
   ws_server *server;
   ws_connection_config *server_config, *client_config;
-  side sides[PARTY_SIDES]; /* clients and the server's, as they come */
+  side sides[PARTY_SIDES]; /* clients and the server's, in order of arrival */
   size_t count;
   unsigned server_closed;
   bool echo;
-  void (*react)(side *side, const char *event); /* for new ones */
-  const ws_connection_events *served; /* of the server's; NULL: all */
-  unsigned redirects; /* that clients follow */
+  void (*react)(side *side, const char *event); /* what new sides get */
+  const ws_connection_events *served; /* the server's; NULL: all events */
+  unsigned redirects; /* how many redirects clients follow */
 } party;
 
 /* ------------------------------------------------------------- events */
@@ -177,7 +177,7 @@ static inline ws_connection_config *party_config(bool server) {
   return config;
 }
 
-/* A loop with that poller and settings, nothing else yet. */
+/* Makes the loop, with that poller, and the settings; nothing else yet. */
 static inline void party_begin_on(party *p, const ws_poller_kind *kind) {
   memset(p, 0, sizeof *p);
   memset(&p->hub, 0xa5, sizeof p->hub); /* it need not be zeroed */
@@ -190,7 +190,8 @@ static inline void party_begin_on(party *p, const ws_poller_kind *kind) {
 
 static inline void party_begin(party *p) { party_begin_on(p, NULL); }
 
-/* While it is set, the poller watches nobody for anything else. */
+/* While it is set, the poller refuses to watch a descriptor for anything else
+ * than it does already. */
 static bool party_refusing;
 
 static inline int party_set_or_not(ws_poller *poller, ws_fd fd,
@@ -243,7 +244,7 @@ static inline side *party_connect(party *p) {
   return party_connect_to(p, url);
 }
 
-/* Everything is dropped, and nothing is left. */
+/* Drops everything; no event may have come after a close. */
 static inline void party_end(party *p) {
   for (size_t i = 0; i < p->count; i++) {
     if (p->sides[i].connection)
@@ -260,7 +261,7 @@ static inline void party_end(party *p) {
 
 /* ------------------------------------------------------------- waiting */
 
-/* What does not come in so many real seconds never will. */
+/* What has not come after so many real seconds never will. */
 #define PATIENCE 10
 
 static inline time_t real_seconds(void) {
@@ -269,7 +270,7 @@ static inline time_t real_seconds(void) {
   return now.tv_sec;
 }
 
-/* Turns until it holds. */
+/* Turns the loop until the condition holds. */
 #define PARTY_UNTIL_THAT(p, condition)              \
   do {                                              \
     time_t until_ = real_seconds() + PATIENCE;      \
@@ -281,14 +282,14 @@ static inline time_t real_seconds(void) {
 #define PARTY_UNTIL(p, counter, least) \
   PARTY_UNTIL_THAT(p, (counter) >= (least))
 
-/* Waits for the resolver's threads: what they still have is given back. */
+/* Waits until the resolver's threads have freed the memory they still hold. */
 static inline void party_memory_returns(void) {
   time_t until = real_seconds() + PATIENCE;
   while (ws_memory_live() > 0 && real_seconds() < until) usleep(1000);
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Turns until something has come and was served. */
+/* Turns the loop until something has come and was served. */
 static inline void party_serve(party *p) {
   time_t until = real_seconds() + PATIENCE;
   int served = 0;
@@ -304,10 +305,11 @@ static inline void party_await_input(const side *s) {
   CHECK_INT(poll(&entry, 1, PATIENCE * 1000), 1);
 }
 
-/* More turns on end than anything needs: then the loop spins. */
+/* More turns in a row than anything needs: the loop is spinning. */
 #define PARTY_RESTLESS 1000
 
-/* Turns until there is nothing left to do; how often. */
+/* Turns the loop until nothing is left to do; returns how many turns had
+ * something to do. */
 static inline unsigned party_rest(party *p) {
   unsigned turns = 0;
   while (turns < PARTY_RESTLESS && ws_loop_turn(p->loop, 0) > 0) turns++;
@@ -315,8 +317,8 @@ static inline unsigned party_rest(party *p) {
   return turns;
 }
 
-/* Lets so much time pass, from deadline to deadline, with a rest at each. How
- * many turns had something to do. */
+/* Lets time pass, from deadline to deadline, with a party_rest at each.
+ * Returns how many turns had something to do. */
 static inline unsigned party_pass(party *p, uint64_t ms) {
   double end = virtual_clock + (double)ms;
   unsigned turns = party_rest(p);
@@ -329,7 +331,8 @@ static inline unsigned party_pass(party *p, uint64_t ms) {
   return turns;
 }
 
-/* It happens once so much time has passed, and not a millisecond before. */
+/* Checks that `counter` goes up by one when `ms` have passed, and not a
+ * millisecond earlier. */
 #define PARTY_AFTER(p, ms, counter)    \
   do {                                 \
     size_t before_ = (counter);        \
@@ -358,7 +361,7 @@ static inline void party_send(side *s, const char *text) {
 
 #define TERMINATED 1006
 
-/* Waits for its one close event, of that kind. */
+/* Waits for its only close event, which must have this code and kind. */
 static inline void closed_with(side *s, unsigned code, bool clean) {
   PARTY_UNTIL(s->party, s->closes, 1);
   CHECK_INT(s->closes, 1);

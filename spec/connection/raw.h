@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A peer that is nothing but a socket: says what it likes, while the party's
- * loop turns. */
+/* A peer that is just a socket: it sends whatever the test likes, while the
+ * party's loop turns. */
 #pragma once
 #include "connection/party.h"
 #include "transport/stream_fault.h"
@@ -42,14 +42,14 @@ static inline void raw_say(party *p, raw *r, const char *text) {
   CHECK(raw_write(p, r, text, strlen(text)));
 }
 
-/* The same for a few bytes, and the loop has had them. */
+/* Sends a few bytes, and waits until the loop has served them. */
 static inline void raw_heard(party *p, raw *r, const char *text) {
   ws_slice slice = ws_slice_of(text);
   CHECK_INT(ws_socket_write(r->fd, &slice, 1), slice.len);
   party_serve(p);
 }
 
-/* Reads until `least` bytes are there or the end is. */
+/* Reads until `least` bytes are there, or the end has come. */
 static inline void raw_read(party *p, raw *r, size_t least) {
   time_t until = real_seconds() + PATIENCE;
   while (r->len < least && !r->ended && real_seconds() < until) {
@@ -69,7 +69,7 @@ static inline bool raw_has(const raw *r, const char *text) {
   return memmem(r->data, r->len, text, strlen(text)) != NULL;
 }
 
-/* Reads until that is among it. */
+/* Reads until the text is among what has come. */
 static inline void raw_read_until(party *p, raw *r, const char *text) {
   time_t until = real_seconds() + PATIENCE;
   while (!raw_has(r, text) && !r->ended && real_seconds() < until)
@@ -83,7 +83,7 @@ static inline void raw_read_until(party *p, raw *r, const char *text) {
   "Sec-WebSocket-Version: 13\r\n"               \
   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 
-/* A raw client after its handshake; what came behind the 101 stays in data. */
+/* A raw client after its handshake; what followed the 101 stays in data. */
 static inline raw raw_open(party *p) {
   raw r = raw_connect(party_port(p));
   raw_say(p, &r, RAW_REQUEST);
@@ -103,7 +103,7 @@ static inline void raw_end(raw *r) {
   r->fd = WS_FD_NONE;
 }
 
-/* A raw client's masked frame with the key 0, which changes nothing. */
+/* A client's frame, masked with the key 0, which changes nothing. */
 static inline size_t raw_put(uint8_t *into, unsigned first,
                              const char *text, size_t len) {
   into[0] = (uint8_t)first;
@@ -145,7 +145,7 @@ static inline side *on_faulty(party *p, raw *r,
 
 /* ------------------------------------------------------------ serving */
 
-/* A server that is nothing but a socket. */
+/* A server that is just a listening socket. */
 typedef struct acceptor {
   ws_fd listener;
   uint16_t port;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For the tests of topics and of what is published to them. */
+/* Helpers for the tests of topics and publications. */
 #pragma once
 #include "connection/raw.h"
 
