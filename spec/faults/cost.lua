@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What a connection costs: bytes of memory for the bytes it got, whatever their
--- framing; bytes when it is idle; turns of the loop while another floods. No
--- clock is read. Run by faulty_lua, which counts the process's memory.
+-- What a connection costs: memory in proportion to the bytes it got, whatever their
+-- framing; memory while it is idle; turns of the loop while another one floods.
+-- Nothing is timed. Run by faulty_lua, which counts the process's memory.
 
 package.path = "./?.lua;" .. package.path
 
@@ -34,7 +34,7 @@ local function frame(first, payload)
   return string.char(first) .. size .. "\0\0\0\0" .. payload
 end
 
--- The message's frames in pieces of some kilobytes, made beforehand.
+-- Joins a message's frames into pieces of some kilobytes.
 local function pieces_of(frames)
   local pieces, piece, size = {}, {}, 0
   for _, bytes in ipairs(frames) do
@@ -58,8 +58,8 @@ local function fragmented(payload, size, empty)
   return frames
 end
 
--- The most that is held more than before, while the pieces come and the message
--- is told. Sampled now and then, and whenever something is told.
+-- By how much memory grows, at most, until the message that comes in these pieces has
+-- been delivered. Sampled now and then, and at each message.
 local function peak_of(options, pieces, length, upgrade, first)
   local s = scene.new()
   local most, got, base = 0, nil, 0
@@ -107,8 +107,8 @@ check_framing("fragments of one byte, each behind an empty one", payload:sub(1, 
 check_framing("empty fragments, 200 for each of ten bytes", "0123456789",
   fragmented("0123456789", 1, 200))
 
--- Compressed by a session in memory: the handshake, a first message, for which
--- the loop gets what all its connections share, and the message.
+-- Compresses with a session in memory. Returns the handshake; a first message, at which
+-- the loop creates what its connections share; and the message itself.
 local function compressed(data)
   local made = ws.protocol.server { compression = { threshold = 0 }, maxPayload = 1 }
   local client = ws.protocol.client { url = "ws://127.0.0.1/", compression = { threshold = 0 } }
@@ -130,8 +130,8 @@ check_framing("compressed to a thousandth", ("\0"):rep(1000000), { wire }, defla
 
 -- -------------------------------------------------------------- idle, each side
 
--- Bytes of one side of a connection that is open and does nothing, the objects
--- of Lua among them.
+-- The memory of one side of an open connection that does nothing, Lua's objects
+-- included.
 local COUNT = 100
 
 local function idle_of(compression)
@@ -148,7 +148,7 @@ local function idle_of(compression)
     while server.connections < #socks or socks[#socks].readyState == 0 do ws.poll(10) end
     for _ = 1, 3 do ws.poll(0) end
   end
-  open(20) -- what all share is there
+  open(20) -- creates what all connections share
   local before = held()
   open(COUNT)
   local more = held() - before
@@ -163,7 +163,7 @@ check("the same with deflate negotiated", idle_of(true), 4096)
 
 -- --------------------------------------------------------- one floods the others
 
--- In how many turns an honest client has its echo, and how many messages of the
+-- How many turns an honest client waits for its echo, and how many messages of the
 -- flood were served in the longest of them.
 local function flooded(bytes, options)
   local s = scene.new()
@@ -175,7 +175,7 @@ local function flooded(bytes, options)
   raw:send(scene.upgrade)
   s:wait(function() return raw:take("\r\n\r\n") end)
   local honest, turns = s:open(), 0
-  for _ = 1, 20 do -- full are the socket's buffers
+  for _ = 1, 20 do -- fills the socket's buffers
     if #raw.out < 1000000 then raw:send(bytes) end
     s.loop:turn(0)
   end

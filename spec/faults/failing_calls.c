@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded: the n-th system call of a name fails with an error it may fail
- * with. Waiting is short: nothing but this process takes part, so what has not
- * happened after a moment never will, and the clock is put forward. */
+/* Preloaded, it makes the n-th call of a system function fail with an error
+ * that its manual allows. It also shortens waiting: only this process takes
+ * part, so what has not happened after a moment never will; then it puts the
+ * clock forward. */
 #include "faults/failing_calls.h"
 
 #include <dlfcn.h>
@@ -22,7 +23,7 @@
 
 #define EXPORTED __attribute__((visibility("default")))
 
-/* Milliseconds really waited for what may happen. */
+/* How many real milliseconds to wait at most; longer with resolver threads. */
 #define MOMENT 1
 #define MOMENT_OF_THREADS 50
 
@@ -46,13 +47,13 @@ static atomic_int armed_error;
 static atomic_bool was_met, suspended;
 static atomic_uint closes_of_none;
 static atomic_int threads;
-static atomic_llong ahead; /* nanoseconds that the clock was put forward */
+static atomic_llong ahead; /* by so many ns the clock was put forward */
 static pthread_t arming;
 static bool has_armed;
 
 static void *real(const char *name) { return dlsym(RTLD_NEXT, name); }
 
-/* The function behind, looked up once; ISO C has no cast from void *. */
+/* Looks up the real function once. ISO C has no cast from void *. */
 #define REAL(variable, name)                            \
   do {                                                  \
     if (!variable) {                                    \
@@ -65,7 +66,7 @@ static bool is_main(void) {
   return has_armed && pthread_equal(pthread_self(), arming);
 }
 
-/* The error that this call is to fail with; 0: none. */
+/* The error with which this call has to fail; 0: none. */
 static int fault(call which) {
   if (!has_armed || atomic_load(&suspended)) return 0;
   if (!is_main() && which != GETADDRINFO && which != WAKE) return 0;
@@ -135,7 +136,7 @@ EXPORTED int socketpair(int family, int type, int protocol, int pair[2]) {
   return fails(SOCKETPAIR) ? -1 : next(family, type, protocol, pair);
 }
 
-/* Interrupted, it goes on all the same. */
+/* A connect that is interrupted (EINTR) continues in the background. */
 EXPORTED int connect(int fd, const struct sockaddr *address, socklen_t len) {
   static int (*next)(int, const struct sockaddr *, socklen_t);
   REAL(next, "connect");
@@ -200,7 +201,7 @@ EXPORTED int close(int fd) {
 
 /* --------------------------------------------------------------- bytes */
 
-/* What is told once by an error is gone for good, both ways. */
+/* After an error that ends a connection, no more bytes pass, either way. */
 static void end(int fd, int error) {
   if (error == ECONNRESET || error == EPIPE || error == ETIMEDOUT)
     shutdown(fd, SHUT_RDWR);
@@ -254,8 +255,8 @@ EXPORTED ssize_t getrandom(void *data, size_t len, unsigned flags) {
 
 /* --------------------------------------------------------------- names */
 
-/* Names in .test are answered here: "nowhere.test" is none, all others are
- * this machine. */
+/* Names in .test are answered here: "nowhere.test" does not exist, all others
+ * are this machine. */
 EXPORTED int getaddrinfo(const char *host, const char *service,
                          const struct addrinfo *hints,
                          struct addrinfo **list) {
@@ -263,7 +264,7 @@ EXPORTED int getaddrinfo(const char *host, const char *service,
                      struct addrinfo **);
   REAL(next, "getaddrinfo");
   int error = fault(GETADDRINFO);
-  if (error) return error; /* an EAI_, which is negative here */
+  if (error) return error; /* an EAI_ code, which is negative on Linux */
   const char *end = host ? strstr(host, ".test") : NULL;
   if (!end) return next(host, service, hints, list);
   if (strcmp(host, "nowhere.test") == 0) return EAI_NONAME;
@@ -314,13 +315,13 @@ EXPORTED int clock_gettime(clockid_t id, struct timespec *time) {
   return 0;
 }
 
-/* How long to wait in truth, when `ms` are asked for. */
+/* How long to really wait when `ms` are asked for. */
 static int moment(int ms) {
   int most = atomic_load(&threads) > 0 ? MOMENT_OF_THREADS : MOMENT;
   return ms < 0 || ms > most ? most : ms;
 }
 
-/* Nothing came: as if the rest had been waited for. */
+/* Nothing came: puts the clock forward, as if it had waited for the rest. */
 static void pass(int ms, int waited) {
   if (ms > waited && atomic_load(&threads) == 0)
     atomic_fetch_add(&ahead, (ms - waited) * 1000000LL);
@@ -332,7 +333,7 @@ EXPORTED int epoll_create1(int flags) {
   return fails(EPOLL_CREATE) ? -1 : next(flags);
 }
 
-/* Taking out never fails for lack of anything. */
+/* Removing a descriptor never fails for lack of resources. */
 EXPORTED int epoll_ctl(int epoll, int operation, int fd,
                        struct epoll_event *event) {
   static int (*next)(int, int, int, struct epoll_event *);

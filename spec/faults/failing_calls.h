@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* What failing_calls.c, preloaded, lets its process do. Found by dlsym: without
- * it nothing fails and time is the system's. */
+/* What a process can do when failing_calls.c is preloaded. Found by dlsym;
+ * when it is not preloaded, no call fails and time is the system's. */
 #pragma once
 #include <stdbool.h>
 
-/* Instead of an errno: the call gets one byte through. */
+/* Instead of an errno: the call transfers only one byte. */
 #define FAULT_SHORT (-1)
 
 typedef struct failing_calls {
-  /* The `nth` call (1 = the next) of that name made by the thread that arms,
-   * or by any for those that other threads make, fails once with `error`.
-   * False when there is no such call. NULL: none fails, counting begins anew. */
+  /* Makes the `nth` call (1 = the next) of that name fail once with `error`.
+   * Counts calls of the thread that arms, or of all threads for functions that
+   * the resolver's threads call. NULL: none fails, and counts begin at 0
+   * again. False when the name is not known. */
   bool (*arm)(const char *call, unsigned nth, int error);
-  /* How many were made since. */
+  /* How many calls of that name were made since. */
   unsigned (*count)(const char *call);
-  /* The armed one was met. */
+  /* Whether the armed call has been made. */
   bool (*met)(void);
-  /* What the process does meanwhile is neither counted nor failed. */
+  /* While suspended, calls are not counted and do not fail. */
   void (*suspend)(bool on);
-  /* Descriptors closed that were not open. */
+  /* How many times a descriptor was closed that was not open. */
   unsigned (*bad_closes)(void);
 } failing_calls;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A Lua whose memory, and OpenSSL's, fails on demand; with failing_calls.c
- * preloaded, system calls too.   faulty_lua SCRIPT ARGUMENTS...
- *
- * The scripts have the global `faults`, see `functions` below. */
+/* A Lua interpreter in which allocations of Lua and OpenSSL fail on demand,
+ * and with failing_calls.c preloaded also system calls.
+ *   faulty_lua SCRIPT ARGUMENTS...
+ * Scripts control this with the global `faults`, see `functions` below. */
 #include "faults/failing_calls.h"
 
 #include <dirent.h>
@@ -20,9 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A source of memory: the `nth` allocation from now, and the `times - 1` after
- * it, fail; with `each`, so does every other one from the nth on. Resolver
- * threads of OpenSSL's there are none; of Lua's neither. */
+/* A source of memory. The `nth` allocation from now fails, and the `times - 1`
+ * after it; with `each`, every other one from the nth on. Needs no lock, as
+ * neither Lua nor OpenSSL allocates in the resolver's threads. */
 typedef struct source {
   unsigned long made;
   unsigned long nth; /* 0: none fails */
@@ -32,7 +32,7 @@ typedef struct source {
 } source;
 
 static source of_lua, of_openssl;
-static size_t largest = SIZE_MAX; /* of Lua's blocks */
+static size_t largest = SIZE_MAX; /* the largest block that Lua may have */
 static int suspended;
 static const failing_calls *calls;
 
@@ -53,7 +53,7 @@ static void arm(source *from, unsigned long nth, unsigned long times) {
 
 /* -------------------------------------------------------------- memory */
 
-/* Making a block smaller must not fail. */
+/* Lua's allocator. Making a block smaller must not fail. */
 static void *lua_memory(void *unused, void *block, size_t old, size_t size) {
   (void)unused;
   if (size == 0) {
@@ -95,9 +95,9 @@ static unsigned long times_of(lua_State *L, int index) {
   return (unsigned long)luaL_optinteger(L, index, 1);
 }
 
-/* failLua(k [, times, true or "each"]): 0 ends it. One failure only makes Lua
- * collect and try again; two in a row are an error. "each": every allocation
- * from the k-th on fails and is tried again. */
+/* failLua(k [, times, true or "each"]); k = 0 ends it. After one failure Lua
+ * collects garbage and tries again; two in a row are an error. With "each",
+ * every allocation from the k-th on fails once and is tried again. */
 static int l_fail_lua(lua_State *L) {
   unsigned long nth = (unsigned long)luaL_checkinteger(L, 1);
   int each = lua_type(L, 2) == LUA_TSTRING;
@@ -106,7 +106,7 @@ static int l_fail_lua(lua_State *L) {
   return 0;
 }
 
-/* limitLua(bytes): no block of Lua's is larger; without bytes, that ends. */
+/* limitLua(bytes): Lua gets no larger block; without `bytes`, no limit. */
 static int l_limit_lua(lua_State *L) {
   largest = (size_t)luaL_optinteger(L, 1, PTRDIFF_MAX);
   return 0;
@@ -118,7 +118,8 @@ static int l_fail_openssl(lua_State *L) {
   return 0;
 }
 
-/* failCall(name, nth, errno or -1): one byte instead. failCall() ends it. */
+/* failCall(name, nth, errno); an errno of -1 means that the call transfers
+ * only one byte. failCall() ends it. */
 static int l_fail_call(lua_State *L) {
   const char *name = luaL_optstring(L, 1, NULL);
   if (!calls) return luaL_error(L, "failing_calls is not preloaded");
@@ -128,7 +129,8 @@ static int l_fail_call(lua_State *L) {
   return 0;
 }
 
-/* counts(name): what was made since it was armed: "lua", "openssl", a call. */
+/* count(name): how many allocations ("lua", "openssl") or calls of that name
+ * were made since arming. */
 static int l_count(lua_State *L) {
   const char *name = luaL_checkstring(L, 1);
   unsigned long made = 0;
@@ -159,7 +161,7 @@ static void set_suspended(int on) {
   if (calls) calls->suspend(on);
 }
 
-/* suspended(fn, ...): what fn does is not the matter of the test. */
+/* suspended(fn, ...): calls fn with all faults and counting off. */
 static int l_suspended(lua_State *L) {
   int before = suspended;
   set_suspended(1);
@@ -168,7 +170,7 @@ static int l_suspended(lua_State *L) {
   return status == LUA_OK ? lua_gettop(L) : lua_error(L);
 }
 
-/* A scenario that takes this many of Lua's instructions turns for ever. */
+/* A scenario that takes so many Lua instructions is in an endless loop. */
 #define PATIENCE 300000
 
 static void lose_patience(lua_State *L, lua_Debug *where) {
@@ -178,7 +180,7 @@ static void lose_patience(lua_State *L, lua_Debug *where) {
   lua_error(L);
 }
 
-/* attempt(fn, ...): pcall, in which alone anything fails or is counted. */
+/* attempt(fn, ...): a pcall. Things fail and are counted only inside it. */
 static int l_attempt(lua_State *L) {
   lua_sethook(L, lose_patience, LUA_MASKCOUNT, PATIENCE);
   set_suspended(0);
@@ -200,8 +202,8 @@ static int l_descriptors(lua_State *L) {
   return 1;
 }
 
-/* bytes(): what all of the process has allocated and not freed: Lua, the core,
- * OpenSSL. AddressSanitizer has a malloc of its own. */
+/* bytes(): how many bytes the whole process (Lua, the core, OpenSSL) has
+ * allocated and not freed. AddressSanitizer has a malloc of its own. */
 static int l_bytes(lua_State *L) {
   size_t (*sanitizer)(void);
   void *found = dlsym(RTLD_DEFAULT, "__sanitizer_get_current_allocated_bytes");

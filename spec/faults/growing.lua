@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: MIT
--- The registry grows only for what it never held before, so that places in it
--- cannot fail to be had twice in a process: this one makes one attempt, at the
--- k-th allocation, with so much held already: that decides whose place is the
--- one to be made.   growing.lua K HELD   exits with 1 when something is left.
---                   growing.lua LUA      tries many, in processes of their own.
+-- Failures while Lua's registry grows. It never shrinks, so a process can try this
+-- only once: this one fails its k-th allocation, with so many objects held before,
+-- which decides for which object the registry has to grow.
+--   growing.lua K HELD   one attempt; exits with 1 when something is left
+--   growing.lua LUA      many attempts, each in a process of its own
 
 local core = require "ws.core"
 
@@ -16,7 +16,7 @@ local function try_all(interpreter)
     for k = 1, 60 do
       local command = ("'%s' '%s' %d %d"):format(interpreter, arg[0], k, held)
       local ok = os.execute(command)
-      all = (ok == true or ok == 0) and all -- LuaJIT gives the code
+      all = (ok == true or ok == 0) and all -- LuaJIT returns the code
     end
     if all then passed = passed + 1 else failed = failed + 1 end
   end
@@ -51,7 +51,7 @@ for i = 1, 60 do kept[i] = false end
 for i = 1, 12 do handlers[i] = core.handlers { open = nothing, message = nothing } end
 
 faults.failLua(tonumber(arg[1]), 2)
-for i = 1, 12 do -- all but one of them succeed
+for i = 1, 12 do -- all but one of these calls succeed
   local _, timer = faults.attempt(loop.timer, loop, 1000, true, nothing)
   local _, server = faults.attempt(loop.listen, loop,
     { host = "127.0.0.1", handlers = handlers[i], judge = nothing })
@@ -68,7 +68,7 @@ for _, object in pairs(kept) do
     else object:close() end
   end
 end
--- What was not returned must not go on; nothing is collected before.
+-- An object that was not returned must not stay active, even before it is collected.
 for _ = 1, 5 do loop:turn(0) end
 for i = 1, arg[2] do others[-i]:stop() end
 local function check(holds, what)
@@ -84,5 +84,5 @@ collectgarbage()
 for _ = 1, 5 do loop:turn(0) end
 collectgarbage()
 check(references() <= before, references() .. " references, " .. before .. " before")
-check(core.live() <= live + 2, core.live() .. " blocks, " .. live .. " before") -- the loop's own
+check(core.live() <= live + 2, core.live() .. " blocks, " .. live .. " before") -- 2: the loop's
 loop:close()

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The kinds of faults: how many points a scenario has for each, and how one is
--- armed. `may_lack`: memory for telling of an end may be short. A point that
--- `must_succeed` is legal to try again, so that nobody may notice it.
+-- The kinds of faults: at how many points of a scenario each can happen, and how it is
+-- armed. `may_lack`: there may be no memory left for a close event. `must_succeed`:
+-- the failed call may be tried again, so the scenario has to succeed.
 
 local core = require "ws.core"
 
@@ -36,7 +36,7 @@ local function of_lua(times)
   }
 end
 
--- Attack 93: every allocation is preceded by a full collection.
+-- Attack A93: a full collection before every allocation.
 local collecting = {
   must_succeed = true,
   list = function(run)
@@ -59,18 +59,18 @@ end
 
 -- ------------------------------------------------------------- system calls
 
--- Linux's numbers, and getaddrinfo's.
+-- The numbers of errno and of getaddrinfo on Linux.
 local errors = {
   EINTR = 4, EAGAIN = 11, ENOMEM = 12, EACCES = 13, ENFILE = 23, EMFILE = 24, ENOSPC = 28,
   EPIPE = 32, ENOSYS = 38, EADDRINUSE = 98, EADDRNOTAVAIL = 99, ENETUNREACH = 101,
   ECONNABORTED = 103, ECONNRESET = 104, ENOBUFS = 105, ETIMEDOUT = 110, ECONNREFUSED = 111,
   EAI_AGAIN = -3, EAI_SYSTEM = -11, EAI_MEMORY = -10,
-  SHORT = -1, -- not an error: one byte
+  SHORT = -1, -- no error, but only one byte is transferred
 }
 
 local again = { EINTR = true, EAGAIN = true, SHORT = true, ENOSYS = true }
 
--- What each may fail with, by its manual page.
+-- The errors that each call's manual page allows.
 local legal = {
   { "socket", "EMFILE ENFILE ENOBUFS ENOMEM" },
   { "socketpair", "EMFILE ENFILE ENOBUFS ENOMEM" },
@@ -95,7 +95,7 @@ local legal = {
   { "wake", "EINTR ENOBUFS ENOMEM" }, -- send, in a thread of the resolver
 }
 
--- Points here are {call, n, error's name}.
+-- A point of this kind is {call, n, name of the error}.
 local calls = {
   list = function(run, choose)
     faults.failCall()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Peers of bare bytes, in the same process and spared from all faults: clients
--- that send what they like, servers that answer it, proxies that pass it on.
+-- Raw TCP peers in the same process, which faults do not affect: clients that send
+-- whatever they like, servers that answer, proxies that pass bytes on.
 
 local socket = require "socket"
 
@@ -21,7 +21,7 @@ local function spare(name, fn)
   Peer[name] = function(...) return faults.suspended(fn, ...) end
 end
 
---- A client of that port.
+--- Connects to that port.
 function raw_peer.connect(scene, port)
   return faults.suspended(function()
     local tcp = assert(socket.tcp())
@@ -31,7 +31,7 @@ function raw_peer.connect(scene, port)
   end)
 end
 
---- A listener; `port` is its own.
+--- A listener; its field `port` is the port it got.
 function raw_peer.listen(scene)
   return faults.suspended(function()
     local tcp = assert(socket.bind("127.0.0.1", 0))
@@ -42,7 +42,7 @@ function raw_peer.listen(scene)
   end)
 end
 
---- Whoever has connected, or nil.
+--- The peer that has connected, or nil.
 spare("accept", function(self)
   local tcp = self.tcp:accept()
   if not tcp then return nil end
@@ -51,7 +51,7 @@ spare("accept", function(self)
   return peer
 end)
 
---- Reads and writes what can be, and is itself.
+--- Reads and writes what it can without waiting; returns itself.
 spare("pump", function(self)
   if self.closed then return self end
   local data, why, partial = self.tcp:receive(65536)
@@ -64,13 +64,13 @@ spare("pump", function(self)
   return self
 end)
 
---- What is to be sent, as far as it goes now.
+--- Sends what can be sent now, and keeps the rest for `pump`.
 spare("send", function(self, bytes)
   self.out = self.out .. bytes
   return self:pump()
 end)
 
---- Takes the bytes up to the end of `pattern`, or nil.
+--- Takes the bytes up to the end of `pattern`; nil if it has not come yet.
 spare("take", function(self, pattern)
   self:pump()
   local _, last = self.bytes:find(pattern)
@@ -86,7 +86,7 @@ spare("close", function(self)
   for _, peer in ipairs(self.taken or {}) do peer:close() end
 end)
 
---- Passes on what one has got to the other, both ways, and its end.
+--- Passes on bytes and the end between two peers, both ways.
 spare("join", function(a, b)
   for from, to in pairs { [a] = b, [b] = a } do
     from:pump()

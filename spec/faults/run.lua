@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Runs every scenario with every kind of fault at every point, and prints a
--- table. A test is a scenario with a kind.   run.lua [SCENARIO [KIND]]
--- QUICK=1: few points each; FULL=1: every one, however many there are.
+-- Runs every scenario with every kind of fault at every point, and prints a table.
+-- A scenario with one kind counts as one test.   run.lua [SCENARIO [KIND]]
+-- QUICK=1: only a few points each; FULL=1: all of them, however many.
 
 package.path = "./?.lua;" .. package.path
 
@@ -13,12 +13,12 @@ local faults = faults -- luacheck: ignore 113
 
 local function env(name) return (os.getenv(name) or "") ~= "" end
 
--- Every point up to `all` of them; of more the first ones, and a sample.
+-- Up to `all` points, every one is tried; of more, the first ones and a sample.
 local effort = { all = 400, first = 200, sample = 100 }
 if env "QUICK" then effort = { all = 8, first = 4, sample = 4 } end
 if env "FULL" then effort = { all = math.huge } end
 
--- The scenarios, TLS with its thousands of allocations last.
+-- Those of TLS come last, as they have thousands of allocations.
 local scenarios = {}
 for _, file in ipairs { "scenarios", "scenarios_found", "scenarios_http", "scenarios_ws",
                         "scenarios_tls" } do
@@ -27,9 +27,9 @@ for _, file in ipairs { "scenarios", "scenarios_found", "scenarios_http", "scena
   end
 end
 
-local every -- of a scenario's points is wanted
+local every -- whether every point of the scenario is to be tried
 
--- Which of 1 .. count; with `share`, so many times fewer.
+-- Chooses among points 1 .. count; with `share`, so many times fewer.
 local function choose(count, share)
   local chosen = {}
   local all = every and math.huge or effort.all // (share or 1)
@@ -52,7 +52,7 @@ local function disarm()
   faults.failCall()
 end
 
--- Every scene begins with the same heap.
+-- Begins a scene; every one begins with the same heap.
 local function begin(entry)
   local s = (entry.scene or scene).new(entry.shared)
   if entry.given then s:server({}, { calm = entry.calm }) end
@@ -61,7 +61,7 @@ local function begin(entry)
   return s
 end
 
--- Runs it once, armed by arm(): nil, or what is wrong.
+-- Runs a scenario once, armed by arm(): nil, or what is wrong.
 local function attempt(entry, arm, kind, must)
   local s = begin(entry)
   if arm then arm() end
@@ -82,7 +82,7 @@ end
 
 -- --------------------------------------------------------------------- leaks
 
--- Free places of luaL_ref hold numbers.
+-- How many references of luaL_ref are in use; its free places hold numbers.
 local function references()
   local count = 0
   for key, value in pairs(debug.getregistry()) do
@@ -97,7 +97,8 @@ local function holdings()
            references = references(), openssl = faults.opensslLive() }
 end
 
--- What is more than before; threads of the resolver take a moment to end.
+-- What there is more of than before. Waits a little, as the resolver's threads take a
+-- moment to end.
 local function leak(before)
   local until_ = core.now() + 500
   local more, which, now
@@ -144,8 +145,8 @@ local function try(entry, named)
     if env "TRACE" then io.stderr:write(named.name, " ", text_of(point), "\n") end
     local wrong = attempt(entry, arm, kind, must)
     local left, name, now = leak(before)
-    -- OpenSSL keeps some blocks with its errors, the loop of `ws` some
-    -- deflaters: once, not each time.
+    -- OpenSSL keeps some blocks with its errors, and the loop of `ws` keeps deflaters.
+    -- That happens once and does not repeat, so it is no leak.
     if name == "openssl" or (name == "blocks" and entry.scene) then
       for _ = 1, 3 do attempt(entry, arm, kind, false) end
       if holdings()[name] < now[name] + 3 then left = nil end

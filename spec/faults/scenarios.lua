@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What faults are tried on: every scenario is a name, what its runs share
--- (`prepare`, made once) and a function of a scene that can be run again and
--- again. `never_opens`: whatever fails, nobody may be let in.
+-- What faults are tried on. A scenario is a name, a function of a scene, which can be
+-- run again and again, and what its runs share (`prepare`, called once).
+-- `never_opens`: whatever fails, no connection may open.
 
 local core = require "ws.core"
 local scene = require "spec.faults.scene"
@@ -70,7 +70,7 @@ scenario("close by the server", function(s)
   local client = s:open()
   client.conn:send "x"
   s:ended(client, 4001)
-  if client.reason ~= "" then same(client.reason, "enough") end -- "": no memory to keep it
+  if client.reason ~= "" then same(client.reason, "enough") end -- "": no memory for it
 end)
 
 scenario("terminate by the client", function(s)
@@ -207,7 +207,7 @@ scenario("backpressure and drain", function(s)
   local server = s:server({ highWaterMark = 1000, lowWaterMark = 100 }, {
     message = function(conn)
       conn:send(long, "binary")
-      drained = conn:send(long, "binary") -- false: drain is to come
+      drained = conn:send(long, "binary") -- false: a drain event will come
     end,
     drain = function() drained = true end,
   })
@@ -265,7 +265,7 @@ compressed("deflate in small windows", { threshold = 0, serverMaxWindowBits = 9,
   s:goodbye(client)
 end)
 
--- Sixteen compress at a time: the one least recently used gives its place up.
+-- Sixteen connections have deflaters: the least recently used one gives up its own.
 compressed("deflate for more than the pool holds", { threshold = 0 }, { threshold = 0 },
   function(s, first)
     local clients = { first }

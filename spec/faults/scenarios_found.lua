@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Scenarios (scenarios.lua) that are as short as can be around the points where
--- a fault was found once. Every point of theirs is tried, however short the run.
+-- Scenarios (see scenarios.lua) that are as short as possible around points where a
+-- bug was found once. All their points are tried, even with QUICK=1. Each comment says
+-- what the bug was.
 
 local core = require "ws.core"
 local scene = require "spec.faults.scene"
@@ -11,8 +12,8 @@ local function scenario(name, run)
   list[#list + 1] = { name = "found: " .. name, run = run, all = true }
 end
 
--- What the registry held of a loop, a set of handlers or a timer that were only
--- half made stayed there.
+-- When a loop, a set of handlers or a timer could not be made completely, its
+-- references stayed in the registry.
 scenario("half a loop", function(s)
   s.spare = assert(core.loop())
   s.spare:close()
@@ -30,7 +31,7 @@ scenario("half a timer", function(s)
   for _ = 1, 5 do s.loop:timer(1000, true, function() end):stop() end
 end)
 
--- They went on, and nobody had been given the object.
+-- They stayed active although the caller had not been given the object.
 scenario("a listener that nobody holds", function(s)
   s.loop:listen({ host = "127.0.0.1", handlers = core.handlers {} }):close()
 end)
@@ -39,7 +40,7 @@ scenario("a connection that nobody holds", function(s)
   s:client { url = "ws://127.0.0.1:1/", expects_error = true }
 end)
 
--- Its port was told as 0 when getsockname failed.
+-- Its port was said to be 0 when getsockname failed.
 scenario("a listener without an address", function(s)
   local server = s.loop:listen { host = "127.0.0.1", handlers = core.handlers {} }
   if not server then error("not listening", 0) end
@@ -48,18 +49,18 @@ scenario("a listener without an address", function(s)
   scene.same(port > 0, true)
 end)
 
--- The answer of the resolver lay there for ever when the loop was not woken.
+-- The resolver's answer was never taken when waking the loop failed.
 scenario("an answer that wakes nobody", function(s)
   local client = s:client({ url = "ws://nowhere.test/", expects_error = true })
   s:wait(function() return client.closes > 0 end)
   scene.same(client.open, 0)
 end)
 
--- Made beforehand: string.rep does not try again, as Lua itself does.
+-- Made beforehand: unlike Lua itself, string.rep does not try again without memory.
 local short, longer = ("short"):rep(100), {}
 for i = 1, 4 do longer[i] = ("longer"):rep(2400 * i * i) end
 
--- What could not be pushed for want of memory was refused for ever, or lost.
+-- An event or output for which there was no memory was refused for ever, or lost.
 local function ask_again(session, method)
   for _ = 1, 10 do
     local ok, first, second = pcall(session[method], session)
@@ -86,7 +87,7 @@ local function messages_between(client, server, long)
   scene.same(ask_again(server, "next"), "ping")
   local ok, kind, data = pcall(server.next, server)
   client:send(long, "binary")
-  server:feed(ask_again(client, "output")) -- moves what was not told
+  server:feed(ask_again(client, "output")) -- moves the bytes of an event not taken yet
   if not ok then kind, data = ask_again(server, "next") end
   if kind == "error" then error(data, 0) end
   scene.same(data, short)
@@ -117,7 +118,7 @@ scenario("events and output that were not told at once", function()
   asked_events(client, { { "close", 1000 } })
 end)
 
--- What was not told before our Close is not told behind it.
+-- An event that was not delivered before our Close must not be delivered after it.
 local function told_or_closed(session)
   if not pcall(session.next, session) then
     session:close(1000)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Scenarios (scenarios.lua) of what is before a WebSocket, or instead of it:
+-- Scenarios (see scenarios.lua) of what comes before a WebSocket, or instead of one:
 -- proxies, redirects, refusals, plain HTTP.
 
 local core = require "ws.core"
@@ -17,7 +17,8 @@ end
 
 -- ------------------------------------------------------------------- proxies
 
--- Waits while the proxy works; talk(peer) is true once it agreed.
+-- Returns a function that waits while the proxy works. talk(peer) returns true once the
+-- proxy has agreed.
 local function pass_proxy(s, proxy, talk)
   local peer, far
   local function work()
@@ -172,7 +173,7 @@ scenario("plain HTTP", function(s)
   if #answer > 0 and s.errors == 0 then
     same(answer:match "\r\n\r\n(.*)", "ABC" .. ("D"):rep(32))
   end
-end, { all = true }) -- found: one that lingered span when there was no memory to read
+end, { all = true }) -- found: a lingering connection spun when there was no memory to read
 
 scenario("answer that comes later", function(s)
   local waiting

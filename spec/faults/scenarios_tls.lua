@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Scenarios (scenarios.lua) with TLS. In those that `never_open` the peer is
--- not who it has to be: whatever fails, nobody may be let in.
+-- Scenarios (see scenarios.lua) with TLS. In those with `never_opens` the peer is not
+-- the right one: whatever fails, the connection must not open.
 
 local core = require "ws.core"
 local scene = require "spec.faults.scene"
@@ -46,7 +46,7 @@ scenario("TLS", function(s)
   s:goodbye(client)
 end, usual)
 
--- The second may resume the first's session.
+-- The second connection may resume the first one's TLS session.
 scenario("TLS again with the same contexts", function(s)
   start(s)
   for _ = 1, 2 do
@@ -130,7 +130,7 @@ end)
 
 -- ------------------------------------------------------- nobody may be let in
 
--- The server, or with `at_server` the client, is not who it has to be.
+-- The server, or with `at_server` the client, is not the right one.
 local function refused(name, prepare, at_server)
   scenario(name, function(s)
     s:server({ tls = s.prepared.server }, { calm = true })

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Scenarios (scenarios.lua) over the whole of `ws`: events, coroutines, the
--- server's face, the protocol alone.
+-- Scenarios (see scenarios.lua) with the whole of `ws`: events, coroutines, its
+-- server, the protocol alone.
 
 local ws = require "ws"
 local core = require "ws.core"
@@ -65,7 +65,7 @@ scenario("waiting outside any coroutine", function(s)
   sock:close()
   for data in sock:messages() do same(data, nil) end
   ws.sleep(20)
-end, { all = true }) -- found: an event that could not be told was waited for
+end, { all = true }) -- found: it waited for an event that could not be delivered
 
 scenario("events", function(s)
   s:serve { protocols = { "chat" } }

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What a scenario of faults happens in: a loop with servers, clients and raw
--- peers, and who was told what. A scene is made and struck while nothing
--- fails; only what is between them is put to the test.
+-- Where a scenario takes place: a loop with servers, clients and raw peers, and a
+-- record of their events. Nothing fails while a scene is made and struck, only in
+-- between.
 
 local core = require "ws.core"
 local socket = require "socket"
@@ -9,7 +9,8 @@ local raw_peer = require "spec.faults.raw_peer"
 
 local faults = faults -- luacheck: ignore 113
 
--- Raw connections have as methods what only lua/ws calls.
+-- Gives raw connections as methods the internal functions, which otherwise only lua/ws
+-- calls.
 for name, fn in pairs(core.connection.internals) do core.connection.methods[name] = fn end
 
 local Scene = {}
@@ -19,12 +20,12 @@ local certs = (os.getenv("WS_CERTS") or "build/certs") .. "/"
 
 local scene = { certs = certs }
 
--- What is raised by a scenario that cannot go on, made before memory is short.
+-- What a scenario raises when it cannot continue; made before memory is short.
 scene.BROKEN = "broken: what was waited for cannot come any more"
 scene.HANGS = "hangs: what was waited for does not come"
 
-local PATIENCE = 20000 -- milliseconds of a clock that is put forward
-local TURNS = 5000     -- of the loop, in one wait
+local PATIENCE = 20000 -- milliseconds of the clock, which failing_calls.c puts forward
+local TURNS = 5000     -- most turns of the loop in one wait
 
 --- A scene with a loop; `prepared` is what all runs of a scenario share.
 function scene.new(prepared)
@@ -45,7 +46,7 @@ end
 
 local function echo(conn, data, opcode) conn:send(data, opcode) end
 
--- Counts without needing memory: the state of a socket says what it was told.
+-- Counts without needing memory: a socket's state says which events it has had.
 local function server_handlers(self, more)
   return core.handlers {
     open = function(conn, request)
@@ -68,8 +69,8 @@ local function server_handlers(self, more)
   }
 end
 
---- A server on 127.0.0.1, which echoes: itself and its URL. With `calm` in
---- `handlers` an error event of its sockets is no trouble.
+--- Starts an echo server on 127.0.0.1; returns it and its URL. With `calm` in
+--- `handlers`, error events of its sockets do not count as trouble.
 function Scene:server(options, handlers)
   local given = { host = "127.0.0.1", port = 0 }
   for name, value in pairs(options or {}) do given[name] = value end
@@ -77,7 +78,7 @@ function Scene:server(options, handlers)
   local server, message, code = self.loop:listen(given)
   if not server then error(code .. ": " .. message, 0) end
   self.server_count = self.server_count + 1
-  self.servers[self.server_count] = server -- there is room: made beforehand
+  self.servers[self.server_count] = server -- needs no memory: the table has room
   self.url = ("%s://127.0.0.1:%d/"):format(given.tls and "wss" or "ws", server:port())
   return server, self.url
 end
@@ -113,12 +114,12 @@ local function client_handlers(self, client, more)
   }
 end
 
---- A client: its `conn`, and what it was told. With `expects_error` in
---- `options` an error event is no trouble.
+--- A client: its `conn`, and a record of its events. With `expects_error` in
+--- `options`, an error event does not count as trouble.
 function Scene:client(options, handlers)
   local client = { open = 0, closes = 0, errors = 0, messages = 0, code = false, reason = false,
                    clean = false, data = false, opcode = false, message = false, why = false,
-                   pong = false, conn = false } -- telling it anything needs no memory
+                   pong = false, conn = false } -- so that recording needs no memory
   local given = { url = self.url, closeTimeout = 2000 }
   for name, value in pairs(options or {}) do given[name] = value end
   client.expects_error = given.expects_error
@@ -129,14 +130,14 @@ function Scene:client(options, handlers)
   return client
 end
 
---- An open client.
+--- A client, once it is open.
 function Scene:open(options, handlers)
   local client = self:client(options, handlers)
   self:wait(function() return client.open > 0 end, client)
   return client
 end
 
---- Sends, and waits for the echo.
+--- Sends a message and waits for its echo.
 function Scene:echo(client, data, opcode)
   local before = client.messages
   client.conn:send(data, opcode or "binary")
@@ -144,7 +145,7 @@ function Scene:echo(client, data, opcode)
   scene.same(client.data, data)
 end
 
---- Closes, and waits for the end.
+--- Closes a client and waits for its end.
 function Scene:goodbye(client)
   client.conn:rawClose(1000, "bye")
   self:wait(function() return client.closes > 0 end)
@@ -158,7 +159,7 @@ function Scene:ended(client, code)
   scene.same(client.code, code)
 end
 
---- A peer of bare bytes: connected to the server, or one that listens.
+--- A raw peer that is connected to the server, or to `port`.
 function Scene:raw(port)
   local raw = raw_peer.connect(self, port or self.servers[1]:port())
   self.raws[#self.raws + 1] = raw
@@ -176,7 +177,7 @@ scene.upgrade = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
   .. "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
   .. "Sec-WebSocket-Version: 13\r\n\r\n"
 
---- The raw listener takes the client and accepts its handshake: its peer.
+--- Has a raw listener accept the client and its handshake; returns the raw peer.
 function scene.welcome(self, listener, client)
   local peer
   self:wait(function()
@@ -200,8 +201,8 @@ end
 
 -- ------------------------------------------------------------------ waiting
 
---- Turns the loop until condition() holds. Raises BROKEN when somebody was
---- told of an error, or `client` is closed; HANGS when nothing helps.
+--- Turns the loop until condition() holds. Raises BROKEN after an error event or when
+--- `client` is closed, and HANGS when it has waited too long.
 function Scene:wait(condition, client)
   local until_ = core.now() + PATIENCE
   for _ = 1, TURNS do
@@ -214,7 +215,7 @@ function Scene:wait(condition, client)
   error(scene.HANGS, 0)
 end
 
---- Turns the loop for so long.
+--- Turns the loop for `ms`.
 function Scene:pass(ms)
   local until_ = core.now() + ms
   for _ = 1, TURNS do
@@ -224,7 +225,7 @@ function Scene:pass(ms)
   error("hangs: the loop spins", 0)
 end
 
---- Raises what no fault excuses when the two differ.
+--- Raises an error that no fault excuses when the two differ.
 function scene.same(got, expected)
   if got ~= expected then
     got, expected = tostring(got):sub(1, 60), tostring(expected):sub(1, 60)
@@ -234,7 +235,7 @@ end
 
 -- ------------------------------------------------------------------- the end
 
--- Milliseconds of the clock until nothing holds the loop any more.
+-- Ends all peers and turns until nothing keeps the loop alive: nil, or what is wrong.
 local function finish(self)
   for _, client in ipairs(self.clients) do
     if client.conn and client.conn.readyState < 3 then client.conn:terminate() end
@@ -252,8 +253,8 @@ local function finish(self)
   self.loop:turn(0)
 end
 
--- Every socket was told its end, once. When memory for telling can be short,
--- it may have been told of nothing, but not twice.
+-- Every socket must have had one close event: nil, or what is wrong. When there may be
+-- no memory for it, the event may be missing, but never come twice.
 local function check_ends(self, may_lack)
   for _, client in ipairs(self.clients) do
     if client.conn and client.conn.readyState ~= 3 then return "a client is not closed" end
@@ -267,8 +268,8 @@ local function check_ends(self, may_lack)
   end
 end
 
---- A fresh client is served, when there is a server for it: nil, or what is
---- wrong. What is left of the others' trouble does not matter.
+--- A fresh client must be served, if there is a server: nil, or what is wrong. Trouble
+--- that other clients still have does not matter.
 function Scene:prove()
   if not self.url or self.no_proof then return end
   self.proving = true
@@ -285,7 +286,7 @@ function Scene:prove()
   if not ok then return ("no service any more: %s (%s)"):format(why, self.last_error) end
 end
 
---- Ends all; nil, or what is wrong.
+--- Ends everything: nil, or what is wrong.
 function Scene:strike(may_lack)
   local wrong = finish(self) or check_ends(self, may_lack)
   local ok, message = pcall(self.loop.close, self.loop)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a scenario of `ws` happens in: scene.lua, for the loop that a Lua state
--- has only once. Scenarios may wait as `ws` does, in tasks.
+-- Where a scenario of `ws` takes place: like scene.lua, but with the only loop that
+-- `ws` has in a Lua state. Scenarios may wait in tasks, as programs with `ws` do.
 
 local ws = require "ws"
 local loop = require "ws.loop"
@@ -15,7 +15,7 @@ local ws_scene = {}
 local PATIENCE = 20000
 
 function ws_scene.new(prepared)
-  loop.get() -- not within an attempt, whose hook its thread would inherit
+  loop.get() -- made here, as its thread would inherit the hook of an attempt
   local self = setmetatable({
     prepared = prepared, servers = { false, false, false }, server_count = 0, raws = {},
     socks = {}, errors = 0, opened = 0, served = 0, last_error = false, done = 0,
@@ -27,14 +27,14 @@ function ws_scene.new(prepared)
   return self
 end
 
---- A server that echoes; `more` replaces options.
+--- Starts an echo server; `more` adds or replaces options.
 function Scene:serve(more)
   local options = { port = 0, message = function(sock, data, opcode) sock:send(data, opcode) end }
   for name, value in pairs(more or {}) do options[name] = value end
   local server, message = ws.serve(options)
   if not server then error(message, 0) end
   self.server_count = self.server_count + 1
-  self.servers[self.server_count] = server -- there is room: made beforehand
+  self.servers[self.server_count] = server -- needs no memory: the table has room
   self.url = ("%s://127.0.0.1:%d/"):format(options.tls and "wss" or "ws", server.port)
   return server
 end
@@ -49,7 +49,7 @@ function Scene:wait(condition)
   end
 end
 
---- Runs fn(...) in a task; `done` counts those that came to their end.
+--- Runs fn(...) in a task; `done` counts the tasks that have ended without an error.
 function Scene:task(fn, ...)
   ws.spawn(function(...)
     fn(...)
@@ -57,7 +57,7 @@ function Scene:task(fn, ...)
   end, ...)
 end
 
---- Raises, in a task, what a waiting function gave instead of something.
+--- Raises the message of a waiting function that failed; otherwise returns its results.
 function Scene.got(_, value, message, ...)
   if value == nil or value == false then error(tostring(message), 0) end
   return value, message, ...
