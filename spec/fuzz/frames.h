@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* For the targets that feed a receiver: the same events however the bytes are
- * cut, read into place where they may be, and memory in proportion to them. */
+/* For the targets that feed a receiver. Promises: the events are the same
+ * however the bytes are cut, and also when bytes are read into place, and
+ * memory stays in proportion to the bytes. */
 #pragma once
 #include "fuzz.h"
 #include "protocol/receiver.h"
 
-/* The pool is emptied after each run, so that runs do not know each other. */
+/* The pool is emptied after each run, so that runs are independent. */
 typedef struct frames_run {
   ws_receiver receiver;
   ws_deflate_pool pool;
@@ -48,7 +49,7 @@ static inline void frames_note(frames_run *run, const ws_event *event) {
   fuzz_log_event(&run->log, event);
 }
 
-/* Takes a piece; it may be changed. */
+/* Feeds a piece, which the receiver may change. */
 static inline void frames_feed(frames_run *run, uint8_t *piece, size_t len) {
   size_t used = 0;
   while (!run->failed) {
@@ -67,7 +68,7 @@ static inline void frames_feed(frames_run *run, uint8_t *piece, size_t len) {
   }
 }
 
-/* Reads to where the receiver wants it, as a connection does. */
+/* Reads to where the receiver wants the bytes, as a connection does. */
 static inline size_t frames_feed_placed(frames_run *run, const uint8_t *data,
                                         size_t len, size_t least) {
   size_t room;
@@ -92,8 +93,8 @@ static inline void frames_feed_all(frames_run *run, fuzz_input in,
   }
 }
 
-/* What is held follows what has come, not what was declared; a control frame
- * has a block of its own. */
+/* Memory follows the bytes that have come, not a declared length; a control
+ * frame has a block of its own. */
 static inline void frames_check_memory(const frames_run *run, size_t before,
                                        size_t len, size_t least) {
   size_t most = 2 * len > 4096 ? 2 * len : 4096;
@@ -122,7 +123,7 @@ static inline void frames_check(fuzz_input in, bool masked) {
   PROMISE(fuzz_log_same(&whole.log, &pieces.log));
 }
 
-/* A header that is read is written the same, in as many bytes. */
+/* A header that was read is written as the same bytes again. */
 static inline void frames_check_head(fuzz_input in) {
   ws_frame frame, again;
   uint8_t head[WS_FRAME_HEAD_MAX];

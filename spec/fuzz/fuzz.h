@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the fuzz targets share: promises that end the program, input that is
- * read as choices, pieces before a guarded page, memory that is counted, and
- * event logs to compare. A target is a file with one fuzz_one. */
+/* What the fuzz targets share: promises, which end the program when broken;
+ * input that is read as choices; pieces that end at a guarded page; counted
+ * memory; event logs to compare. A target is a file with one fuzz_one. */
 #pragma once
 #include "bytes/buffer.h"
 #include "bytes/slice.h"
@@ -29,7 +29,7 @@ static inline void fuzz_broken(const char *what, const char *file, int line) {
 
 /* ---------------------------------------------------------------- input */
 
-/* The front of an input is choices, what is left are bytes for the target. */
+/* An input begins with choices; the rest are bytes for the target. */
 typedef struct fuzz_input {
   const uint8_t *data;
   size_t len;
@@ -42,7 +42,7 @@ static inline uint8_t fuzz_byte(fuzz_input *in) {
   return *in->data++;
 }
 
-/* The next run, at most `most` bytes. */
+/* Takes the next bytes, at most `most`. */
 static inline ws_slice fuzz_run(fuzz_input *in, size_t most) {
   size_t len = in->len < most ? in->len : most;
   ws_slice run = {(const char *)in->data, len};
@@ -51,14 +51,14 @@ static inline ws_slice fuzz_run(fuzz_input *in, size_t most) {
   return run;
 }
 
-/* A length byte and as many bytes. */
+/* Takes a length byte and as many bytes. */
 static inline ws_slice fuzz_counted(fuzz_input *in) {
   return fuzz_run(in, fuzz_byte(in));
 }
 
 /* ----------------------------------------------------------------- cuts */
 
-/* Lengths of pieces, taken in turn; 0 means all that is left. */
+/* Lengths of pieces, used in turn; 0 means all that is left. */
 typedef struct fuzz_cuts {
   uint8_t lengths[4];
   size_t next;
@@ -79,7 +79,7 @@ static inline size_t fuzz_cut(fuzz_cuts *cuts, size_t left) {
 
 enum { FUZZ_PIECE_MOST = 1 << 20 };
 
-/* A copy that ends at a page that may not be touched; good until the next. */
+/* A copy that ends at a guarded page; valid until the next call. */
 static inline uint8_t *fuzz_piece(const void *data, size_t len) {
   enum { MOST = FUZZ_PIECE_MOST, PAGE = 65536 };
   static uint8_t *end;
@@ -122,7 +122,7 @@ static inline void *fuzz_resize(void *block, size_t size) {
   return fresh + 2;
 }
 
-/* At the end of a run: all was given back. */
+/* At the end of a run: promises that all memory was freed. */
 static inline void fuzz_memory_done(void) {
   PROMISE(fuzz_memory.blocks == 0 && fuzz_memory.held == 0);
   fuzz_memory.peak = 0;
@@ -147,8 +147,8 @@ static inline int fuzz_random(void *data, size_t len) {
 
 /* ----------------------------------------------------------------- logs */
 
-/* What happened, as a number: two runs that must tell the same have the same.
- * FUZZ_SHOW in the environment prints the parts. */
+/* A hash of what happened, equal for runs that must behave alike. With
+ * FUZZ_SHOW in the environment, its parts are printed. */
 typedef struct fuzz_log {
   uint64_t sum;
   unsigned count;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunked bodies: the same body, end and length however they are cut, and a
- * body written as chunks comes out as it was. */
+/* Chunked bodies: body, end and length are the same however the bytes are
+ * cut, and a body written as chunks is read as it was. */
 #include "fuzz.h"
 #include "protocol/http.h"
 
 typedef struct outcome {
-  fuzz_log body; /* byte by byte: runs are cut as the input is */
+  fuzz_log body; /* byte by byte, as pieces differ with the cuts */
   size_t used;
   size_t bytes;
   bool done, failed;
@@ -52,7 +52,7 @@ static void check_same(const outcome *a, const outcome *b) {
   if (!a->failed) PROMISE(a->used == b->used);
 }
 
-/* The input as the body, in chunks as long as the cuts say. */
+/* Takes the input as a body, in chunks as long as the cuts say. */
 static void check_written(fuzz_input in, fuzz_cuts cuts) {
   static char text[32768];
   size_t at = 0, len = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Close payloads: every body against the rules of RFC 6455 sections 5.5.1 and
- * 7.4, and what we write is what a peer of ours reads. */
+/* Close payloads: any body is judged by the rules of RFC 6455 sections 5.5.1
+ * and 7.4, and what we write, our own peer reads. */
 #include "fuzz.h"
 #include "bytes/utf8.h"
 #include "protocol/receiver.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages through our deflater, back through our inflater and through zlib
- * by itself, one after another over the same window and with it forgotten. */
+/* Messages go through our deflater, and back through our inflater and through
+ * plain zlib; one after another, keeping the window or dropping it. */
 #include "fuzz.h"
 #include "protocol/deflate.h"
 
@@ -51,7 +51,7 @@ static void unpack_plain(const uint8_t *message, size_t len) {
   PROMISE(len == 0 || memcmp(text, message, len) == 0);
 }
 
-/* The next message: bytes as they are, or repeated to be long. */
+/* The next message: the input's bytes, or these repeated to make it long. */
 static size_t take_message(fuzz_input *in, uint8_t *message) {
   uint8_t times = fuzz_byte(in);
   ws_slice part = fuzz_counted(in);

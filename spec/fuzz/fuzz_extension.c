@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sec-WebSocket-Extensions: its grammar strict and lax, and permessage-deflate
- * negotiated by both sides over the bytes and over each other's words. */
+/* Sec-WebSocket-Extensions: its grammar, strict and lax; permessage-deflate
+ * negotiated by either side with the input, and by both with each other. */
 #include "fuzz.h"
 #include "protocol/deflate_offer.h"
 #include "protocol/extension.h"
@@ -18,7 +18,7 @@ static int read_param(ws_slice value, const ws_extension_param *param,
   return number;
 }
 
-/* The sum of all that is in it; `*status` 0 when the grammar held. */
+/* A log of all that is in it; `*status` is 0 when the grammar is right. */
 static fuzz_log read_all(ws_slice value, bool lax, int *status) {
   ws_extension_reader reader;
   ws_extension_param param;
@@ -40,7 +40,7 @@ static fuzz_log read_all(ws_slice value, bool lax, int *status) {
   return log;
 }
 
-/* Passing over the parameters ends as reading them does. */
+/* Skipping the parameters must end as reading them does. */
 static int skip_all(ws_slice value, bool lax) {
   ws_extension_reader reader;
   ws_slice name;
@@ -79,8 +79,8 @@ static bool choose(const ws_deflate_options *options, ws_slice offer,
   return agreed->on;
 }
 
-/* Whatever the two want, the server takes our offer and the client takes its
- * answer, and both mean the same. */
+/* Whatever the two want, the server takes the client's offer, the client takes
+ * the server's answer, and both understand the same. */
 static void check_two(const ws_deflate_options *client,
                       const ws_deflate_options *server) {
   char offer[WS_DEFLATE_TEXT], answer[WS_DEFLATE_TEXT];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Base64 both ways against a loop over bits, SHA-1 against OpenSSL's. */
+/* Base64, both ways, against a loop over bits; SHA-1 against OpenSSL's. */
 #include "fuzz.h"
 #include "bytes/base64.h"
 #include "bytes/sha1.h"
@@ -24,7 +24,7 @@ static void encode(const uint8_t *data, size_t len, char *text) {
   }
 }
 
-/* Bytes, or -1. */
+/* How many bytes, or -1. */
 static ptrdiff_t decode(const char *text, size_t len, uint8_t *into) {
   size_t bits = 0, pads = 0;
   if (len % 4 != 0) return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a compressed message: the limit holds while they expand, they
- * expand the same however they are cut, and to what zlib by itself makes. */
+/* Any bytes as a compressed message: the limit holds while they expand, and
+ * they expand the same however they are cut, and as in plain zlib. */
 #include "fuzz.h"
 #include "protocol/deflate.h"
 
@@ -12,7 +12,7 @@ static ws_inflater *inflater;
 static z_stream plain;
 static uint8_t theirs[MOST_OUT];
 
-/* The bytes of a message, then its end. */
+/* Feeds the bytes of a message, then its end. */
 static int expand(fuzz_input in, fuzz_cuts cuts, ws_buffer *out,
                   size_t most) {
   int status = WS_OK;
@@ -38,7 +38,7 @@ static bool plain_feed(const void *data, size_t len) {
   return (result == Z_OK || result == Z_BUF_ERROR) && plain.avail_out > 0;
 }
 
-/* A message without last blocks that fits is the same for both. */
+/* zlib must agree on a message that fits and has no last blocks. */
 static void check_plain(fuzz_input in, const ws_buffer *out, int status) {
   (void)inflateReset(&plain);
   plain.next_out = theirs;
@@ -52,7 +52,7 @@ static void check_plain(fuzz_input in, const ws_buffer *out, int status) {
     PROMISE(memcmp(theirs, out->data, len) == 0);
 }
 
-/* What the next message may refer to can be carried over. */
+/* The window, to which the next message may refer, can be carried over. */
 static void check_window(void) {
   static uint8_t window[WS_WINDOW], again[WS_WINDOW];
   size_t len = ws_inflater_window(inflater, window);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The Lua API in one Lua state that lives as long as the process: the input is
- * a program for lua_api.lua. Run from the top of the tree. */
+/* The Lua API, in a Lua state that lives as long as the process: the input is
+ * a program for lua_api.lua. To be run from the top of the tree. */
 #include "fuzz.h"
 
 #include <lauxlib.h>

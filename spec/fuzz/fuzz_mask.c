@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masking, every way there is, against a loop: any length, alignment, key and
- * offset, and not a byte beside it. */
+/* Every implementation of masking is compared with a loop: any length,
+ * alignment, key and offset; bytes before and after stay as they are. */
 #include "fuzz.h"
 #include "bytes/mask.h"
 #include "bytes/mask_parts.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* More compressed connections than the pool has slots, in any order: what is
- * taken away from one and given back to it later changes no message. */
+/* More compressed connections than the pool has slots, in any order: losing
+ * a slot and getting one again later changes no message. */
 #include "bytes/memory.h"
 #include "fuzz.h"
 #include "protocol/deflate_pool.h"
@@ -32,7 +32,7 @@ static void close_line(line *it) {
   it->from = it->to = NULL;
 }
 
-/* Words that come again, so that messages refer to earlier ones. */
+/* Repeats words, so that messages refer to earlier ones. */
 static size_t write_message(uint8_t *text, uint8_t kind, size_t len) {
   static const char *const words[] = {"websocket ", "frame ", "\"id\":",
                                       "0123456789abcdef", "\0\0\0\0\0\0\0"};
@@ -48,7 +48,7 @@ static size_t write_message(uint8_t *text, uint8_t kind, size_t len) {
   return used;
 }
 
-/* Between two feeds of a message other connections may want inflaters. */
+/* Between two pieces of a message, other connections may want inflaters. */
 static void deliver(line *it, const uint8_t *text, size_t len, bool alone,
                     fuzz_cuts *cuts) {
   const ws_buffer *made;
@@ -72,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   static uint8_t text[MOST];
   fuzz_input in = {data, len};
   fuzz_cuts cuts = fuzz_take_cuts(&in);
-  /* Kept from run to run, without owners: zlib's memory takes long to make. */
+  /* Kept from run to run, without owners: zlib's memory is slow to set up. */
   if (!here.resize) ws_deflate_pool_init(&here, ws_memory_resize);
   if (!there.resize) ws_deflate_pool_init(&there, ws_memory_resize);
   for (int i = 0; i < 100 && in.len > 0; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Request heads: their end found whole and in pieces, parsing, what is written
- * again from the parts, the server's verdict and what it may answer. */
+/* Request heads: finding their end, whole and in pieces; parsing them; writing
+ * them again from their parts; the server's verdict and possible answers. */
 #include "heads.h"
 #include "protocol/deflate_offer.h"
 #include "protocol/handshake.h"
@@ -40,7 +40,7 @@ static void check_offers(const ws_http_head *head) {
   PROMISE(count <= WS_PROTOCOLS_MAX);
 }
 
-/* What is agreed on is within what may be, and its text is one header. */
+/* What was agreed on is within the limits, and its text is one header. */
 static void check_deflate(const ws_http_head *head) {
   const ws_deflate_options options = {.enabled = true, .level = 6};
   ws_deflate_agreed agreed = {.on = false};

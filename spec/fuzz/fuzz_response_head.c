@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Response heads: as request heads, then the client's judgement of a 101, and
- * where a redirect leads. */
+/* Response heads: the same as for request heads, the client's judgement of a
+ * 101, and where a redirect leads. */
 #include "heads.h"
 #include "protocol/deflate_offer.h"
 #include "protocol/handshake.h"

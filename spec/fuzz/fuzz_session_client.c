@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A client's session from the first byte of its server on. */
+/* A client's session, from the first byte of its server on. */
 #include "sessions.h"
 
 static const ws_slice protocols[] = {{"chat", 4}, {"v2", 2}};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A client's and a server's session joined by two pipes in memory. The input
+/* A client's and a server's session, joined by two pipes in memory. The input
  * is the schedule: what moves when and in which pieces, what the owners send,
- * and what they do inside their events. Pipes may lose, spoil or cut short
- * what is in them: then nothing but safety is promised. */
+ * and what they do inside their events. When the pipes lose, corrupt or cut
+ * off bytes, only safety is promised. */
 #include "bytes/memory.h"
 #include "fuzz.h"
 #include "protocol/session.h"
@@ -22,7 +22,7 @@ typedef struct end {
 
 static end client, server;
 static ws_deflate_pool pool;
-static bool faithful; /* the pipes have been so far, and there was memory */
+static bool faithful; /* so far, the pipes lost nothing and memory sufficed */
 
 static uint64_t sum_of(unsigned opcode, const void *data, size_t len) {
   fuzz_log log = {0};
@@ -53,7 +53,7 @@ static void make_texts(void) {
     noise[i] = (uint8_t)(fuzz_random_next() & 0x7f);
 }
 
-/* Text that repeats itself, or noise that does not compress. */
+/* Sends text that repeats itself, or noise that does not compress. */
 static void send_made(end *it, uint8_t kind, size_t len) {
   if (len > MADE_MOST) len = MADE_MOST;
   const uint8_t *text = repeating;
@@ -133,8 +133,8 @@ static void feed(end *it, uint8_t *piece, size_t len) {
   if (faithful) PROMISE(used == len || ws_session_over(&it->session));
 }
 
-/* Moves bytes from one end's pipe into the other, in pieces, of which more
- * than a thousand show nothing new. */
+/* Moves bytes from one end's pipe to the other end, in pieces; more than a
+ * thousand pieces would show nothing new. */
 static void move(end *from, size_t most, size_t piece) {
   end *to = from->other;
   size_t left = from->out.len < most ? from->out.len : most;
@@ -198,7 +198,8 @@ static void step(end *it, unsigned what, fuzz_input *in) {
   }
 }
 
-/* Until both are quiet, which a faithful pair soon is without reactions. */
+/* Moves bytes until both are quiet. A faithful pair soon is, as its reactions
+ * are switched off. */
 static void settle(void) {
   client.reaction = server.reaction = 0;
   (void)ws_session_hold_pong(&client.session, false, &client.out);
@@ -209,7 +210,7 @@ static void settle(void) {
   }
 }
 
-/* All that was sent has come, unless the receiver had closed. */
+/* Everything that was sent has arrived, unless the receiver closed first. */
 static void check_end(const end *it) {
   bool clean = ws_session_clean(&it->session);
   PROMISE(clean == ws_session_clean(&it->other->session));

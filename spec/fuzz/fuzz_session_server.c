@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A server's session from the first byte of its client on. */
+/* A server's session, from the first byte of its client on. */
 #include "sessions.h"
 
 static const char head_text[] =

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS records around a session: either side of TLS against any bytes, or both
- * sides over pipes in memory with sessions on top, the input being the
- * schedule. These begin with a handshake, or go on with a pair that the inputs
- * before have left open: there are fifty of those in the time of a handshake.
- * WS_CERTS names the certificates, else those in build/certs. */
+/* TLS around a session: one side of TLS gets any bytes; or both sides, with
+ * sessions on top, are joined by pipes in memory, and the input is the
+ * schedule. Such a pair begins with a handshake, or is one that earlier inputs
+ * left open, as fifty inputs take the time of one handshake.
+ * WS_CERTS names the folder of certificates, by default build/certs. */
 #include "fuzz.h"
 
 #include "protocol/session.h"
@@ -18,16 +18,16 @@ typedef struct end {
   struct end *other;
   struct both *both;
   memory_pipe *pipe; /* what it writes to */
-  int status;        /* of opening, then of the first failure */
-  bool failed;       /* the session did */
+  int status;        /* of opening, later of the first failure */
+  bool failed;       /* whether the session failed */
 } end;
 
 typedef struct both {
   tls_pair pair;
   end client, server;
-  size_t plaintext; /* bytes read, by either */
-  unsigned inputs;  /* that it has served; 0: it is not open */
-  bool faithful;    /* nothing was spoilt or cut off */
+  size_t plaintext; /* bytes read by both */
+  unsigned inputs;  /* how many it has served; 0: it is not open */
+  bool faithful;    /* nothing was corrupted or cut off */
 } both;
 
 static ws_tls *server_tls, *client_tls;
@@ -54,7 +54,7 @@ static void check_status(ptrdiff_t status) {
           status == WS_EPIPE || status == WS_ENOMEM);
 }
 
-/* A peer that knows no key never gets a byte of plaintext through. */
+/* A peer without keys never gets a byte of plaintext through. */
 static void run_alone(ws_stream *stream, memory_pipe *in, memory_pipe *out,
                       fuzz_input bytes, fuzz_cuts cuts) {
   static uint8_t data[512];
@@ -119,7 +119,7 @@ static void feed(end *it, uint8_t *data, size_t len) {
   } while (event.type != WS_EVENT_NONE && !it->failed);
 }
 
-/* What a spoilt record leads to is the end, never other plaintext. */
+/* A corrupted record leads to the end, never to different plaintext. */
 static void note_status(end *it, ptrdiff_t status) {
   check_status(status);
   if (status >= 0 || status == WS_EAGAIN) return;
@@ -252,7 +252,7 @@ static void finish(both *b) {
   finish_end(&b->server);
 }
 
-/* Its first `kinds` kinds of steps. */
+/* Runs the schedule, using only the first `kinds` kinds of steps. */
 static void run(both *b, fuzz_input in, unsigned kinds) {
   for (int i = 0; i < 200 && in.len > 0; i++) {
     uint8_t op = fuzz_byte(&in);
@@ -270,7 +270,7 @@ static void check_fresh(fuzz_input in) {
   finish(&fresh);
 }
 
-/* Without the steps that spoil or end it. True while it stays open. */
+/* Runs without the steps that corrupt or end it. True while it stays open. */
 static bool check_kept(fuzz_input in) {
   static both kept;
   if (kept.inputs++ == 0) begin(&kept);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What proxies answer, HTTP and SOCKS: the same way through, words and bytes
- * used however it is cut, with names and passwords of any kind. */
+/* Answers of HTTP and SOCKS proxies: our side reacts the same, and uses as
+ * many bytes, however they are cut; with names and passwords of any kind. */
 #include "fuzz.h"
 #include "protocol/http.h"
 #include "protocol/tunnel.h"
 
 typedef struct outcome {
-  fuzz_log said; /* byte by byte */
+  fuzz_log said; /* what we sent, byte by byte */
   size_t used;
   int status;
   char why[WS_TUNNEL_WHY];
@@ -41,7 +41,7 @@ static void check_request(const ws_tunnel_target *target) {
   size_t scanned = 0;
   if (target->kind != WS_TUNNEL_HTTP) return;
   size_t len = ws_http_find_end((char *)out.data, out.len, &scanned);
-  /* Hosts come from a parsed URL, so only a clean one must make a head. */
+  /* Hosts come from parsed URLs, so only a clean one has to give a head. */
   if (ws_slice_is_token(target->host))
     PROMISE(len == out.len && ws_http_parse_request(
                                   &head, (char *)out.data, len) == WS_OK);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: the normal form parses to itself, its parts lie in it, and our own
- * server takes the Host that a client makes of it. */
+/* URLs: the normal form parses to itself, its parts lie inside it, and our own
+ * server accepts the Host that a client makes from it. */
 #include "fuzz.h"
 #include "protocol/authority.h"
 #include "protocol/url.h"
@@ -34,7 +34,7 @@ static void check_again(const ws_url *url) {
   ws_url_deinit(&again);
 }
 
-/* The URL Standard lets them into a host, RFC 3986 does not. */
+/* The URL Standard allows these characters in a host, RFC 3986 does not. */
 static bool is_odd(ws_slice host) {
   for (size_t i = 0; i < host.len; i++)
     if (strchr("\"`{}", host.data[i])) return true;

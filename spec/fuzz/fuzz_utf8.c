@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8 against a reader of RFC 3629 that is as simple as can be: whole, in
- * pieces, at any alignment, and repeated so that vectors are filled. */
+/* UTF-8 is compared with a reader of RFC 3629 that is as simple as possible:
+ * whole, in pieces, at any alignment, and repeated to fill the vectors. */
 #include "fuzz.h"
 #include "bytes/utf8.h"
 
@@ -19,7 +19,7 @@ static int character(const uint8_t *data, size_t len) {
                                            : 0;
   if (size < 2) return size;
   uint32_t value = first & (0xffu >> (size + 1));
-  uint32_t highest = value; /* with the best bytes that could still come */
+  uint32_t highest = value; /* the most it can become with bytes to come */
   for (int i = 1; i < size; i++) {
     bool there = (size_t)i < len;
     if (there && (data[i] & 0xc0) != 0x80) return 0;
@@ -31,7 +31,7 @@ static int character(const uint8_t *data, size_t len) {
   return (size_t)size <= len ? size : -1;
 }
 
-/* 1: whole, -1: could still become good, 0: broken. */
+/* 1: valid, -1: unfinished but valid so far, 0: broken. */
 static int reference(const uint8_t *data, size_t len) {
   while (len > 0) {
     int size = character(data, len);

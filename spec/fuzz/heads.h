@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For the targets of request and response heads: what holds for both. */
+/* What the targets for request and response heads share. */
 #pragma once
 #include "fuzz.h"
 #include "protocol/http.h"
@@ -8,7 +8,7 @@ static inline void heads_add(ws_buffer *text, ws_slice part) {
   PROMISE(ws_buffer_append(text, part.data, part.len) == WS_OK);
 }
 
-/* The end is the same however the bytes come in, and where an empty line is. */
+/* The end is where an empty line is, however the bytes come in. */
 static inline size_t heads_find_end(const char *bytes, size_t len,
                                     fuzz_cuts *cuts) {
   size_t scanned = 0, seen = 0, end = 0;
@@ -36,7 +36,7 @@ static inline void heads_check_lines(const ws_http_head *head,
   }
 }
 
-/* A body has one length, or none: never both ways of saying it. */
+/* A body's length is given in one way or not at all, never in both ways. */
 static inline void heads_check_body(const ws_http_head *head, bool response) {
   ws_http_body_kind kind;
   uint64_t length;
@@ -47,7 +47,7 @@ static inline void heads_check_body(const ws_http_head *head, bool response) {
   if (!response) PROMISE(kind != WS_BODY_UNTIL_END);
 }
 
-/* Header lines and the empty line. */
+/* Writes the header lines and the empty line. */
 static inline void heads_write_lines(ws_buffer *text,
                                      const ws_http_head *head) {
   for (size_t i = 0; i < head->header_count; i++)

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- What fuzz_lua.c runs: the input is a program of calls on `ws` and `ws.core`,
--- read byte by byte, also from inside handlers. Promised: wrong use raises a
--- string, each socket closes once and is silent after, servers see an end for
--- each beginning, and nothing is left behind.
+-- What fuzz_lua.c runs. The input is a program of calls to `ws` and `ws.core`, read
+-- byte by byte, also from inside handlers. Promises: wrong use raises a string; each
+-- socket closes once, and has no events after that; a server's connection that opened
+-- also closes; nothing is left behind.
 
 package.path = "lua/?.lua;lua/?/init.lua;" .. package.path
 local ws = require "ws"
@@ -40,9 +40,9 @@ end
 
 -- ------------------------------------------------------------- objects
 
-local socks = {}                                 -- slots
-local records = {}                               -- of this run's sockets
-local all = setmetatable({}, { __mode = "v" })   -- them, while they live
+local socks = {}                                 -- sockets, by slot
+local records = {}                               -- what this run's sockets did
+local all = setmetatable({}, { __mode = "v" })   -- this run's sockets, while they live
 local timers, tasks, protocols, views = {}, {}, {}, {}
 local began, ended = 0, 0                        -- connections of the server
 local server, path
@@ -50,7 +50,7 @@ local step
 
 local function pick(list) return list[byte() % SLOTS + 1] end
 
--- Wrong use raises words; everything else is a bug of ours.
+-- Wrong use may raise only strings; anything else is a bug of ours.
 local function try(fn, ...)
   local ok, message = pcall(fn, ...)
   if not ok and type(message) ~= "string" and message ~= odd_values then
@@ -59,7 +59,7 @@ local function try(fn, ...)
   return ok and message
 end
 
--- What an owner does in a handler: some more of the program.
+-- What an owner does in a handler: it runs some more of the program.
 local function react(wants)
   if not wants or at > #program or depth >= DEPTH then return end
   depth = depth + 1
@@ -73,7 +73,7 @@ local function note(record, name)
   react(record.reacts)
 end
 
--- Errors of handlers come here, so broken promises are kept for the end.
+-- Errors of handlers come here, so a broken promise is kept until the end.
 local broken
 ws.onerror = function(message)
   if tostring(message):find("after close") then broken = message end
@@ -93,7 +93,7 @@ local function open_socket()
   end
   sock.onmessage = function(event)
     note(record, "message")
-    views[byte() % SLOTS + 1] = event.data -- good only until the handler returns
+    views[byte() % SLOTS + 1] = event.data -- valid only until the handler returns
   end
   sock.onclose = function()
     record.closes = record.closes + 1
@@ -127,13 +127,13 @@ end
 
 -- ----------------------------------------------------------- operations
 
--- What only lua/ws calls, and is called with the object all the same.
+-- Internal methods, which only lua/ws should call; programs can call them, too.
 for _, name in ipairs { "rawClose", "ended", "isServer", "accept", "refuse", "openEnded",
                         "writeRaw", "finishRaw" } do
   core.connection.methods[name] = core.connection.internals[name]
 end
 
--- Such as wait.
+-- Methods that wait.
 local unfit = { receive = true, messages = true }
 local function names_of(methods)
   local names = {}

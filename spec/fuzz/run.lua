@@ -1,21 +1,21 @@
 -- SPDX-License-Identifier: MIT
 -- Replays the corpus of each fuzz target, then fuzzes it for some seconds.
 --   run.lua SECONDS TARGET...
--- What was found goes on from run to run in build/fuzz/corpus, an input that
--- broke a promise is kept in build/fuzz. SEED=1 in the environment repeats the
--- same choices. Ends with "N passed, N failed".
+-- New inputs are kept from run to run in build/fuzz/corpus; one that broke a promise
+-- is kept in build/fuzz. SEED=1 in the environment makes the same choices each time.
+-- Ends with "N passed, N failed".
 
 local build, corpora = "build/fuzz", "spec/fuzz/corpus"
 local libfuzzer = "-timeout=20 -rss_limit_mb=2048 -print_final_stats=1 -close_fd_mask=1"
 if os.getenv "SEED" then libfuzzer = libfuzzer .. " -seed=" .. os.getenv "SEED" end
 
--- Targets that share a dictionary; others have one of their own, or none.
+-- Targets that share a dictionary; others have their own, or none.
 local shared = { request_head = "http", response_head = "http", session_server = "http",
                  session_client = "http", tunnel = "http" }
 
--- Their inputs are programs, better long from the start. They keep a Lua state
--- or contexts, which leak detection takes for leaks after each run, slowly; what
--- must not be left behind they check themselves.
+-- Their inputs are programs, which should be long from the start. They keep a Lua
+-- state or contexts, which leak detection would slowly search after each run and
+-- take for leaks; they check themselves that nothing else is left behind.
 local programs = { lua = true, tls = true, session_pair = true, pool = true }
 
 local function exists(path)
@@ -44,7 +44,7 @@ local function command_for(target, seconds)
   return table.concat(words, " ") .. " 2>&1; echo exit $?"
 end
 
--- What libFuzzer says at its end, and its last lines for a failure.
+-- Runs a target; returns libFuzzer's final figures and, for a failure, its last lines.
 local function run(target, seconds)
   local result = { runs = 0, inputs = 0, code = 1, lines = {} }
   local pipe = assert(io.popen(command_for(target, seconds)))

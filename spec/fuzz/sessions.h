@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* For the targets that feed a whole session, either side: bytes whole and in
- * pieces, an owner who reacts as the flags say, and what was said in answer,
- * which has to be heads and frames again. */
+/* For the targets that feed a whole session, of either side: with bytes whole
+ * and in pieces, and an owner that reacts as the flags say. What the session
+ * answers has to be heads and frames again. */
 #pragma once
 #include "fuzz.h"
 #include "bytes/memory.h"
 #include "protocol/session.h"
 
 enum {
-  WITH_HANDSHAKE = 1, /* a good one stands before the input */
+  WITH_HANDSHAKE = 1, /* a good handshake precedes the input */
   WITH_DEFLATE = 2,
   ECHO = 4,
-  LATER = 8,   /* a request is answered when all has been read */
-  REFUSE = 16, /* it is refused; a client: closes at the first message */
-  SMALL = 32,  /* limits are */
+  LATER = 8,   /* answers a request only when all has been read */
+  REFUSE = 16, /* refuses it; a client closes at the first message */
+  SMALL = 32,  /* small limits */
   HOLD_PONGS = 64,
   NO_MEMORY = 128
 };
@@ -28,7 +28,7 @@ typedef struct solo {
   unsigned messages;
 } solo;
 
-/* Kept from run to run: what a pool has for one it resets for the next. */
+/* Kept from run to run: a pool resets its contexts for their next user. */
 static ws_deflate_pool solo_pool;
 
 static inline void solo_prepare(solo *it, bool server, uint8_t flags) {
@@ -74,7 +74,7 @@ static inline void solo_on_message(solo *it, const ws_event *event) {
 
 static inline void solo_on_event(solo *it, const ws_event *event) {
   ws_event plain = *event;
-  plain.why = NULL; /* may quote as much as had come */
+  plain.why = NULL; /* it may quote what had come, which depends on the cuts */
   PROMISE(!it->failed);
   if (event->type == WS_EVENT_BODY) {
     for (size_t i = 0; i < event->len; i++)
@@ -100,7 +100,7 @@ static inline void solo_on_event(solo *it, const ws_event *event) {
 
 /* -------------------------------------------------------------- feeding */
 
-/* One piece, until nothing of it is wanted any more. */
+/* Feeds one piece, until the session wants no more of it. */
 static inline bool solo_feed(solo *it, uint8_t *piece, size_t len) {
   size_t used = 0;
   for (;;) {
@@ -114,7 +114,7 @@ static inline bool solo_feed(solo *it, uint8_t *piece, size_t len) {
       continue;
     }
     if (used == len) return true;
-    /* It takes no more: over, or the request has to be answered first. */
+    /* It takes no more: it is over, or waits for the request's answer. */
     if (!ws_session_request(&it->session) || !(it->flags & LATER)) break;
     solo_answer(it);
     if (ws_session_request(&it->session)) break;
@@ -140,7 +140,7 @@ static inline void solo_feed_all(solo *it, fuzz_input in, fuzz_cuts cuts) {
 
 /* --------------------------------------------------------- what was said */
 
-/* A head, then whole frames, a Close at the end. */
+/* What was sent is a head, then whole frames, with a Close at the end. */
 static inline void solo_check_said(const solo *it, bool upgraded) {
   fuzz_input said = {it->out.data, it->out.len};
   size_t scanned = 0;
