@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* kqueue(2) and kevent(2) on Linux' epoll, as the BSDs' manuals have them, so
- * that poller_kqueue.c runs where there is no BSD. For sockets, the two filters
- * and the flags that it uses; anything else is EINVAL.
+/* kqueue(2) and kevent(2) over Linux' epoll, as the BSDs' manuals describe
+ * them, so that poller_kqueue.c can be tested without a BSD. Supports sockets,
+ * and the two filters and the flags that it uses; anything else is EINVAL.
  *
- * What Linux cannot tell: the error of a socket without taking it away (fflags
- * says ECONNRESET for any), that of Unix sockets our own end was shut down, and
- * the close of a descriptor that a copy keeps open. `data` is 0. */
+ * What Linux does not say: a socket's error without clearing it (fflags is
+ * ECONNRESET for any), that a Unix socket was shut down by us, and that a
+ * descriptor was closed while a copy is open. `data` is always 0. */
 #include "sys/event.h"
 
 #include <errno.h>
@@ -24,19 +24,19 @@
 
 enum { READING, WRITING, FILTERS };
 
-typedef struct note { /* what is asked of one descriptor */
+typedef struct note { /* what a queue watches one descriptor for */
   bool added[FILTERS];
   void *udata[FILTERS];
-  uint32_t found; /* by the last look */
+  uint32_t found; /* events found by the last epoll_wait */
 } note;
 
 typedef struct queue {
   int fd;
   note *notes;               /* by descriptor */
-  struct epoll_event *ready; /* of the last look */
-  size_t cap;                /* of both */
-  size_t found;              /* of `ready` */
-  size_t next;               /* filter of a note the next answer begins with */
+  struct epoll_event *ready; /* from the last epoll_wait */
+  size_t cap;                /* of both arrays */
+  size_t found;              /* how many are in `ready` */
+  size_t next;               /* the filter with which the next answer begins */
   struct queue *older;
 } queue;
 
@@ -44,8 +44,8 @@ static queue *queues;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-/* Nobody tells us of a close: what a queue's number is now is seen by a mark
- * on the open file, a signal that is never sent. */
+/* We are not told when a queue is closed and its number used again, so a queue
+ * is known by a mark on the open file: a signal that is never sent. */
 static int mark(void) { return SIGRTMAX; }
 
 static bool is_queue(int fd) { return fcntl(fd, F_GETSIG) == mark(); }
@@ -58,7 +58,7 @@ static void on_fork(void) {
 
 static void watch_forks(void) { pthread_atfork(NULL, NULL, on_fork); }
 
-/* NULL for what never was one. */
+/* NULL when the number never was a queue. */
 static queue *find(int fd) {
   pthread_mutex_lock(&lock);
   queue *q = queues;
@@ -82,7 +82,7 @@ int kqueue(void) {
   pthread_once(&once, watch_forks);
   int fd = epoll_create1(0);
   if (fd < 0) return -1;
-  queue *q = find(fd); /* of an earlier one that was closed */
+  queue *q = find(fd); /* of an earlier queue with this number, now closed */
   if (q == NULL) q = add_queue(fd);
   if (q == NULL || fcntl(fd, F_SETSIG, mark()) < 0) {
     close(fd);
@@ -119,7 +119,7 @@ static int tell(const queue *q, int operation, int fd) {
 }
 
 /* "Calling close() on a file descriptor will remove any kevents that reference
- * the descriptor": epoll forgot them, so that the number is another's now. */
+ * the descriptor": if epoll has forgotten it, the number is a new one's. */
 static bool is_known(queue *q, int fd) {
   note *n = &q->notes[fd];
   if (!n->added[READING] && !n->added[WRITING]) return false;
@@ -156,7 +156,7 @@ static int apply_one(queue *q, const struct kevent *change) {
   return EINVAL;
 }
 
-/* How many failed and are told of in `events`; -1 when one did not fit. */
+/* How many failed and are reported in `events`; -1 when one did not fit. */
 static int apply(queue *q, const struct kevent *changes, int nchanges,
                  struct kevent *events, int nevents) {
   int failed = 0;
@@ -185,7 +185,7 @@ static bool is_ready(const note *n, int filter) {
   return n->added[filter] && (n->found & says[filter]) != 0;
 }
 
-/* Shut down by us: epoll does not say so. */
+/* Whether we have shut it down, which epoll does not say. */
 static bool sends_no_more(int fd) {
   struct tcp_info info;
   socklen_t len = sizeof info;
@@ -214,7 +214,7 @@ static void report(const queue *q, size_t fd, int filter,
   event->udata = n->udata[filter];
 }
 
-/* Each filter has its turn, however few fit. */
+/* Each filter gets its turn, even when few events fit. */
 static int collect(queue *q, struct kevent *events, int nevents) {
   int count = 0;
   for (size_t seen = 0; seen < q->cap * FILTERS && count < nevents; seen++) {

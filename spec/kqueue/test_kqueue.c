@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What poller_kqueue.c relies on, of the stand-in or of a real kqueue: on a BSD
- * or a Mac this can be built without the stand-in. */
+/* Tests what poller_kqueue.c relies on, of the stand-in or of a real kqueue: on
+ * a BSD or a Mac this can be built without the stand-in. */
 #include <sys/types.h>
-/* After sys/types.h, which it does not include itself everywhere. */
+/* After sys/types.h, as on some systems it does not include that itself. */
 #include <sys/event.h>
 
 #include "check.h"
@@ -35,7 +35,7 @@ static void end(void) {
   close(queue);
 }
 
-/* A listener of TCP makes a pair of its own kind. */
+/* Begins with a TCP pair, made with a listener. */
 static void begin_tcp(void) {
   struct sockaddr_in address = {.sin_family = AF_INET};
   socklen_t len = sizeof address;
@@ -84,7 +84,7 @@ TEST(one_entry_a_filter) {
     CHECK(events[i].udata == &tags[events[i].filter == EVFILT_READ ? 0 : 1]);
     CHECK_INT(events[i].flags & (EV_EOF | EV_ERROR), 0);
   }
-  CHECK_INT(get(MOST, &patience), 2); /* as long as it holds */
+  CHECK_INT(get(MOST, &patience), 2); /* again: it is level-triggered */
   end();
 }
 
@@ -125,7 +125,7 @@ TEST(mistakes) {
   end();
 }
 
-/* With room a failure is an entry, and what comes after it is made. */
+/* With room, a failure becomes an event, and later changes are made. */
 TEST(a_failed_change_with_room) {
   begin();
   struct kevent changes[2];
@@ -139,7 +139,7 @@ TEST(a_failed_change_with_room) {
   end();
 }
 
-/* Without room the changes after it are not made. */
+/* Without room, later changes are not made. */
 TEST(a_failed_change_without_room) {
   begin();
   struct kevent changes[2];
@@ -165,11 +165,11 @@ TEST(a_closed_descriptor_takes_its_filters_along) {
   int number = pair[0];
   close(pair[0]);
   CHECK_INT(get(MOST, &now), 0);
-  pair[0] = dup(pair[1]); /* the number again */
+  pair[0] = dup(pair[1]); /* gets the same number again */
   CHECK_INT(pair[0], number);
   CHECK_INT(change_write(pair[0], EV_DELETE, NULL), ENOENT);
   CHECK_INT(change_read(pair[0], EV_ADD, &tags[2]), 0);
-  CHECK_INT(get(MOST, &patience), 1); /* its peer is closed: an end */
+  CHECK_INT(get(MOST, &patience), 1); /* its peer is closed */
   CHECK(events[0].udata == &tags[2]);
   end();
 }
@@ -179,7 +179,7 @@ TEST(an_end_with_data_left) {
   put(pair[1]);
   shutdown(pair[1], SHUT_WR);
   change_read(pair[0], EV_ADD, &tags[0]);
-  do CHECK_INT(get(MOST, &patience), 1); /* the data may come before its end */
+  do CHECK_INT(get(MOST, &patience), 1); /* data may come before the end */
   while (check_counts.broken == 0 && !(events[0].flags & EV_EOF));
   CHECK(events[0].filter == EVFILT_READ);
   CHECK_INT(events[0].fflags, 0);
@@ -187,7 +187,7 @@ TEST(an_end_with_data_left) {
   CHECK_INT(read(pair[0], &byte, 1), 1);
   change_read(pair[0], EV_DELETE, NULL);
   change_write(pair[0], EV_ADD, &tags[1]);
-  CHECK_INT(get(MOST, &patience), 1); /* it may still be written to */
+  CHECK_INT(get(MOST, &patience), 1); /* it can still be written to */
   CHECK_INT(events[0].flags & EV_EOF, 0);
   end();
 }
@@ -202,7 +202,7 @@ TEST(a_reset_is_an_end_with_an_error) {
   CHECK(events[0].flags & EV_EOF);
   CHECK_INT(events[0].fflags, ECONNRESET);
   char byte;
-  CHECK_INT(read(pair[0], &byte, 1), -1); /* it was not taken away */
+  CHECK_INT(read(pair[0], &byte, 1), -1); /* the error was not cleared */
   CHECK_INT(errno, ECONNRESET);
   pair[1] = dup(pair[0]);
   end();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The BSDs' <sys/event.h> as far as poller_kqueue.c goes: kqueue_on_epoll.c is
- * behind it. Types and numbers differ between the BSDs, and both kinds are
- * here: FreeBSD's, OpenBSD's and macOS's narrow ones, or with WS_KEVENT_WIDE
- * NetBSD's unsigned ones. Not for programs. */
+/* The part of the BSDs' <sys/event.h> that poller_kqueue.c uses, implemented
+ * by kqueue_on_epoll.c. Types and numbers differ between the BSDs: these are
+ * the narrow ones of FreeBSD, OpenBSD and macOS, or with WS_KEVENT_WIDE the
+ * unsigned ones of NetBSD. Not for programs. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
