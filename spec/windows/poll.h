@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests that make windows builds: poll(2) of one socket or a few. */
+/* For the tests that `make windows` builds: poll(2) for a few sockets. */
 #pragma once
 #include "transport/socket_system.h"
 

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
--- Runs specs where busted's own C modules are not: as much of its language as
--- ours use, over the same luassert.   specs.lua FILE...
--- What asks for a shell or for LuaSocket is left out, and so is what not_run.txt
--- names; all of it is counted.
+-- Runs specs where busted's C modules are missing: implements as much of busted as
+-- our specs use, with the same luassert.   specs.lua FILE...
+-- Tests that need a shell or LuaSocket are left out, as are those that not_run.txt
+-- names; what is left out is counted.
 
 assert = require "luassert" -- luacheck: ignore 121 (as busted has it)
 
@@ -13,7 +13,7 @@ local left_out = {} -- reason -> how many
 
 -- --------------------------------------------------------- what is not there
 
-local missing = {} -- what is raised by the stand-ins for it
+local missing = {} -- raised by the stand-ins for what is missing
 
 local function refuse(reason)
   return function() error(setmetatable({ reason = reason }, missing), 0) end
@@ -23,20 +23,20 @@ os.execute = refuse "a shell" -- luacheck: ignore 122
 io.popen = refuse "a shell" -- luacheck: ignore 122
 local refuse_sockets = refuse "LuaSocket"
 function package.preload.socket() -- luacheck: ignore 122
-  package.loaded.socket = nil -- or 5.1 says "loop" the next time
+  package.loaded.socket = nil -- or else Lua 5.1 complains of a loop the next time
   refuse_sockets()
 end
 
-local named = {} -- the rest, from not_run.txt: "file: name of the test" -> reason
+local named = {} -- from not_run.txt: "file: name of the test" -> reason
 for line in io.lines "spec/windows/not_run.txt" do
   local file, name, reason = line:match "^(spec%S+_spec%.lua): (.-)  +(.+)$"
   if file then named[file .. ": " .. name] = reason end
 end
 
--- ------------------------------------------------------------ busted's words
+-- -------------------------------------------------------- busted's functions
 
 local block -- the innermost describe: its children, and its hooks
-local finalizers -- of the test at hand
+local finalizers -- of the current test
 
 local function open_block(name)
   block = { name = name, outer = block, before_each = {}, after_each = {}, children = {} }
@@ -72,7 +72,7 @@ local function explain(failure)
   return debug.traceback(type(failure) == "table" and failure.message or tostring(failure), 2)
 end
 
-local function attempt(fn, first, second) -- 5.1's xpcall hands nothing on
+local function attempt(fn, first, second) -- Lua 5.1's xpcall passes no arguments
   local ok, failure = xpcall(function() fn(first, second) end, explain)
   return not ok and failure or nil
 end

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests that make windows builds: stdlib.h with POSIX' mkdtemp. */
+/* For the tests that `make windows` builds: stdlib.h with POSIX' mkdtemp. */
 #pragma once
 #include_next <stdlib.h>
 

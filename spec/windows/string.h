@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests that make windows builds: string.h with GNU's memmem. */
+/* For the tests that `make windows` builds: string.h with GNU's memmem. */
 #pragma once
 #include_next <string.h>
 

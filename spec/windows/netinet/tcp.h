@@ -1,4 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* For tests that make windows builds. */
+/* For the tests that `make windows` builds. */
 #pragma once
 #include "transport/socket_system.h"

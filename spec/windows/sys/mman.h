@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* What spec/check.h needs of POSIX to guard a page, in Windows' words. Only
- * make windows looks here; not for the library. */
+/* The POSIX functions with which spec/check.h guards a page, by Windows' own.
+ * Only for `make windows`, not for the library. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 #include <winsock2.h>
 #include <windows.h>
 
-/* Words of 1985 that tests use as names. */
+/* Old macros of Windows, which tests use as names. */
 #undef near
 #undef far
 
