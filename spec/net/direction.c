@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What becomes of packets. One generator a direction: its choices depend on the
- * packets of that direction alone. */
+/* What happens to packets. Each direction has its own random generator, so its
+ * choices depend only on its own packets. */
 #include "direction.h"
 
 #include <stdbool.h>
@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #define LARGEST_PACKET 2048
-#define BURST 64 /* packets at once, then the other direction has its turn */
-#define LONGEST_QUEUE 1000000000U /* of what waits for `rate`, nanoseconds */
+#define BURST 64 /* packets, after which the other direction has its turn */
+#define LONGEST_QUEUE 1000000000U /* longest wait for `rate`, nanoseconds */
 
 /* ---------------------------------------------------------------- chance */
 
@@ -22,14 +22,15 @@ static uint64_t draw(direction *d) {
   return x ^ (x >> 31);
 }
 
-/* A weather that is off draws as well, so that one does not shift another. */
+/* Draws even when the chance is 0, so that one kind of trouble does not change
+ * the choices of another. */
 static bool happens(direction *d, double chance) {
   return (double)(draw(d) >> 11) * 0x1p-53 < chance;
 }
 
 /* ------------------------------------------------------------- the queue */
 
-/* Those that are due at once leave in the order in which they came. */
+/* Packets that are due at the same time leave in the order they came in. */
 static bool before(const packet *a, const packet *b) {
   return a->due != b->due ? a->due < b->due : a->number < b->number;
 }
@@ -68,7 +69,7 @@ static void damage(direction *d, uint8_t *bytes, size_t len) {
   bytes[bit / 8] = (uint8_t)(bytes[bit / 8] ^ (1U << bit % 8));
 }
 
-/* When a packet that comes now is through. */
+/* When a packet that comes now leaves the link. */
 static uint64_t due(direction *d, size_t len, uint64_t now) {
   const weather *w = &d->weather;
   if (d->free_at < now) d->free_at = now;
@@ -92,7 +93,7 @@ static unsigned port_at(const uint8_t *bytes) {
   return bytes[0] * 256U + bytes[1];
 }
 
-/* Source or destination, which follow the head of IP (RFC 791, RFC 9293). */
+/* Source or destination; the ports follow IP's header (RFC 791, RFC 9293). */
 static bool has_port(const uint8_t *bytes, size_t len, unsigned port) {
   size_t head = (bytes[0] & 15U) * 4U;
   if (len < head + 4) return false;
@@ -138,7 +139,7 @@ void direction_reset(direction *d, uint64_t seed) {
   d->free_at = 0;
 }
 
-/* Of IPv6 there is only what the system says to itself. */
+/* Drops IPv6, which here is only what the system sends on its own. */
 void direction_take(direction *d, uint64_t now) {
   uint8_t bytes[LARGEST_PACKET];
   for (int i = 0; i < BURST; i++) {

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* One direction of the link: what is read from one device is lost, held up,
- * doubled or damaged by a seeded choice, and written to the other device. */
+/* One direction of the link: packets read from one device are lost, delayed,
+ * doubled or damaged by seeded choices, and written to the other device. */
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
 
 #define PACKETS_HELD 4096
 
-/* Chances are from 0 to 1, times in nanoseconds. */
+/* Chances are from 0 to 1, times are in nanoseconds. */
 typedef struct weather {
   double loss, doubling, damage;
-  uint64_t delay, jitter; /* jitter is what reorders */
-  uint64_t rate;          /* bytes a second, 0 for as many as there are */
-  int64_t pass;           /* packets until nothing passes, -1 for never */
-  unsigned port;          /* of the TCP connections it is about, 0 for all */
+  uint64_t delay, jitter; /* jitter reorders packets */
+  uint64_t rate;          /* bytes a second, 0: no limit */
+  int64_t pass;           /* packets until nothing passes, -1: no cut */
+  unsigned port;          /* TCP port that a cut affects, 0: all */
 } weather;
 
 typedef struct packet {
@@ -22,9 +22,9 @@ typedef struct packet {
   uint8_t *bytes;
 } packet;
 
-/* What has become of packets: `late` ones were overtaken, `cut` ones came when
- * nothing passed, the other device `refused` some, as damaged ones or when it
- * is down. */
+/* What happened to packets: `late` ones were overtaken, `cut` ones came when
+ * nothing passed, and the other device `refused` some because they were damaged
+ * or it was down. */
 typedef struct counts {
   uint64_t came, lost, doubled, damaged, late, cut, refused;
 } counts;
@@ -34,19 +34,20 @@ typedef struct direction {
   weather weather;
   counts counts;
   uint64_t random;  /* state of the generator */
-  uint64_t free_at; /* when what came before is out, at `rate` */
+  uint64_t free_at; /* when all earlier packets are out, at `rate` */
   uint64_t last_number, newest;
   size_t held;
   packet heap[PACKETS_HELD]; /* the earliest first */
 } direction;
 
-/* Good weather, counts of 0, the generator at its start; what is held stays. */
+/* Sets good weather, counts of 0 and the generator's seed; packets that are
+ * held stay. */
 void direction_reset(direction *d, uint64_t seed);
 
-/* Reads what waits at `from`. */
+/* Reads the packets that wait at `from`. */
 void direction_take(direction *d, uint64_t now);
 
-/* Writes what is due. */
+/* Writes the packets that are due. */
 void direction_deliver(direction *d, uint64_t now);
 
 /* When something is due next, or UINT64_MAX. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* A bad network: runs a command in a network namespace that is joined to
- * another one, the far one, by a link that loses packets on order.
+/* A bad network: runs a command in a "near" network namespace, joined to a
+ * "far" one by a link that loses packets on order.
  *     link SEED COMMAND...
- * In the command's environment WS_LINK holds four descriptors and the seed: to
- * write orders to, to read answers from, the near and the far namespace. An
- * order is a line, "DIRECTION WORD VALUE", "reset" or "counts"; a line answers
- * each. See order() and spec/net/link.lua. */
+ * In the command's environment, WS_LINK holds four descriptors and the seed.
+ * The descriptors are: where to write orders, where to read answers, the near
+ * and the far namespace. An order is a line, "DIRECTION WORD VALUE", "reset" or
+ * "counts", and is answered by a line. See order() and spec/net/link.lua. */
 #include "direction.h"
 #include "namespace.h"
 
@@ -75,8 +75,8 @@ static void print_counts(char *answer, size_t size) {
 }
 
 /* loss, doubling and damage are in percent, delay and jitter in milliseconds,
- * kbits a second; pass: so many packets (of a port) pass yet, then none; -1
- * mends that. */
+ * kbits is per second. pass: so many more packets (of a port) pass, then none;
+ * -1 mends that. */
 static void order(const char *line, char *answer, size_t size) {
   char where[8], word[16];
   double value;
@@ -95,7 +95,7 @@ static void order(const char *line, char *answer, size_t size) {
   if (bad) snprintf(answer, size, "what?");
 }
 
-/* Whoever gives an order waits for its answer: one read is one line. */
+/* Whoever gives an order waits for the answer, so one read gives one line. */
 static void obey(void) {
   char line[128], answer[512];
   ssize_t len = read(link_.orders, line, sizeof line - 1);
@@ -115,7 +115,7 @@ static struct timespec until(uint64_t due) {
   return (struct timespec){(time_t)(left / SECOND), (long)(left % SECOND)};
 }
 
-/* Until the command, whose pidfd this is, has ended. */
+/* Runs the link until the command has ended; its argument is a pidfd. */
 static void carry(int command) {
   struct pollfd fds[] = {{.fd = command, .events = POLLIN},
                          {.fd = link_.orders, .events = POLLIN},
@@ -148,7 +148,7 @@ static void run(char **command, int orders, int answers) {
   _exit(127);
 }
 
-/* Its status, as a shell says it. */
+/* Returns the command's exit status as a shell would. */
 static int run_and_carry(char **command) {
   int orders[2], answers[2], status = 0;
   if (pipe(orders) != 0 || pipe(answers) != 0) return 126;

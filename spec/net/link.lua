@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The link, as specs use it: this process is in the near namespace, and what is
--- made inside link.far() is in the far one. See spec/net/link.c.
+-- The link as specs use it: this process is in the near namespace; sockets and
+-- processes made inside link.far() are in the far one. See spec/net/link.c.
 
 local netns = require "net.netns"
 
@@ -18,7 +18,7 @@ local orders, answers = descriptor(numbers[1], "w"), descriptor(numbers[2], "r")
 local near, far = tonumber(numbers[3]), tonumber(numbers[4])
 link.seed = tonumber(numbers[5])
 
--- It holds from the answer on.
+-- Gives an order, which is in force once it is answered; returns the answer.
 local function tell(order)
   orders:write(order, "\n")
   orders:flush()
@@ -33,13 +33,13 @@ local function back(ok, ...)
   return ...
 end
 
---- fn(...) in the far namespace: its sockets and its processes stay there.
+--- Calls fn(...) in the far namespace; its sockets and its processes stay there.
 function link.far(fn, ...)
   netns.enter(far)
   return back(pcall(fn, ...))
 end
 
---- Sets what the weather is: loss, doubling, damage (percent), delay, jitter
+--- Changes the weather: loss, doubling, damage (percent), delay, jitter
 --- (milliseconds) and kbits (a second). `direction` is "out", from near to far,
 --- "in" or, by default, "both".
 function link.weather(changes, direction)
@@ -48,7 +48,8 @@ function link.weather(changes, direction)
   end
 end
 
---- Nothing passes any more, or only `packets` yet; nothing of a port, if given.
+--- Cuts the link: nothing passes, or only `packets` more. With `port`, only connections
+--- of that port are cut.
 function link.cut(direction, packets, port)
   tell(("%s port %d"):format(direction or "both", port or 0))
   tell(("%s pass %d"):format(direction or "both", packets or 0))
@@ -56,12 +57,12 @@ end
 
 function link.mend(direction) tell(("%s pass -1"):format(direction or "both")) end
 
---- All is well, nothing was counted, the choices begin anew.
+--- Sets good weather, sets counts to 0, and starts the random choices again.
 function link.reset() tell "reset" end
 
 local words = { "came", "lost", "doubled", "damaged", "late", "cut", "refused" }
 
---- What has become of packets since the reset: counts.out.lost and so on.
+--- What happened to packets since the reset: counts.out.lost and so on.
 function link.counts()
   local counts, at = { out = {}, ["in"] = {} }, 0
   for value in tell "counts":gmatch "%d+" do
@@ -78,14 +79,14 @@ function link.stopped()
   return counts.out.cut + counts["in"].cut
 end
 
---- The near device goes down, or comes up again.
+--- Takes the near device down, or brings it up again.
 function link.set_up(up)
   local command = up and ("sh spec/net/side.sh %s %s"):format(link.NEAR, link.FAR)
     or "ip link set link0 down"
   assert(os.execute(command))
 end
 
---- The longest packet, in both namespaces.
+--- Sets the longest packet, in both namespaces.
 function link.set_mtu(bytes)
   local command = "ip link set link0 mtu " .. bytes
   assert(os.execute(command))

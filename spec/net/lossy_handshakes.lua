@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Partitions after each packet of the opening handshake, of TLS's and of the
--- closing handshake: both sides end by their deadlines, and are told once.
+-- Partitions after each packet of the opening handshake (with TLS's) and of the closing
+-- handshake: both sides end by their deadlines, with one close event.
 
 local helper = require "spec.helper"
 local link = require "spec.net.link"
@@ -10,13 +10,13 @@ local ws = require "ws"
 
 local OPENING = 150 * helper.patience -- both sides' deadline
 local CLOSING = 150
-local GRACE = 1000 -- in which the server is to end TCP after both Closes
-local INTERVAL, TIMEOUT = 100, 250 -- of silence, for who takes it to be open
+local GRACE = 1000 -- how long the server has to end TCP after both Closes
+local INTERVAL, TIMEOUT = 100, 250 -- of pings, for a side that considers it open
 
 local closing = { closeTimeout = CLOSING, pingInterval = INTERVAL, pingTimeout = TIMEOUT }
 local its = { client = closing, server = closing }
 
--- What is told of a connection.
+-- Patterns for the story of a connection (see ground.pair).
 local NEVER_OPEN, CUT_OFF = "error:%u+ close:1006", "open error:%u+ close:1006"
 local CLEAN = "open close:1000:clean"
 
@@ -30,8 +30,8 @@ end
 describe("a partition in the opening handshake", function()
   local ground = scene.ground(setup, before_each, after_each)
 
-  -- So many packets pass; in which stage the client is then, or "open". The more
-  -- pass, the more time it has, so that it opens in the end on any machine.
+  -- Cuts after so many packets; returns the stage in which the client failed, or "open".
+  -- With more packets it gets more time, so that at last it opens on any machine.
   local function cut_after(kind, direction, packets)
     local deadline = OPENING + 20 * packets
     local began = ws.now()
@@ -50,8 +50,8 @@ describe("a partition in the opening handshake", function()
     return pair.story.near:match "^open" or pair.why.near:match "^%a+"
   end
 
-  -- What comes last depends on how packets are acknowledged: from `packets` on
-  -- there is a client that has opened.
+  -- How many packets a handshake takes depends on how they are acknowledged, so the
+  -- number grows until the client opens.
   local stages_of = { plain = { "tcp", "http" }, secure = { "tcp", "tls", "http" } }
   local directions = { plain = { "both", "out", "in" }, secure = { "both", "in" } }
   for _, kind in ipairs { "plain", "secure" } do
@@ -118,7 +118,7 @@ describe("a partition in the closing handshake", function()
         clean = clean or pair.story.near == CLEAN
         link.mend()
       end
-      assert.is_true(clean) -- the last ones lost nothing that matters
+      assert.is_true(clean) -- with more packets, nothing that matters was lost
     end)
 
     it("that heals in time is none: " .. kind, function()

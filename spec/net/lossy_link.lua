@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The link itself, seen by datagrams: what happens to them is what was ordered,
--- and the same again after a reset.
+-- Tests the link itself with datagrams: what was ordered happens to them, and after a
+-- reset the same happens again.
 
 local link = require "spec.net.link"
 local socket = require "socket"
@@ -21,7 +21,7 @@ local function receive(udp)
   return assert(udp:receive())
 end
 
--- All that is on its way has come when the last one, in good weather, has.
+-- Takes datagrams until "last", which is sent in good weather after all others.
 local function take_all()
   local list = {}
   for data in receive, far do
@@ -30,7 +30,7 @@ local function take_all()
   end
 end
 
--- The device holds so many: they are not to be lost there.
+-- Waits until so many have left the device's queue, where they must not be lost.
 local function wait_for(count)
   local deadline = socket.gettime() + 5
   while link.counts().out.came < count do
@@ -38,8 +38,9 @@ local function wait_for(count)
   end
 end
 
--- What arrives of numbered datagrams, in its order; and the link's counts. What
--- other tests' connections still say to each other would shift the choices.
+-- Sends numbered datagrams; returns those that arrive, in that order, and the link's
+-- counts. Tries again when packets of earlier tests' connections come in between, as
+-- they would change the random choices.
 local function send(weather, delay)
   local _, port = far:getsockname()
   for _ = 1, 10 do
@@ -77,7 +78,7 @@ describe("the link", function()
 
   it("loses a part, the same one again", function()
     local arrived, counts = send { loss = 20 }
-    assert.is_true(counts.lost >= 10 and counts.lost <= 80) -- 40, and five deviations
+    assert.is_true(counts.lost >= 10 and counts.lost <= 80) -- 40, at least five deviations
     assert.equal(COUNT - counts.lost, #arrived)
     assert.same(arrived, (send { loss = 20 }))
   end)

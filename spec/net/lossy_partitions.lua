@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Partitions, both ways and one way: those that heal in time lose nothing, those
--- that do not are noticed by both ends.
+-- Partitions in both directions or in one: those that heal in time lose nothing, the
+-- others are noticed by both ends.
 
 local helper = require "spec.helper"
 local link = require "spec.net.link"
@@ -10,8 +10,8 @@ local scene = require "spec.net.scene"
 local ws = require "ws"
 
 local INTERVAL, TIMEOUT = 200, 300 -- of pings
-local CONNECTING = 250 -- its deadline
-local PARTITION = 600 -- one that heals
+local CONNECTING = 250 -- deadline for connecting
+local PARTITION = 600 -- how long one lasts that heals
 
 local pinging = { pingInterval = INTERVAL, pingTimeout = TIMEOUT }
 local both_pinging = { server = pinging, client = pinging }
@@ -70,7 +70,8 @@ describe("a peer that a partition took away", function()
   local ground = scene.ground(setup, before_each, after_each)
 
   for _, kind in ipairs { "plain", "secure compressed" } do
-    -- One way: who hears nothing gives up, and the other one is told so.
+    -- In one direction: the side that hears nothing gives up, and the other side gets
+    -- its FIN or RST.
     for _, direction in ipairs(directions) do
       it(("is noticed by its pings: %s, %s"):format(kind, direction), function()
         local pair = ground.pair(kind, both_pinging)
@@ -122,7 +123,7 @@ describe("a peer that a partition took away", function()
     assert.is_nil(data)
     assert.equal("closed 1006", why .. " " .. code)
     took(began, ws.now(), TIMEOUT, INTERVAL + TIMEOUT)
-    assert.equal(1, server.connections) -- which pings nobody
+    assert.equal(1, server.connections) -- the server does not ping
   end)
 
   it("is noticed when it is our own device that went down", function()
@@ -135,7 +136,7 @@ describe("a peer that a partition took away", function()
       took(began, pair.ended.near, 0, INTERVAL + TIMEOUT)
       assert.equal("open error:ETIMEDOUT close:1006", pair.story.near)
       local _, _, code = ws.connect(pair.url, scene.client_options "plain")
-      assert.equal("ENETUNREACH", code) -- which needs no deadline
+      assert.equal("ENETUNREACH", code) -- at once, without a deadline
     end)
     link.set_up(true)
     if not ok then error(why, 0) end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Programs on other libraries behind a bad link, and their sudden ends.
+-- Programs that use other libraries, behind a bad link, and their sudden ends.
 
 local helper = require "spec.helper"
 local link = require "spec.net.link"
@@ -14,7 +14,7 @@ local INTERVAL, TIMEOUT = 300, 500 -- of pings
 
 local pinging = { pingInterval = INTERVAL, pingTimeout = TIMEOUT, timeout = scene.PATIENCE }
 
-local process -- of the test
+local process -- the current test's
 
 local function start(name, command)
   process = link.far(peer.start, "lossy_" .. name, command)
@@ -25,14 +25,14 @@ local function stop()
   process = nil
 end
 
--- As when the power fails: behind a cut nobody is told. It is over when nothing
--- holds its output any more.
+-- Kills the program; behind a cut nobody hears of it, as in a power failure. It has
+-- ended when its output does.
 local function kill()
   assert(os.execute("kill -KILL -" .. process.pid))
   assert.is_nil(process.read())
 end
 
--- They echo; what comes back is what was sent.
+-- The peer echoes; what comes back has to be what was sent.
 local function converse(sock, list)
   local heard = messages.ear(list)
   sock:addEventListener("message", function(event) heard.hear(event.data, event.opcode) end)
@@ -47,7 +47,7 @@ local function until_state(sock, state)
     "state " .. state)
 end
 
--- What happened but for messages, and how it ended.
+-- The events except messages, and how the connection ended.
 local function story(log)
   local types, event = log.types():gsub("message ", ""), log[#log][2]
   return ("%s: %s %s"):format(types, event.code, event.wasClean)
@@ -124,7 +124,7 @@ describe("Python websockets as the far client", function()
   end)
   local ground = scene.ground(setup, before_each, after_each)
 
-  -- Our server is the near one here.
+  -- Here our server is near.
   before_each(function()
     local options = scene.server_options("compressed", {
       host = link.NEAR, highWaterMark = 1e9, pingInterval = INTERVAL, pingTimeout = TIMEOUT,

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Over links that lose, delay, reorder, double and damage packets, all that
--- arrives is what was sent, in order, at both ends.
+-- Over links that lose, delay, reorder, double and damage packets, both ends receive
+-- what was sent, in order.
 
 local helper = require "spec.helper"
 local link = require "spec.net.link"
@@ -20,7 +20,7 @@ local function all(talks, method)
   return true
 end
 
--- All kinds at once, as they would mostly wait one after the other.
+-- Runs all kinds at once: they mostly wait.
 local function converse_all(ground, kinds, list, its)
   local talks = {}
   for i, kind in ipairs(kinds) do
@@ -65,7 +65,7 @@ describe("streams", function()
     assert.equal("", talk.verdict())
   end)
 
-  -- Pings that wait behind 2 s of other packets are no sign of death.
+  -- A ping that waits behind 2 s of other packets must not end the connection.
   it("A77 through 64 kbit/s, 300 ms and packets of 296 bytes arrive as they were sent", function()
     local pinging = { pingInterval = 500, pingTimeout = 15000 }
     link.set_mtu(296)

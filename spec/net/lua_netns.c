@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A Lua module of one function, for specs: enter(descriptor) puts this thread,
- * and with it the sockets it makes from here on, into a network namespace. */
+/* A Lua module for specs, with one function: enter(descriptor) puts this thread
+ * and the sockets that it makes afterwards into a network namespace. */
 #include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>

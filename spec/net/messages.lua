@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Seeded messages, and a conversation that proves them: each is compared by its
--- hash with what was sent, in order, at the server and, as its echo, at the client.
+-- Seeded messages, and a conversation that checks them: each is compared by hash with
+-- what was sent, in order, at the server and again, as echo, at the client.
 
 local core = require "ws.core"
 local link = require "spec.net.link"
@@ -9,7 +9,7 @@ local messages = {}
 
 local BLOCK = 500000
 
---- Bytes of any value, and text of few letters, which deflate makes shorter.
+--- Random bytes, and text of a few letters, which can be compressed.
 local function blocks()
   math.randomseed(link.seed)
   local binary, text = {}, {}
@@ -35,8 +35,8 @@ function messages.of(sizes)
   return list
 end
 
---- What has come to one end: heard.hear(data, opcode) takes the next one,
---- `wrong` says what was not as it was sent.
+--- Checks what comes to one end: heard.hear(data, opcode) takes the next message, and
+--- heard.wrong says what was not as it was sent.
 function messages.ear(list)
   local heard = { count = 0 }
   function heard.hear(data, opcode)
@@ -53,7 +53,7 @@ function messages.ear(list)
   return heard
 end
 
--- As fast as the link takes them.
+-- Sends them as fast as the link takes them.
 local function send_all(sock, list)
   local sent = 0
   local function go_on()
@@ -67,8 +67,8 @@ local function send_all(sock, list)
   go_on()
 end
 
---- A client that sends them all as soon as it is open, to a server of its own,
---- which echoes. `its` are more options: its.client, its.server.
+--- A client that sends all of them, as soon as it is open, to an echo server of its own.
+--- `its` holds more options: its.client, its.server.
 function messages.converse(ground, kind, list, its)
   local talk = { kind = kind, list = list, far = messages.ear(list), near = messages.ear(list) }
   local served = {
@@ -88,13 +88,13 @@ function messages.converse(ground, kind, list, its)
   function talk.sock.onerror(event) talk.near.wrong = talk.near.wrong or event.message end
   function talk.sock.onclose(event) talk.near.closed = { event.code, event.wasClean } end
 
-  --- All has come, or it has come to grief.
+  --- Whether everything has come, or the connection failed.
   function talk.over()
     return talk.near.wrong or talk.far.wrong or talk.near.closed or talk.near.count >= #list
   end
   function talk.ended() return talk.near.closed and (talk.far.closed or talk.far.wrong) end
 
-  --- What there is to be said of it, "" when all is well.
+  --- What went wrong, "" when all is well.
   function talk.verdict()
     local near, far = talk.near, talk.far
     if near.wrong or far.wrong then return ("near %s, far %s"):format(near.wrong, far.wrong) end

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs the lossy specs behind the link.   run.sh LINK LUA [SEED]
-# Where the system does not permit it that is a failure in CI (CI=true), and
-# elsewhere only said.
+# Where the system does not permit it, this fails in CI (CI=true), and elsewhere
+# only says so.
 set -eu
 link=$1 lua=$2 seed=${3:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 
@@ -14,7 +14,7 @@ if ! "$link" "$seed" true; then
 fi
 echo "lossy: seed $seed (again: make lossy SEED=$seed)"
 
-# Two halves beside each other, as they mostly wait: each has a link of its own.
+# Runs two halves at the same time, as they mostly wait, each with its own link.
 half() {
   lua5.4 spec/tools/tally.lua "$link" "$seed" timeout $((240 + 5 * ${MIB:-0})) \
     "$lua" /usr/bin/busted --pattern="lossy_$1" spec/net

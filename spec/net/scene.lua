@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What the lossy specs share: servers of ours in the far namespace, clients in
--- the near one, both in this process, and proof after each test that nothing is
--- left behind (spec/attacks/proving.lua).
+-- What the lossy specs share: our servers in the far namespace and clients in the near
+-- one, all in this process, and the proof after each test that nothing is left behind
+-- (spec/attacks/proving.lua).
 
 local helper = require "spec.helper"
 local link = require "spec.net.link"
@@ -10,23 +10,23 @@ local ws = require "ws"
 
 local scene = {}
 
--- By how much a deadline may be missed on a machine that is busy.
+-- By how much a deadline may be missed on a busy machine.
 local SLACK = 2000 * helper.patience
 
---- How long to wait for what takes long at 20 % of loss, in milliseconds.
+--- How many milliseconds to wait for what takes long with 20 % of loss.
 scene.PATIENCE = 40000
 
 scene.kinds = { "plain", "compressed", "secure", "secure compressed" }
 
---- Fails unless it ended no sooner than `least` milliseconds after it began, and
---- no later than `most`, but for what a busy machine may add.
+--- Fails unless it ended between `least` and `most` milliseconds after it began; on a
+--- busy machine it may end somewhat later.
 function scene.took(began, ended, least, most)
   local time = ended - began
   if time >= least and time <= most + SLACK then return end
   error(("it took %.0f ms, not %d to %d"):format(time, least, most), 2)
 end
 
---- Options of a client of that kind; `more` adds or replaces.
+--- A client's options for that kind; `more` adds or replaces.
 function scene.client_options(kind, more)
   local options = { compression = kind:find "compressed" ~= nil, proxy = false }
   if kind:find "secure" then
@@ -36,7 +36,7 @@ function scene.client_options(kind, more)
   return options
 end
 
---- Options of a server of that kind, which echoes.
+--- An echo server's options for that kind; `more` adds or replaces.
 function scene.server_options(kind, more)
   local options = {
     host = link.FAR, port = 0, compression = kind:find "compressed" ~= nil,
@@ -47,7 +47,7 @@ function scene.server_options(kind, more)
   return options
 end
 
--- Fills the pools of deflaters and inflaters, which a loop keeps.
+-- Fills the loop's pools of deflaters and inflaters.
 local function warm()
   local server, url = helper.echo_server { compression = true }
   local socks, echoes = {}, 0
@@ -62,8 +62,8 @@ local function warm()
   helper.settle()
 end
 
---- A ground with good weather before each test and after it, given busted's
---- three hooks.
+--- A ground with good weather before and after each test; its arguments are busted's
+--- hooks.
 function scene.ground(setup, before_each, after_each)
   setup(warm)
   before_each(link.reset)
@@ -82,7 +82,7 @@ function scene.ground(setup, before_each, after_each)
     return server, ("%s://%s:%d/"):format(scheme, link.FAR, server.port)
   end
 
-  --- What spec/attacks/proving.lua's echo needs for a server of that kind.
+  --- The arguments for proving.echo, with a new server of that kind.
   function ground.fresh_echo(kind)
     local _, url = ground.far_server(kind)
     return url, scene.client_options(kind)
@@ -93,9 +93,9 @@ function scene.ground(setup, before_each, after_each)
     return ground:client(url, scene.client_options(kind, more))
   end
 
-  --- A pair of near and far socks that are open: pair.near, pair.far, and the
-  --- story of each as a string, pair.story.near "open error:ETIMEDOUT close:1006",
-  --- why it failed, pair.why.near, and when it ended by ws.now(), pair.ended.near.
+  --- An open pair of a near and a far socket: pair.near, pair.far. The story of each is a
+  --- string, such as pair.story.near = "open error:ETIMEDOUT close:1006". pair.why.near
+  --- is why it failed, and pair.ended.near when it ended, by ws.now().
   function ground.pair(kind, its)
     local pair = ground.opening(kind, its)
     helper.wait_until(function() return pair.far and pair.near.readyState == 1 end,
@@ -103,7 +103,7 @@ function scene.ground(setup, before_each, after_each)
     return pair
   end
 
-  --- The same before it is open; `its` are more options: its.client, its.server.
+  --- The same before it is open; `its` holds more options: its.client, its.server.
   function ground.opening(kind, its)
     local pair = { story = { near = "", far = "" }, why = {}, ended = {} }
     local function tell(side, word)
@@ -129,8 +129,9 @@ function scene.ground(setup, before_each, after_each)
     function pair.near.onerror(event) failed("near", event.message, event.code) end
     function pair.near.onclose(event) ended("near", event.code, event.wasClean) end
 
-    --- Until both sides have ended. A server's that never opened is told to nobody
-    --- and not counted, but has a descriptor: only those that listen are to stay.
+    --- Waits until both sides have ended. A server's connection that never opened has no
+    --- events and is not counted, but has a descriptor; so this also waits until only the
+    --- listeners have one.
     function pair.wait()
       helper.wait_until(function()
         return pair.ended.near and pair.server.connections == 0
