@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A peer on aiohttp that obeys.   aiohttp_peer.py server | client URL
+"""A peer with aiohttp that obeys orders.   aiohttp_peer.py server | client URL
 
 A server prints its ports: plain, TLS.
 """
@@ -11,7 +11,7 @@ import sys
 import aiohttp
 from aiohttp import WSMsgType, web
 
-# Pings and pongs come to us instead of being dealt with inside.
+# Pings and pongs come to us instead of being handled by the library.
 OPTIONS = {"autoping": False, "max_msg_size": 4 * 1024 * 1024}
 control = None
 
@@ -21,7 +21,7 @@ async def report(text):
 
 
 async def order(ws, text):
-    """Carries it out; the reason of a close is kept, aiohttp forgets it."""
+    """Carries out an order. Returns a Close's reason, which aiohttp forgets."""
     name, _, rest = text[1:].partition(" ")
     if name == "ping":
         await ws.ping(rest.encode())

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- With Python's aiohttp, both ways. It sends no fragments; its closes always
--- have a code, which is 1000 in answer to any.
+-- With Python's aiohttp, in both roles. It sends no fragments. Its Close always has a
+-- code; as an answer, it is always 1000.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

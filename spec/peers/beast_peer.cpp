@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A peer on Boost.Beast that obeys.   beast_peer server | client URL
-// A server prints its ports: plain, TLS. Blocking calls, a thread a connection.
+// A peer with Boost.Beast that obeys orders.   beast_peer server | client URL
+// A server prints its ports: plain, TLS. Calls block, and each connection has
+// a thread.
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/beast/core.hpp>
@@ -69,7 +70,7 @@ template <class Socket> static void close(Socket &ws, const string &rest) {
     reason.code = static_cast<websocket::close_code>(std::stoi(rest));
     reason.reason = space == string::npos ? "" : rest.substr(space + 1);
   }
-  ws.close(reason); // waits for the answer, which reason() tells from then on
+  ws.close(reason); // waits for the answer, which reason() returns afterwards
   throw beast::system_error(websocket::error::closed);
 }
 
@@ -98,8 +99,8 @@ template <class Socket> static void answer(Socket &ws, const string &data) {
   ws.write(asio::buffer(data));
 }
 
-// For a message at once: read() goes in small steps, and takes what did not fit
-// when the last input was used for missing (boostorg/beast#1630).
+// Room for a whole message: read() takes small steps, and when the last input is
+// used up, takes output that did not fit for missing (boostorg/beast#1630).
 static const size_t room = 4 * 1024 * 1024;
 
 template <class Socket> static void go_on(Socket &ws) {
@@ -118,7 +119,7 @@ template <class Socket> static void go_on(Socket &ws) {
   }
 }
 
-// Until the connection ends, of which it tells.
+// Obeys until the connection ends, and reports that.
 template <class Socket> static void obey(Socket &ws) {
   bool dropped = false;
   try {
@@ -158,7 +159,7 @@ template <class Socket> static void accept(Socket &ws) {
   else obey(ws);
 }
 
-// Goes on in a thread of its own; what fails there ends that thread only.
+// Runs in a thread of its own; a failure ends only that thread.
 template <class Work> static void start(Work work) {
   std::thread([work] {
     try {
@@ -279,5 +280,5 @@ int main(int count, char **arguments) {
   } catch (const std::exception &e) {
     std::cerr << e.what() << '\n';
   }
-  _exit(0); // other threads are still at it
+  _exit(0); // other threads are still running
 }

@@ -1,15 +1,15 @@
 -- SPDX-License-Identifier: MIT
--- With Boost.Beast in C++, both ways. On its own it fragments what is longer
--- than its write buffer, 4096 bytes. It answers a Close without its reason, and
--- with 1000 when it had no code.
+-- With Boost.Beast in C++, in both roles. Of its own accord it fragments what is longer
+-- than its write buffer, 4096 bytes. It answers a Close without the reason, and with
+-- 1000 when there was no code.
 --
--- Boost 1.74 inflates a last short code only when there are as many bits as its
--- longest may have: a text that compresses to next to nothing can fail with
--- "incomplete deflate block". So the long ones for it are not that simple.
+-- Boost 1.74 inflates a last short code only when there are as many bits as the longest
+-- code may have, so a text that compresses to next to nothing can fail with "incomplete
+-- deflate block". Therefore its long texts are not that simple.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
--- Digits without a pattern, the same at every run.
+-- Digits without a pattern, the same in every run.
 local function digits(count)
   local list, state = {}, 1
   for i = 1, count do

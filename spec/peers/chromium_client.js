@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Chromium, without a window, on our server's page.   chromium_client.js URL
+// Opens our server's page in Chromium, without a window.   chromium_client.js URL
 "use strict"
 
 const crypto = require("crypto")
 const fs = require("fs")
 const { chromium } = require("../../build/peers/node_modules/playwright-core")
 
-// The browser takes our certificate for good by its key: no other passes.
+// Has the browser trust our certificate by its key, and no other.
 const key = crypto.createPublicKey(fs.readFileSync("build/certs/leaf.key"))
   .export({ type: "spki", format: "der" })
 const pin = crypto.createHash("sha256").update(key).digest("base64")

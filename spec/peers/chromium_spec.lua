@@ -37,7 +37,7 @@ describe("Chromium as client:", function()
       assert.equal(case[1], (sock:receive(wait)))
       sock:send("\0\127\128\255", "binary")
       local got = { (sock:receive(wait)), (sock:receive(wait)) }
-      table.sort(got) -- the page both echoes it and tells what it was
+      table.sort(got) -- the page echoes the message and says what it was, in any order
       assert.same({ "\0\127\128\255", case[2] .. " 0 127 128 255" }, got)
       sock:close()
       chromium.report()

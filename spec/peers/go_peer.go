@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the peers in Go share: listening, certificates, the wire of orders.
+// What the peers in Go share: listening, certificates, the syntax of orders.
 package main
 
 import (
@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// Sent on over the control connection, one after the other.
+// Reports, which are sent over the control connection one after the other.
 var reports = make(chan string, 100)
 
 func report(format string, arguments ...interface{}) {
@@ -26,7 +26,7 @@ func must(err error) {
 	}
 }
 
-// "!name rest"; ok is false for what is no order.
+// Splits "!name rest"; ok is false when the text is no order.
 func splitOrder(text string) (name, rest string, ok bool) {
 	if !strings.HasPrefix(text, "!") {
 		return "", "", false
@@ -35,7 +35,7 @@ func splitOrder(text string) (name, rest string, ok bool) {
 	return name, rest, true
 }
 
-// "CODE REASON" or nothing, which is code 1005.
+// Splits "CODE REASON"; an empty text means code 1005.
 func splitClose(rest string) (code int, reason string) {
 	code = 1005
 	number, reason, _ := strings.Cut(rest, " ")
@@ -45,7 +45,7 @@ func splitClose(rest string) (code int, reason string) {
 	return code, reason
 }
 
-// "open URL PROTOCOL,PROTOCOL"
+// Splits "open URL PROTOCOL,PROTOCOL".
 func splitOpen(order string) (url string, protocols []string) {
 	words := strings.Split(order, " ")
 	if words[2] != "" {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A peer on gorilla/websocket that obeys.   gorilla_peer server | client URL
+// A peer with gorilla/websocket that obeys orders.   gorilla_peer server | client URL
 package main
 
 import (
@@ -10,7 +10,7 @@ import (
 	"github.com/gorilla/websocket"
 )
 
-// All writing is done by the goroutine that reads.
+// Only the goroutine that reads writes.
 var orders = map[string]func(ws *websocket.Conn, rest string) error{
 	"ping": func(ws *websocket.Conn, data string) error {
 		return ws.WriteMessage(websocket.PingMessage, []byte(data))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- With gorilla/websocket in Go, both ways. It fragments what is longer than
--- its write buffer, 4096 bytes, and nothing else: the long echoes have it.
--- It answers a Close without its reason.
+-- With gorilla/websocket in Go, in both roles. It fragments only what is longer than
+-- its write buffer, 4096 bytes, as the long echoes are. It answers a Close without
+-- the reason.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A TLS client that puts bytes where no descriptor tells of them any more: the
-# request right behind the end of the handshake, in one write, and a short frame
-# in the last record of a long one.   held_bytes.py PORT RESULT
+# A TLS client that gets bytes into OpenSSL's buffers, where the descriptor does not
+# announce them: a request in one write with the end of the handshake, and a short
+# frame in the last record of a long one.   held_bytes.py PORT RESULT
 import base64
 import os
 import socket
@@ -18,7 +18,7 @@ REQUEST = (b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
 
 
 def handshake(tcp):
-    """Up to our last flight, which is left in `out`."""
+    """Does the handshake up to our last flight, which is left in `out`."""
     into, out = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = context.wrap_bio(into, out, server_hostname="localhost")
     while True:

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What OpenSSL holds already is not announced by any descriptor: it must be
--- asked for after the handshake and after a pause.
+-- Bytes that OpenSSL already holds are not announced by the descriptor: we must ask
+-- for them after the handshake and after a pause.
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A peer on libwebsockets that obeys.   lws_peer server | client URL
- * A server prints its ports: plain, TLS. What is to be sent waits until the
- * library says that there is room. */
+/* A peer with libwebsockets that obeys orders.   lws_peer server | client URL
+ * A server prints its ports: plain, TLS. Output waits until the library says
+ * that there is room. */
 #include <libwebsockets.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ typedef struct message {
 typedef struct session {
   message *coming, *first, *last;
   bool control, open, dropped;
-  int code; /* of the Close */
+  int code; /* the Close's */
   char reason[128];
 } session;
 
@@ -26,7 +26,7 @@ enum { CLOSE = 1000, NO_CODE = 1005, DROPPED = 1006 };
 
 static struct lws_context *context;
 static struct lws_vhost *host; /* the client's */
-static struct lws *control;    /* where reports go */
+static struct lws *control;    /* the connection for reports */
 
 /* ------------------------------------------------------------- sending */
 

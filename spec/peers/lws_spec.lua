@@ -1,8 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- With libwebsockets in C, both ways. It ends a connection by a code or without
--- a Close. Without permessage-deflate: in version 4.1 that ends the program by
--- assertions of its own, for an empty message to send and for some long ones
--- that compress well.
+-- With libwebsockets in C, in both roles. It ends a connection with a code or without a
+-- Close. Without permessage-deflate, because in version 4.1 assertions of its own then
+-- end the program when it sends an empty message, or some long ones that compress well.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: MIT
-# A peer on Mojolicious that obeys.   mojolicious_peer.pl server | client URL
+# A peer with Mojolicious that obeys orders.   mojolicious_peer.pl server | client URL
 # A server prints its ports: plain, TLS.
 use Mojolicious::Lite -signatures;
 use Mojo::IOLoop;

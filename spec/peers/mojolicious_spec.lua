@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- With Perl's Mojolicious, both ways.
+-- With Perl's Mojolicious, in both roles.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The orders that peer.lua speaks of, for lua-resty-websocket inside nginx.
--- That library gives frames: joining fragments and answering is done here.
+-- The orders that peer.lua describes, for lua-resty-websocket inside nginx. That
+-- library returns frames, so joining fragments and answering is done here.
 -- luacheck: read globals ngx
 
 local Client = require "nginx.websocket.client"
@@ -42,7 +42,7 @@ local function on_close(socket, code, reason)
   if not socket.closed then socket:send_close(code, code and reason) end
 end
 
--- Until the connection ends.
+-- Serves a connection until it ends.
 local function go_on(socket)
   while true do
     local data, kind, more = socket:recv_frame()
@@ -61,7 +61,7 @@ function peer.serve()
   go_on(assert(Server:new(limits)))
 end
 
--- Sends on what others report.
+-- Sends the reports of the other connections.
 local function send_reports(socket)
   while true do
     local text = reports:lpop "all"
@@ -79,7 +79,7 @@ end
 
 -- ------------------------------------------------------------------ client
 
--- nginx reads no /etc/hosts: every name is this machine.
+-- nginx does not read /etc/hosts, so every name is taken to be this machine.
 local function stay_here(socket)
   local connect = socket.sock.connect
   function socket.sock.connect(self, _, ...) return connect(self, "127.0.0.1", ...) end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- With nginx and lua-resty-websocket, both ways. That library knows neither
--- compression nor how to choose a subprotocol, and its client judges no answer.
+-- With nginx and lua-resty-websocket, in both roles. That library has no compression,
+-- cannot choose a subprotocol, and its client does not check the answer.
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A peer on nhooyr.io/websocket that obeys.   nhooyr_peer server | client URL
+// A peer with nhooyr.io/websocket that obeys orders.   nhooyr_peer server | client URL
 package main
 
 import (
@@ -18,7 +18,7 @@ func sendText(ws *websocket.Conn, text string) error {
 	return ws.Write(always, websocket.MessageText, []byte(text))
 }
 
-// Waits for the pong, which whoever reads takes meanwhile.
+// Waits in a goroutine for the pong, which is taken while the connection is read.
 func ping(ws *websocket.Conn, _ string) error {
 	go func() {
 		must(ws.Ping(always))
@@ -41,7 +41,7 @@ func sendFragments(ws *websocket.Conn, kind string) error {
 	return writer.Close()
 }
 
-// Returns when the answer has come; it has to have the same code.
+// Returns when the answer has come, which must have the same code.
 func sendClose(ws *websocket.Conn, rest string) error {
 	code, reason := splitClose(rest)
 	if err := ws.Close(websocket.StatusCode(code), reason); err != nil {

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- With nhooyr.io/websocket in Go, both ways. The payload of its pings is its
--- own business, and it ends no connection without a Close.
+-- With nhooyr.io/websocket in Go, in both roles. It chooses the payload of its pings
+-- itself, and ends no connection without a Close.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

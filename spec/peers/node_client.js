@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A client on the npm package ws that obeys.   node_client.js URL
+// A client with the npm package ws that obeys orders.   node_client.js URL
 "use strict"
 
 const fs = require("fs")

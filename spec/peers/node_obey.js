@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The orders that peer.lua speaks of, for the npm package ws.
+// The orders that peer.lua describes, for the npm package ws.
 "use strict"
 
 const orders = {

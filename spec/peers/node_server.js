@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A server on the npm package ws that obeys; prints its ports: plain, TLS.
+// A server with the npm package ws that obeys orders; prints its ports: plain, TLS.
 //   node_server.js [HOST]
 "use strict"
 

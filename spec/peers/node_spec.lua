@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- With the npm package ws, both ways.
+-- With the npm package ws, in both roles.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- Starts the programs of other projects that specs talk to, and talks to them.
+-- Starts the peers, programs that use other WebSocket libraries, and talks to them.
 --
--- Each program obeys the same orders, whichever side opened the connection:
--- what begins with "!" is an order (see obey.js), all else is echoed. One
--- connection, to the path /control, is for reports: "closed CODE REASON" for
--- each other one that has ended. A program that is a client also takes orders
--- there: "open URL PROTOCOL,PROTOCOL", and reports "failed WHY".
+-- Each program obeys the same orders, whichever side opened the connection: a message
+-- that begins with "!" is an order (see node_obey.js), all others are echoed. One
+-- connection, to the path /control, is for reports: "closed CODE REASON" for each
+-- other connection that has ended. A program that is a client also takes orders there:
+-- "open URL PROTOCOL,PROTOCOL"; if it cannot, it reports "failed WHY".
 
 local helper = require "spec.helper"
 local ws = require "ws"
@@ -13,8 +13,8 @@ local ws = require "ws"
 local certs = "build/certs/"
 local peer = { certs = certs }
 
---- Where programs leave their logs and what else they write: a folder for each
---- build, so that the specs of two can run at the same time.
+--- The folder for what programs write, such as logs: each build has its own, so that
+--- the specs of two builds can run at the same time.
 peer.folder = (os.getenv "WS_BUILD" or "build") .. "/peers/"
 os.execute("mkdir -p " .. peer.folder)
 
@@ -24,8 +24,8 @@ os.execute("mkdir -p " .. peer.folder)
 ---@param name string of the log: NAME.log in peer.folder
 ---@param command string
 function peer.start(name, command)
-  -- The time limit ends what a spec that broke off left behind.
-  -- A sanitizer that is preloaded for us is not for them.
+  -- The time limit ends programs that a broken spec left running.
+  -- A sanitizer that is preloaded here must not be preloaded for them.
   local line = ("echo $$; exec env -u LD_PRELOAD timeout 100 %s 2>%s%s.log")
     :format(command, peer.folder, name)
   local pipe = assert(io.popen(line))
@@ -43,7 +43,7 @@ local function report_from(control)
   return report or "no report: " .. why
 end
 
--- A spec that failed left its report behind: the next must not take it.
+-- Drops the reports that a failed test left, so that the next one does not take them.
 local function forget_reports(control)
   while control:receive(0) do end
 end
@@ -55,7 +55,7 @@ local function connect(url, protocols, options)
   return ws.connect(url, protocols, options)
 end
 
---- A peer whose server listens on these ports, with build/certs/server.pem.
+--- A peer that is a server on these ports, with the certificate build/certs/server.pem.
 function peer.server(port, secure_port, process)
   local self = {}
   local plain = ("ws://127.0.0.1:%s"):format(port)
@@ -63,7 +63,7 @@ function peer.server(port, secure_port, process)
   local control = assert(connect(plain .. "/control", nil, {}))
   function self.report() return report_from(control) end
 
-  --- A connection on which the other side obeys; options as ws.connect's.
+  --- Opens a connection of that kind, on which the peer obeys orders.
   function self.open(kind, protocols)
     local url = kind == "secure" and secure or plain
     forget_reports(control)
@@ -73,7 +73,7 @@ function peer.server(port, secure_port, process)
     }))
   end
 
-  --- Tries with other TLS options: nil, message, code.
+  --- Tries to connect with other TLS options: nil, message, code.
   function self.attempt(tls) return connect(secure .. "/obey", nil, { tls = tls }) end
 
   function self.stop()
@@ -108,7 +108,7 @@ local function serve_all(state, more)
     compressed = serve(state, { compression = true, origins = "*" }),
     secure = secure("server.pem", "leaf.key"),
     wrong = secure("self.pem", "other.key"),
-    foreign = serve(state, {}), -- as it is by default: no other origin's pages
+    foreign = serve(state, {}), -- the default: refuses pages of other origins
     refusing = serve(state, { upgrade = function() return false, 401, "not you" end }),
   }
 end
@@ -121,7 +121,7 @@ function peer.client(start, more)
   self.servers = servers
   local process = start(("ws://127.0.0.1:%d"):format(servers.plain.port))
   local control = helper.wait_until(function() return state.control end, 30000, "the peer")
-  control:receive(0) -- from now on reports are kept
+  control:receive(0) -- from now on reports are kept until they are received
   function self.report() return report_from(control) end
 
   --- Tells the peer to open a connection to one of our servers.

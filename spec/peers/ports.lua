@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Ports of 127.0.0.1 for programs that have to be told theirs.
+-- Ports of 127.0.0.1 for programs that cannot choose a free port themselves.
 
 local socket = require "socket"
 
 local ports = {}
-local held = {} -- what holds them, until this process ends
+local held = {} -- the sockets that hold them until this process ends
 
---- A port that nobody else gets, nor a second call here: it is bound. Who sets
---- SO_REUSEADDR, as servers do, can listen at it all the same; until then
---- connections are refused.
+--- A port that the system gives to nobody else, because it is bound here. Programs that
+--- set SO_REUSEADDR, as servers do, can still listen on it; until one does, connections
+--- are refused.
 ---@return integer port
 function ports.reserve()
   local holder = assert(socket.tcp4())

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Peers that are programs of ours on the library of others: each is met as
--- server and as client, with all of suite.lua.
+-- Peers that are programs of ours with the libraries of others: each is tested as server
+-- and as client, with all of suite.lua.
 
 local peer = require "spec.peers.peer"
 local suite = require "spec.peers.suite"
@@ -8,14 +8,14 @@ local suite = require "spec.peers.suite"
 local programs = {}
 local describe, setup, teardown
 
---- busted gives its functions to the spec's own file alone: it hands them on.
+--- busted defines its functions only in the spec's own file, which passes them on here.
 function programs.using(describe_, it, setup_, teardown_)
   describe, setup, teardown = describe_, setup_, teardown_
   suite.using(describe_, it)
   return programs
 end
 
--- A peer that is started before the tests of `tests(get)` and ended after them.
+-- Starts a peer before the tests that `tests(get)` defines, and stops it after them.
 local function with_peer(title, start, tests)
   describe(title, function()
     local it_runs
@@ -25,8 +25,8 @@ local function with_peer(title, start, tests)
   end)
 end
 
--- command(role) runs the peer: a server prints its two ports, a client takes
--- the URL of its orders.
+-- command(role) is the command for the peer: a server prints its two ports; a client
+-- gets the URL of its orders as a further argument.
 local function both_roles(title, id, command, can)
   with_peer(title .. " as server:", function()
     local process = peer.start(id .. "_server", command "server")
@@ -48,7 +48,7 @@ end
 
 --- A peer that is a pair of programs, ID_server and ID_client.
 ---@param title string
----@param id string of the logs
+---@param id string also names the logs
 ---@param interpreter string
 ---@param extension string "js" or "py"
 function programs.both_ways(title, id, interpreter, extension, can)
@@ -57,9 +57,9 @@ function programs.both_ways(title, id, interpreter, extension, can)
   end, can)
 end
 
---- A peer that is one program, which is told its role.
+--- A peer that is one program, with its role as an argument.
 ---@param title string
----@param id string of the logs
+---@param id string names the logs
 ---@param program string
 function programs.one_program(title, id, program, can)
   both_roles(title, id, function(role) return program .. " " .. role end, can)

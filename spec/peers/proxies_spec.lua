@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Through real proxies from Debian, tinyproxy (HTTP CONNECT) and microsocks
--- (SOCKS5), to servers of ours over ws and wss.
+-- Connects to our servers over ws and wss through real proxies from Debian: tinyproxy
+-- (HTTP CONNECT) and microsocks (SOCKS5).
 
 local helper = require "spec.helper"
 local ports = require "spec.peers.ports"
@@ -11,7 +11,7 @@ local certs = "build/certs/"
 
 local function pack(...) return { n = select("#", ...), ... } end
 
--- Starts a program in the background; its process id.
+-- Starts a program in the background; returns its process id.
 local function start(command)
   local pipe = assert(io.popen("env -u LD_PRELOAD " .. command .. " >/dev/null 2>&1 & echo $!"))
   local pid = pipe:read "*l"
@@ -33,8 +33,8 @@ local function write(path, text)
   file:close()
 end
 
--- The main rows of the certificate matrix; all are asked for ws.test, under our
--- root. The words are OpenSSL's.
+-- The main cases of certificates; all are asked for ws.test, with our root. The verdicts
+-- are OpenSSL's words.
 local rows = {
   { name = "a good certificate", cert = "server.pem", verdict = "^open" },
   { name = "one of another name", cert = "wrong.pem", verdict = "^ETLS .*hostname mismatch" },
@@ -142,7 +142,7 @@ describe("through", function()
         assert.is_nil(sock)
       end)
 
-      -- The proxy hides nothing of a certificate and excuses nothing.
+      -- A proxy changes nothing in how certificates are judged.
       for _, row in ipairs(rows) do
         it(row.name .. " is judged as it is directly", function()
           local verdicts = {}
@@ -184,7 +184,7 @@ describe("through", function()
     assert.matches("^proxy: ", message)
   end)
 
-  -- What a server sees must not hold what was for the proxy.
+  -- The server must not see what was meant for the proxy.
   it("credentials for the proxy never reach the target", function()
     local seen
     local server = assert(ws.serve { port = 0, open = function(_, request)

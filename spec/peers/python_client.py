@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A client on Python's websockets that obeys.   python_client.py URL"""
+"""A client with Python's websockets that obeys orders.   python_client.py URL"""
 
 import asyncio
 import ssl
@@ -15,7 +15,7 @@ async def open_one(url, protocols, report):
         options["ssl"] = ssl.create_default_context(cafile="build/certs/root.pem")
     try:
         ws = await websockets.connect(url, **options)
-    except Exception as error:  # whatever it is goes into the report
+    except Exception as error:  # any error goes into the report
         await report(f"failed {error}")
     else:
         await obey(ws, report)

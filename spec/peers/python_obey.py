@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The orders that peer.lua speaks of, for Python's websockets."""
+"""The orders that peer.lua describes, for Python's websockets."""
 
 import sys
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A server on Python's websockets that obeys; prints its ports: plain, TLS."""
+"""A server with Python's websockets that obeys orders; prints its ports: plain, TLS."""
 
 import asyncio
 import ssl

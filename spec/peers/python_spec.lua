@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- With the Python package websockets, both ways.
+-- With the Python package websockets, in both roles.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 

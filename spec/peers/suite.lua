@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- What must hold with every peer, in both directions. `get()` gives the peer
--- of peer.lua; `can` names what it is able to do beside echoing and closing:
+-- What must hold with every peer, in both directions. `get()` returns the peer (see
+-- peer.lua). `can` says what it can do besides echoing and closing:
 --   compressed secure fragments split pings own_pings terminate choose
--- or what it does otherwise: always_code, it never closes without one;
--- answers(code, reason), the Close it sends when it was sent this one; filler,
--- what long texts for it consist of ("x");
--- and `can.refused` is the pattern of what it reports when a server refuses it.
+-- and in what it differs:
+--   always_code            it never sends a Close without a code
+--   answers(code, reason)  the Close with which it answers this one
+--   filler                 what long texts for it consist of ("x")
+--   refused                the pattern of its report when a server refuses it
 
 local assert = require "luassert"
 local helper = require "spec.helper"
@@ -34,7 +35,7 @@ local function closing(sock)
   return ("%s %s %s"):format(why, code, reason)
 end
 
--- Opens, runs the test, closes, takes the report.
+-- Opens a connection, runs the test, closes, and checks the report.
 local function with(get, kind, protocols, test)
   local sock = get().open(kind, protocols)
   test(sock)
@@ -77,7 +78,7 @@ local function messages(get, kind, can)
     for i = 1, 500 do assert.equal("message " .. i, (sock:receive(wait))) end
   end)
 
-  -- Each long one fills the inbox, so that reading stops until it is taken.
+  -- Each long message fills the inbox, so that reading stops until it is taken.
   case("reads on after a pause", function(sock)
     for i = 1, 20 do
       sock:send(filled(80000 + i * 997))
@@ -145,7 +146,7 @@ end
 
 -- ------------------------------------------------------------------ closing
 
--- RFC 6455 section 5.5.1: the answer has the same code, typically.
+-- RFC 6455 section 5.5.1: the answer typically has the same code.
 local function answer(can, code, reason)
   if can.answers then code, reason = can.answers(code, reason) end
   return ("closed %s %s"):format(code, reason)
@@ -227,7 +228,7 @@ local function handshake(get, kind, can)
   end)
 end
 
---- busted gives its functions to the spec's own file alone: it hands them on.
+--- busted defines its functions only in the spec's own file, which passes them on here.
 function suite.using(describe_, it_)
   describe, it = describe_, it_
   return suite
@@ -264,8 +265,8 @@ function suite.refuses(get)
     { ca = peer.certs .. "root.pem", servername = "wrong.test" })
 end
 
---- Their client is refused by our server, or refuses our certificate, or is
---- told that the server goes away (which ends the plain server: the last test).
+--- Their client is refused by our server, or refuses our certificate, or hears that the
+--- server goes away. That comes last, because it closes a server.
 function suite.serves(get, can)
   if can.refused then
     it("tells the client that it is refused", function()

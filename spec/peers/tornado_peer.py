@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A peer on Tornado that obeys.   tornado_peer.py server | client URL
+"""A peer with Tornado that obeys orders.   tornado_peer.py server | client URL
 
 A server prints its ports: plain, TLS.
 """
@@ -98,10 +98,10 @@ async def open_one(url, protocols):
     offered = protocols.split(",") if protocols else None
     try:
         ws = await websocket_connect(request, subprotocols=offered, compression_options={})
-    except Exception as error:  # whatever it is goes into the report
+    except Exception as error:  # any error goes into the report
         await report(f"failed {error}")
         return
-    # Clients have no hook of their own for this one.
+    # Tornado's clients have no callback for pongs.
     ws.on_pong = lambda data: asyncio.create_task(tell_pong(ws, data))
     while (message := await ws.read_message()) is not None:
         await obey(ws, message)

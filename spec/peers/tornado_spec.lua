@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- With Python's Tornado, both ways. It sends no fragments, and answers
--- a Close without its reason.
+-- With Python's Tornado, in both roles. It sends no fragments, and answers a Close
+-- without the reason.
 
 local programs = require "spec.peers.programs".using(describe, it, setup, teardown)
 
