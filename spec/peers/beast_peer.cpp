@@ -99,8 +99,8 @@ template <class Socket> static void answer(Socket &ws, const string &data) {
   ws.write(asio::buffer(data));
 }
 
-// Room for a whole message: read() takes small steps, and when the last input is
-// used up, takes output that did not fit for missing (boostorg/beast#1630).
+// Room for a whole message: read() takes small steps, and when the last input
+// is used up, takes output that did not fit for missing (boostorg/beast#1630).
 static const size_t room = 4 * 1024 * 1024;
 
 template <class Socket> static void go_on(Socket &ws) {
