@@ -8,7 +8,7 @@
 static const char alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/* Reads and writes right before pages that may not be touched. */
+/* Input and output each end at a guarded page. */
 static ptrdiff_t decode(const char *text, size_t len, void *into) {
   static char *end;
   static uint8_t *out_end;
@@ -54,8 +54,8 @@ TEST(test_vectors_of_the_rfc) {
   }
 }
 
-/* RFC 6455 section 4.2.2: its key, whose padding bits are not zero in other
- * examples of it, and its answer. S55 */
+/* RFC 6455 section 4.2.2: its key, which elsewhere has padding bits that are
+ * not zero, and the answer to it. S55 */
 TEST(test_keys_of_the_handshake) {
   char bytes[24];
   CHECK_INT(decode("dGhlIHNhbXBsZSBub25jZQ==", 24, bytes), 16);
@@ -64,7 +64,7 @@ TEST(test_keys_of_the_handshake) {
   CHECK_BYTES(bytes, 16, "\1\2\3\4\5\6\7\10\11\12\13\14\15\16\17\20");
 }
 
-/* Each value of each of the four places. */
+/* Each value in each of the four places. */
 TEST(test_every_character) {
   for (unsigned value = 0; value < 64; value++)
     for (unsigned place = 0; place < 4; place++) {
@@ -122,7 +122,7 @@ TEST(test_lengths_and_padding_that_are_refused) {
       fprintf(stderr, "  of \"%s\"\n", bad[i]);
 }
 
-/* The header promises that bits left over in the last character are let by. */
+/* As base64.h promises, unused bits in the last character are accepted. */
 TEST(test_padding_bits) {
   uint8_t bytes[3];
   for (unsigned value = 0; value < 64; value++) {

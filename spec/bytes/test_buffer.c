@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The growing buffer against a plain model, with memory that fails, and the
- * fixed one at the end of its memory. */
+/* The growing buffer against a simple model and with failing allocations, and
+ * the fixed one at the end of its memory. */
 #include "bytes/buffer.h"
 
 #include "bytes/memory.h"
@@ -11,7 +11,7 @@ static uint8_t byte_at(size_t position) {
   return (uint8_t)(position * 31 + position / 251);
 }
 
-/* The stream from `from` on, as test bytes. */
+/* A part of the stream of test bytes, from `from` on. */
 static const uint8_t *stream(size_t from, size_t len) {
   static uint8_t bytes[70000];
   for (size_t i = 0; i < len; i++) bytes[i] = byte_at(from + i);
@@ -40,8 +40,8 @@ TEST(test_empty) {
   CHECK_INT(ws_memory_live(), live);
 }
 
-/* Appends and consumes in steps of changing sizes; all that is in it is
- * always the stream between what went out and what came in. */
+/* Appends and consumes in steps of changing sizes. What it holds is always the
+ * part of the stream that was appended and not consumed. */
 TEST(test_bytes_come_out_as_they_went_in) {
   size_t live = ws_memory_live();
   ws_buffer buffer;
@@ -72,7 +72,7 @@ TEST(test_bytes_come_out_as_they_went_in) {
   CHECK_INT(ws_memory_live(), live);
 }
 
-/* What reserve promised may be written, to the last byte. */
+/* The room that reserve promised can be written, to the last byte. */
 TEST(test_reserve_gives_room) {
   ws_buffer buffer;
   ws_buffer_init(&buffer, ws_memory_resize, 0);
@@ -94,7 +94,8 @@ static void *counted_resize(void *block, size_t size) {
   return ws_memory_resize(block, size);
 }
 
-/* A byte at a time takes few steps, and a queue that stays short none. */
+/* Growing by single bytes takes few allocations; a queue that stays short
+ * takes none. */
 TEST(test_grows_by_doubling) {
   ws_buffer buffer;
   ws_buffer_init(&buffer, counted_resize, 0);
@@ -202,8 +203,8 @@ TEST(test_without_memory_from_the_start) {
   ws_buffer_deinit(&buffer);
 }
 
-/* One story, each of its allocations failing in turn; what was in it before
- * the failure stays, and trying again succeeds. */
+/* Each allocation of one sequence of calls fails in turn. What was in the
+ * buffer stays, and trying again succeeds. */
 TEST(test_each_allocation_failing) {
   size_t live = ws_memory_live();
   unsigned failed = 0;
@@ -233,18 +234,16 @@ TEST(test_each_allocation_failing) {
   CHECK(failed >= 4);
 }
 
-/* Over memory of the caller's, right before a page that may not be touched:
- * every pair of a length and what is consumed of it. */
 TEST(test_trim) {
   ws_buffer buffer;
   ws_buffer_init(&buffer, counted_resize, 0);
-  ws_buffer_trim(&buffer, 0); /* nothing there to be trimmed */
+  ws_buffer_trim(&buffer, 0); /* nothing to trim */
   CHECK_INT(ws_buffer_append(&buffer, stream(0, 40000), 40000), WS_OK);
   ws_buffer_consume(&buffer, 100);
   size_t before = buffer.cap;
   CHECK(before > 40000);
   resizes = 0;
-  ws_buffer_trim(&buffer, before - 40000); /* as much as may stay */
+  ws_buffer_trim(&buffer, before - 40000); /* no more is free than may stay */
   CHECK_INT(resizes, 0);
   ws_memory_fail(1, 0);
   ws_buffer_trim(&buffer, 0);
@@ -258,6 +257,8 @@ TEST(test_trim) {
   ws_buffer_deinit(&buffer);
 }
 
+/* Over the caller's memory, which ends at a guarded page: every length, and
+ * every number of bytes consumed of it. */
 TEST(test_fixed) {
   static const size_t size = 40;
   uint8_t *memory = check_guarded(size);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Masking (S144) against RFC 6455 section 5.3 read byte by byte: each way
- * that this processor has, at every length, alignment, offset and cut. */
+/* Masking (S144) against RFC 6455 section 5.3 applied byte by byte: with each
+ * implementation for this processor, every length, alignment, offset, cut. */
 #include "bytes/mask.h"
 
 #include "bytes/mask_parts.h"
@@ -8,12 +8,12 @@
 
 static const uint8_t key[4] = {0x37, 0xfa, 0x21, 0x3d};
 
-/* What lies around the payload and may not change. */
+/* Bytes on either side of the payload, which must not change. */
 #define AROUND 64
 #define LONGEST 3000
 
 static uint8_t plain[LONGEST + 16];
-static uint8_t masked[4][LONGEST + 16]; /* by the offset's last two bits */
+static uint8_t masked[4][LONGEST + 16]; /* one for each offset modulo 4 */
 
 /* j = i MOD 4 of section 5.3, with i counted from the frame's first byte. */
 static void set_up(void) {
@@ -24,7 +24,7 @@ static void set_up(void) {
   }
 }
 
-/* A place with `alignment` to 16, and all around it known. */
+/* A place with this alignment modulo 16, and known bytes around it. */
 static uint8_t *place(unsigned side, size_t alignment) {
   static _Alignas(64) uint8_t bytes[2][LONGEST + 3 * AROUND];
   memset(bytes[side], 0xc3, sizeof bytes[side]);
@@ -37,7 +37,7 @@ static bool untouched_around(const uint8_t *data, size_t len) {
   return true;
 }
 
-/* 1 if it went wrong, as are those below. */
+/* Returns 1 if it went wrong, as do the functions below. */
 static unsigned in_place(size_t len, uint64_t offset, size_t alignment) {
   uint8_t *data = place(0, alignment);
   memcpy(data, plain, len);
@@ -93,8 +93,7 @@ TEST(test_copy_at_every_length_offset_and_alignment) {
   CHECK_INT(wrong, 0);
 }
 
-/* S144: a payload that comes in two pieces, cut at every place; and in
- * bytes one by one. */
+/* S144: a payload in two pieces, cut at every place, and byte by byte. */
 TEST(test_cut_at_every_place) {
   unsigned wrong = 0;
   for (size_t len = 0; len <= 200; len++)
@@ -112,7 +111,7 @@ TEST(test_cut_at_every_place) {
   CHECK(memcmp(data, masked[0], 200) == 0);
 }
 
-/* A frame may be longer than 32 bits count. */
+/* A frame may be longer than 32 bits can count. */
 TEST(test_offsets_of_long_frames) {
   static const uint64_t far[] = {((uint64_t)1 << 32) - 1, (uint64_t)1 << 32,
                                  ((uint64_t)1 << 32) + 2,
@@ -123,7 +122,7 @@ TEST(test_offsets_of_long_frames) {
   CHECK_INT(wrong, 0);
 }
 
-/* Right before a page that may not be touched, read and written. */
+/* Reads and writes right before a guarded page. */
 TEST(test_at_the_end_of_memory) {
   uint8_t *from_end = check_guarded(LONGEST) + LONGEST;
   uint8_t *into_end = check_guarded(LONGEST) + LONGEST;
@@ -140,7 +139,7 @@ TEST(test_at_the_end_of_memory) {
   ws_mask_copy(NULL, NULL, 0, key, 0);
 }
 
-/* Masking twice is not masking; a key of zeros changes nothing. */
+/* Masking twice restores the bytes; a key of zeros changes nothing. */
 TEST(test_masking_is_its_own_inverse) {
   static const uint8_t zeros[4];
   for (size_t len = 0; len <= 500; len++) {
@@ -160,7 +159,7 @@ TEST(test_example_of_the_rfc) {
   CHECK_BYTES(hello, 5, "\x7f\x9f\x4d\x51\x58");
 }
 
-/* One way to mask, at every length it is for. */
+/* One implementation, with every length it is for. */
 static void compare(const char *name, ws_mask_run *run, size_t shortest) {
   unsigned wrong = 0;
   uint32_t turned;
@@ -186,7 +185,7 @@ TEST(test_words) { compare("words", ws_mask_words, 0); }
 
 TEST(test_vectors) { compare("vectors", ws_mask_vectors, 16); }
 
-/* Where the processor has none, that is the answer too. */
+/* A processor without AVX2 has to get NULL. */
 TEST(test_avx2) {
   ws_mask_run *run = ws_mask_avx2();
   CHECK(run == ws_mask_avx2());

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The only malloc: what it counts, and how it fails when told to. */
+/* The only malloc: what it counts, and how it fails on demand. */
 #include "bytes/memory.h"
 
 #include "check.h"
 
-/* Asked by AddressSanitizer, where it is built in: too much is NULL there as
- * everywhere, and not the end of the program. */
+/* Called by AddressSanitizer, if built in: too large an allocation then gives
+ * NULL, as everywhere, instead of ending the program. */
 const char *__asan_default_options(void)
     __attribute__((visibility("default")));
 
@@ -22,7 +22,7 @@ TEST(test_new_is_zeroed_and_counted) {
     size_t set = 0;
     for (size_t i = 0; i < size; i++) set += block[i] != 0;
     CHECK_INT(set, 0);
-    memset(block, 0xa5, size); /* so that the next one gets used memory */
+    memset(block, 0xa5, size); /* the next block must not be zero by luck */
     ws_memory_free(block);
     CHECK_INT(ws_memory_live(), before);
   }
@@ -53,8 +53,8 @@ TEST(test_nothing_is_freed_once) {
   CHECK_INT(ws_memory_live(), before);
 }
 
-/* Allocates five times, alternately by new and resize; a bit for each that
- * was given. */
+/* Allocates five times, by new and resize in turn. Returns a bit for each
+ * success. */
 static unsigned five(void) {
   unsigned given = 0;
   for (unsigned i = 0; i < 5; i++) {
@@ -94,7 +94,7 @@ TEST(test_zero_ends_a_failure_to_come) {
   CHECK_INT(five(), 31);
 }
 
-/* Growing in place counts too, and the old block survives its failure. */
+/* Growing a block counts too, and the old block survives a failure. */
 TEST(test_failed_resize_leaves_the_block) {
   size_t before = ws_memory_live();
   char *block = ws_memory_resize(NULL, 4);
@@ -105,14 +105,14 @@ TEST(test_failed_resize_leaves_the_block) {
   CHECK_BYTES(block, 4, "kept");
   CHECK_INT(ws_memory_live(), before + 1);
   ws_memory_fail(1, 1);
-  ws_memory_free(block); /* giving back never fails, nor is it counted */
+  ws_memory_free(block); /* freeing never fails and is not counted */
   CHECK_INT(ws_memory_live(), before);
   CHECK(ws_memory_new(1) == NULL);
   CHECK_INT(ws_memory_live(), before);
   ws_memory_fail(0, 0);
 }
 
-/* Sizes that cannot be had are no success and are not counted. */
+/* Impossible sizes fail, and leave the count as it is. */
 TEST(test_too_much) {
   size_t before = ws_memory_live();
   volatile size_t huge = SIZE_MAX / 4;
@@ -121,7 +121,7 @@ TEST(test_too_much) {
   CHECK_INT(ws_memory_live(), before);
 }
 
-/* It is nobody's allocation: not counted, and not the one that fails. */
+/* Its own allocation is not counted, nor made to fail. */
 TEST(test_calming_is_no_allocation) {
   size_t before = ws_memory_live();
   ws_memory_fail(1, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* SHA-1 against the published digests, at the lengths where the padding
- * changes (made with another implementation of FIPS 180-4). */
+/* SHA-1 against published digests, and at lengths where the padding changes
+ * against digests from another implementation of FIPS 180-4. */
 #include "bytes/sha1.h"
 
 #include "bytes/base64.h"
@@ -48,7 +48,7 @@ TEST(test_accept_key_of_the_rfc) {
   CHECK_BYTES(accept, sizeof accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 }
 
-/* byte i is i * 7 + 1, right before a page that may not be read. */
+/* Byte i is i * 7 + 1; they end at a guarded page. */
 static const uint8_t *counted(size_t len) {
   static uint8_t *end;
   if (!end) end = check_guarded(1000) + 1000;
@@ -56,7 +56,7 @@ static const uint8_t *counted(size_t len) {
   return end - len;
 }
 
-/* The padding takes a block of its own from 56 bytes in the last one on. */
+/* The padding needs another block when the last one has 56 bytes or more. */
 TEST(test_lengths_around_a_block) {
   static const struct {
     size_t len;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Borrowed runs of bytes, each right before a page that may not be read. */
+/* Slices, each of which ends at a guarded page. */
 #include "bytes/slice.h"
 
 #include "check.h"
 
-/* A copy that ends at a guarded page; good until the next of its side. */
+/* A copy that ends at a guarded page; valid until the next on its side. */
 static ws_slice guarded(unsigned side, const void *bytes, size_t len) {
   static char *ends[2];
   if (!ends[side]) ends[side] = (char *)check_guarded(1024) + 1024;
@@ -43,8 +43,8 @@ TEST(test_equal) {
   CHECK(!ws_slice_equal(text("abc"), guarded(1, "abC", 3)));
 }
 
-/* Every pair of bytes: only the 26 letters have two cases. The Kelvin sign
- * and others of more than one byte are no letters here. */
+/* Every pair of bytes: only the 26 ASCII letters have two cases. The Kelvin
+ * sign and other letters of more than one byte do not count. */
 TEST(test_equal_without_case_of_every_pair) {
   unsigned wrong = 0, alike = 0;
   for (unsigned a = 0; a < 256; a++)
@@ -64,14 +64,14 @@ TEST(test_equal_without_case_of_every_pair) {
   CHECK(!ws_slice_equal_nocase(text("Upgrade"), guarded(1, "upgrade ", 8)));
 }
 
-/* S63: spaces and tabs, and nothing else. */
-/* Vectors of the hash's own page. */
+/* Test vectors published by the hash's authors. */
 TEST(test_hash) {
   CHECK_INT(ws_slice_hash((ws_slice){NULL, 0}), 0x811c9dc5u);
   CHECK_INT(ws_slice_hash(ws_slice_of("a")), 0xe40c292cu);
   CHECK_INT(ws_slice_hash(ws_slice_of("foobar")), 0xbf9cf968u);
 }
 
+/* S63: spaces and tabs, and nothing else. */
 TEST(test_trim) {
   CHECK(is(ws_slice_trim(text("")), ""));
   CHECK(is(ws_slice_trim(text(" \t \t")), ""));
@@ -84,7 +84,7 @@ TEST(test_trim) {
   CHECK_INT(ws_slice_trim((ws_slice){NULL, 0}).len, 0);
 }
 
-/* Every byte, alone and at both ends of others. */
+/* Every byte, alone and at both ends of a text. */
 TEST(test_token) {
   static const char others[] = "!#$%&'*+-.^_`|~";
   unsigned wrong = 0, good = 0;
@@ -105,7 +105,7 @@ TEST(test_token) {
   CHECK(!ws_slice_is_token((ws_slice){NULL, 0}));
 }
 
-/* The items joined by bars, the way the cases below are written. */
+/* The list's items joined by bars, as the cases below are written. */
 static const char *items(const char *list) {
   static char joined[256];
   size_t at = 0;
@@ -135,7 +135,7 @@ TEST(test_items) {
       {"x; y=\"1,2\", z", "x; y=\"1,2\"|z|"},
       {"\"a\\\",b\",c", "\"a\\\",b\"|c|"},
       {"\"a\\\\\",b", "\"a\\\\\"|b|"},
-      {"a\\,b", "a\\|b|"}, /* outside quotes it hides nothing */
+      {"a\\,b", "a\\|b|"}, /* outside quotes, "\" has no meaning */
       {"\"open, to the end", "\"open, to the end|"},
       {"\"open, \\", "\"open, \\|"},
       {"\"open\\\"", "\"open\\\"|"},
@@ -158,7 +158,7 @@ TEST(test_no_list_has_no_items) {
   CHECK(!ws_slice_next_item(&list, &item));
 }
 
-/* Cut anywhere it stays inside its bytes and ends. */
+/* Wherever the list is cut, reading stays inside its bytes and ends. */
 TEST(test_items_at_every_cut) {
   static const char whole[] = "a;b=\"c,\\\"d\" , ,e\\, \"f";
   for (size_t cut = 0; cut < sizeof whole; cut++) {

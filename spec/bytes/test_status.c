@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of failures: names are what programs compare, so they are
- * written out here a second time. */
+/* The table of failures. Programs compare the names, so they are written out
+ * here a second time. */
 #include "bytes/status.h"
 
 #include <limits.h>
 
 #include "check.h"
 
-/* By the negated status. */
+/* In the order of the negated status. */
 static const char *const names[] = {
     "OK",         "EAGAIN",     "EOF",           "ENOMEM",
     "EINVAL",     "EPROTOCOL",  "EUTF8",         "ETOOBIG",
@@ -29,7 +29,7 @@ TEST(test_every_name) {
   }
 }
 
-/* A few by their constants: the list above is only as right as its order. */
+/* A few by constant, because the list above relies on the order only. */
 TEST(test_names_by_constant) {
   CHECK(strcmp(ws_status_name(WS_EPROTOCOL), "EPROTOCOL") == 0);
   CHECK(strcmp(ws_status_name(WS_ETRUNCATED), "ETRUNCATED") == 0);
@@ -49,7 +49,7 @@ TEST(test_every_text_is_a_sentence_of_its_own) {
   }
 }
 
-/* S143, S154, S176, X19: failures that end on the wire, and no other. */
+/* S143, S154, S176, X19: only these failures have a close code. */
 TEST(test_every_close_code) {
   for (int i = 0; i < NAMES; i++) {
     unsigned expected = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* UTF-8 (S153, S154) against a plain reading of RFC 3629: which byte is the
- * first that no continuation can mend. Each way that this processor has. */
+/* UTF-8 (S153, S154) against a simple reading of RFC 3629: which is the first
+ * byte after which no text can be valid. With each implementation for this
+ * processor. */
 #include "bytes/utf8.h"
 
 #include "bytes/utf8_parts.h"
@@ -13,7 +14,7 @@ static const uint8_t edges[] = {
     0xf7, 0xf8, 0xff};
 #define EDGES (sizeof edges / sizeof *edges)
 
-/* Can the code points from `low` to `high` be meant by `size` bytes? */
+/* Whether `size` bytes may encode any code point from `low` to `high`. */
 static bool reachable(uint32_t low, uint32_t high, unsigned size) {
   static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
   if (low < least[size]) low = least[size];
@@ -22,8 +23,8 @@ static bool reachable(uint32_t low, uint32_t high, unsigned size) {
   return !(low >= 0xd800 && high <= 0xdfff); /* surrogates only */
 }
 
-/* How many bytes of the character are there (1 to 4), 0 when more must come
- * than the `len`, or minus the place of the byte that cannot be, from 1. */
+/* The length of the first character (1 to 4), 0 when it is not complete in
+ * `len` bytes, or minus the number (from 1) of its first impossible byte. */
 static int judge(const uint8_t *data, size_t len) {
   uint8_t lead = data[0];
   if (lead < 0x80) return 1;
@@ -41,7 +42,8 @@ static int judge(const uint8_t *data, size_t len) {
   }
 }
 
-/* The first bad byte, or len; and whether the bytes before end a character. */
+/* The place of the first bad byte, or `len`; *whole is whether the bytes before
+ * it end with a whole character. */
 static size_t good_until(const uint8_t *data, size_t len, bool *whole) {
   *whole = true;
   for (size_t at = 0; at < len;) {
@@ -61,8 +63,8 @@ static bool feed(const uint8_t *data, size_t len) {
   return ws_utf8_feed(&utf8, data, len);
 }
 
-/* 1 if the bytes are not judged as by good_until: as a whole, up to the bad
- * byte, and with it. */
+/* Returns 1 unless the bytes are judged as good_until does: all of them, those
+ * before the bad byte, and those up to it. */
 static unsigned misjudged(const uint8_t *data, size_t len) {
   bool whole;
   size_t good = good_until(data, len, &whole);
@@ -81,8 +83,8 @@ static unsigned misjudged(const uint8_t *data, size_t len) {
 
 #define ROOM 4096
 
-/* A place for `len` bytes right before a page that may not be touched; right
- * before them stands the beginning of a character, which is none of theirs. */
+/* A place for `len` bytes that ends at a guarded page. The bytes before it
+ * begin a character, which must not be taken for a part of the text. */
 static uint8_t *place(size_t len) {
   static uint8_t *end;
   if (!end) end = check_guarded(ROOM) + ROOM;
@@ -90,7 +92,7 @@ static uint8_t *place(size_t len) {
   return end - len;
 }
 
-/* What is in front of the sequence and behind it. */
+/* Room for the padding before and after a sequence, filled with "a". */
 static uint8_t *padded(size_t before, size_t after) {
   uint8_t *data = place(before + after);
   memset(data, 'a', before + after);
@@ -105,7 +107,7 @@ TEST(test_nothing) {
   CHECK(ws_utf8_complete(&utf8));
 }
 
-/* Padding in front, then the sequence, then what is after it. */
+/* Judges the sequence with padding before and after it. */
 static unsigned misjudged_at(size_t before, const uint8_t *sequence,
                              size_t len, size_t after) {
   uint8_t *at = padded(before, len + after);
@@ -113,8 +115,8 @@ static unsigned misjudged_at(size_t before, const uint8_t *sequence,
   return misjudged(at - before, before + len + after);
 }
 
-/* S154: lone and truncated ones, overlong forms, surrogates, above U+10FFFF.
- * All pairs at a few places, those of the edges everywhere. */
+/* S154: lone continuations, truncated characters, overlong forms, surrogates,
+ * above U+10FFFF. All pairs at a few places, pairs of edges at every place. */
 TEST(test_bytes_and_pairs_at_every_place) {
   unsigned wrong = 0;
   for (size_t before = 0; before <= 80 && wrong < 20; before++)
@@ -147,8 +149,8 @@ TEST(test_three_edges_at_every_place) {
   CHECK_INT(wrong, 0);
 }
 
-/* S154: four that begin with a lead, at every place in turn and each at the
- * places where the widths of vectors end. */
+/* S154: four edges that begin with a lead byte, each at the places where
+ * vectors end, and at all places in turn. */
 TEST(test_four_edges) {
   static const size_t places[] = {0, 13, 14, 15, 29, 31, 61, 62, 63};
   unsigned wrong = 0;
@@ -165,8 +167,8 @@ TEST(test_four_edges) {
   CHECK_INT(wrong, 0);
 }
 
-/* S154: every sequence of three that begins with a lead, alone and where it
- * lies across two vectors. */
+/* S154: every three bytes that begin with a lead byte, alone and where they
+ * straddle two vectors. */
 TEST(test_every_three) {
   unsigned wrong = 0;
   uint8_t *alone = check_guarded(3), *among = check_guarded(40);
@@ -183,7 +185,7 @@ TEST(test_every_three) {
   CHECK_INT(wrong, 0);
 }
 
-/* Every code point, by RFC 3629 section 3, as one long text. */
+/* Encodes a code point by RFC 3629 section 3. */
 static uint8_t *encode(uint8_t *into, uint32_t code) {
   unsigned size = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   if (size == 1) {
@@ -205,7 +207,7 @@ static void write_every(void) {
   CHECK_INT(at - every, sizeof every);
 }
 
-/* NUL, BOM and noncharacters among them. S92, S154 */
+/* As one long text, NUL, BOM and noncharacters included. S92, S154 */
 TEST(test_every_code_point) {
   ws_utf8 utf8 = {0};
   unsigned wrong = 0;
@@ -221,7 +223,7 @@ TEST(test_every_code_point) {
   CHECK(!ws_utf8_valid(every, sizeof every));
 }
 
-/* Characters of all sizes in an order that repeats late. */
+/* Characters of all sizes, in an order that repeats only after long. */
 static size_t write_text(uint8_t *into, size_t len, uint32_t seed) {
   static const uint32_t codes[] = {'a',    0xe5,   0x5339,  0x1043e, 0x7f,
                                    0x80,   0x7ff,  0x800,   0xd7ff,  0xe000,
@@ -229,7 +231,7 @@ static size_t write_text(uint8_t *into, size_t len, uint32_t seed) {
   uint8_t *at = into;
   while ((size_t)(at - into) + 4 <= len) {
     seed = seed * 1664525 + 1013904223;
-    unsigned run = seed >> 30 ? 1 : seed >> 24 & 63; /* some runs of ASCII */
+    unsigned run = seed >> 30 ? 1 : seed >> 24 & 63; /* or a run of ASCII */
     uint32_t code = codes[(seed >> 16) % 15];
     if (run != 1) code = 'r';
     for (; run && (size_t)(at - into) + 4 <= len; run--) at = encode(at, code);
@@ -243,7 +245,7 @@ static uint8_t *write_placed(size_t most, uint32_t seed, size_t *len) {
   return memcpy(place(*len), text, *len);
 }
 
-/* One byte of a good text is another. */
+/* A good text in which one byte was changed. */
 TEST(test_one_byte_changed_anywhere) {
   static const uint8_t others[] = {0x00, 0x80, 0xbf, 0xc0, 0xc3,
                                    0xe2, 0xed, 0xf0, 0xf4, 0xff};
@@ -264,7 +266,7 @@ TEST(test_one_byte_changed_anywhere) {
   CHECK_INT(wrong, 0);
 }
 
-/* S153: the state after each piece is that of all bytes so far. */
+/* S153: after each piece, the state depends only on all bytes so far. */
 static unsigned misjudged_in_pieces(const uint8_t *data, size_t len,
                                     const size_t cuts[2]) {
   ws_utf8 utf8 = {0};
@@ -293,11 +295,11 @@ TEST(test_pieces_at_every_cut) {
   CHECK_INT(wrong, 0);
 }
 
-/* S153: byte by byte, told at the first that is hopeless, and for ever. */
+/* S153: byte by byte; fails at the first hopeless byte, and ever after. */
 TEST(test_the_first_bad_byte) {
   static const struct {
     const char *bytes;
-    size_t bad; /* from 1; 0: only unfinished */
+    size_t bad; /* its number from 1; 0: only unfinished */
   } cases[] = {
       {"\x80", 1},         {"\xc0\x80", 1},         {"\xc1\xbf", 1},
       {"\xc2", 0},         {"\xc2\x41", 2},         {"\xe0\x9f\xbf", 2},
@@ -326,7 +328,8 @@ TEST(test_the_first_bad_byte) {
   }
 }
 
-/* What a walk passes is whole and good; of a good text it leaves little. */
+/* What a walk passes must be good and whole, and of a good text it may leave
+ * only a little. */
 static unsigned walked_wrongly(ws_utf8_walk *walk, const uint8_t *data,
                                size_t len) {
   bool whole;
@@ -337,8 +340,8 @@ static unsigned walked_wrongly(ws_utf8_walk *walk, const uint8_t *data,
   return good_until(data, passed, &whole) != passed || !whole;
 }
 
-/* No good character stops a walk, and no bad one gets past it: every pair,
- * and behind it each half of a byte or what makes the longest whole. */
+/* No good character stops a walk, and no bad one passes: every pair of bytes,
+ * followed by each value of a byte's upper half, or by two continuations. */
 static void check_walk_of_pairs(ws_utf8_walk *walk) {
   unsigned wrong = 0;
   write_every();
@@ -394,7 +397,7 @@ TEST(test_avx2) {
   check_walk_of_pairs(walk);
 }
 
-/* The portable way alone gives the same answers. */
+/* The portable implementation alone gives the same answers. */
 TEST(test_scalar) {
   unsigned wrong = 0;
   for (uint32_t seed = 1; seed <= 300; seed++) {
