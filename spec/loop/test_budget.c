@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A turn with a budget: no more than that is served, nothing is lost, and no
- * kind of work, nor any descriptor, keeps another waiting for ever. */
+ * kind of work and no descriptor makes another wait for ever. */
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "check.h"
@@ -21,7 +21,7 @@ typedef struct source {
   ws_task task;
   int fds[2];
   int served;
-  int tells; /* events told each time, the one served among them */
+  int tells; /* how many events it counts as, each time it is served */
   int told;
 } source;
 
@@ -135,7 +135,7 @@ static void all_kinds_take_turns(void) {
   end();
 }
 
-/* The rest is told when it is served again. */
+/* The rest of its events follows when it is served again. */
 static void several_events_from_one_source(void) {
   begin();
   sources[0].tells = 10;
@@ -149,7 +149,7 @@ static void several_events_from_one_source(void) {
   end();
 }
 
-/* One that was ready and waits for its turn may be gone when that comes. */
+/* One that was ready may be gone before it is served. */
 static void unwatched_while_it_waits(void) {
   begin();
   for (int i = 0; i < COUNT; i++) be_readable(&sources[i]);

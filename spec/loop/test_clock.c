@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's clock. Other tests put theirs forward: virtual_clock.h. */
+/* The system's clock. Other tests use a virtual one: virtual_clock.h. */
 #include "check.h"
 #include "loop/clock.h"
 

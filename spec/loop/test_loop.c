@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The turn: order, limits, and what handlers may do to each other. With every
- * kind of poller on real descriptors, then with a scripted one that says
- * exactly what is ready in which batch. Nobody sleeps: where a poller would,
- * the clock is put forward. */
+/* The turn: order, limits, and what handlers may do to each other. Tested with
+ * every kind of poller on real descriptors, then with a scripted one that says
+ * exactly what is ready in which batch. No poller sleeps: instead, the virtual
+ * clock is put forward. */
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "check.h"
@@ -19,8 +19,8 @@
 static const ws_poller_kind *kind;
 static ws_loop *loop;
 
-/* The system's kind under test, but it does not sleep: time passes instead.
- * What is not ready at once never will be, as nobody else takes part. */
+/* The kind of poller under test. Instead of sleeping it puts the clock forward:
+ * what is not ready at once never will be, as no other process takes part. */
 static const ws_poller_kind *of_system;
 
 static int wait_sleepless(ws_poller *poller, ws_ready *ready, int most,
@@ -40,7 +40,7 @@ static void choose_kind(const ws_poller_kind *chosen) {
 
 static size_t live_before;
 
-/* What was called, one letter each, in order. */
+/* The actors that were called, in order, one letter each. */
 static char said[256];
 static size_t said_len;
 
@@ -67,8 +67,8 @@ static void end(void) {
   CHECK_INT(ws_memory_live(), live_before);
 }
 
-/* Something that can be watched, timed and posted, and that does one thing to
- * another when called. */
+/* Something that can be watched, timed and posted. When called, it does
+ * something to another actor. */
 typedef struct actor {
   char letter;
   void (*act)(struct actor *self, struct actor *other);
@@ -154,8 +154,8 @@ static void act_want_nothing_of(actor *self, actor *other) {
   ws_loop_want(loop, &other->watch, 0);
 }
 
-/* Closes the other's descriptor and gives a new one, with the same number and
- * nothing to read, to the same watch. */
+/* Closes the other's descriptor, and lets the same watch have a new one with
+ * the same number and nothing to read. */
 static void act_replace(actor *self, actor *other) {
   ws_loop_unwatch(loop, &self->watch);
   int number = other->fds[0];
@@ -166,7 +166,7 @@ static void act_replace(actor *self, actor *other) {
 
 static actor newcomer;
 
-/* The same, but the number goes to somebody new. */
+/* The same, but another watch gets the number. */
 static void act_supplant(actor *self, actor *other) {
   ws_loop_unwatch(loop, &self->watch);
   int number = other->fds[0];
@@ -270,7 +270,8 @@ TEST(hangup_is_found_by_reading) {
   end();
 }
 
-/* Both are ready in one batch; whoever is served first silences the other. */
+/* Both are ready in one batch; the one that is served first prevents the other
+ * from being served. */
 static void check_only_one(void (*act)(actor *, actor *)) {
   begin();
   actor a = actor_of('a'), b = actor_of('b');
@@ -325,7 +326,7 @@ TEST(supplanted_by_an_earlier_handler) {
   end();
 }
 
-/* Room for `most` descriptors, if the system lets us. */
+/* Allows `most` descriptors, if the system lets us. */
 static bool allow_descriptors(rlim_t most) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return false;
@@ -334,7 +335,7 @@ static bool allow_descriptors(rlim_t most) {
   return setrlimit(RLIMIT_NOFILE, &limit) == 0;
 }
 
-/* More are ready than fit into one batch: all are served in two. */
+/* More are ready than fit into one batch: two batches serve all. */
 TEST(more_than_a_batch) {
   begin();
   enum { COUNT = 1100 };
@@ -373,7 +374,7 @@ TEST(order_in_a_turn) {
   end();
 }
 
-/* What earlier steps start for later steps still runs in this turn. */
+/* What an earlier step starts for a later step still runs in this turn. */
 TEST(a_step_feeds_the_next) {
   begin();
   actor r = actor_of('r'), t = actor_of('t'), p = actor_of('p');
@@ -418,7 +419,7 @@ TEST(a_wait_is_not_longer_than_asked) {
   end();
 }
 
-/* Nor late, from wherever in a millisecond they start. */
+/* Nor are they late, wherever in a millisecond they start. */
 TEST(timers_never_early) {
   begin();
   for (int eighths = 1; eighths <= 16; eighths++) {
@@ -451,12 +452,12 @@ TEST(interruption_is_a_turn_with_nothing) {
   CHECK_INT(ws_loop_turn(loop, -1), 0);
   setitimer(ITIMER_REAL, &never, NULL);
   CHECK(interrupts > 0);
-  signal(SIGALRM, SIG_IGN); /* one may still be on its way */
+  signal(SIGALRM, SIG_IGN); /* another one may still come */
   end();
 }
 
-/* Whatever fails at whichever allocation, nothing is lost and the same calls
- * succeed afterwards. */
+/* Whichever allocation fails, nothing is lost, and the same calls succeed
+ * afterwards. */
 TEST(no_memory_leaves_it_usable) {
   enum { COUNT = 40 };
   static actor many[COUNT];
@@ -545,8 +546,8 @@ TEST(a_timer_stopping_itself) {
   end();
 }
 
-/* A timer without delay that starts itself again fires once a turn: readiness
- * and tasks get theirs in between. */
+/* A timer without delay that starts itself again fires once per turn;
+ * descriptors and tasks are served in between. */
 TEST(a_timer_restarting_itself_starves_nobody) {
   begin();
   actor a = actor_of('a'), r = actor_of('r'), p = actor_of('p');
@@ -564,7 +565,7 @@ TEST(a_timer_restarting_itself_starves_nobody) {
   end();
 }
 
-/* Two that start each other take turns, too. */
+/* Two timers that start each other take turns. */
 TEST(timers_restarting_each_other) {
   begin();
   actor a = actor_of('a'), b = actor_of('b');
@@ -579,7 +580,7 @@ TEST(timers_restarting_each_other) {
 TEST(one_due_later_in_the_turn_moved_by_an_earlier_one) {
   begin();
   actor a = actor_of('a'), b = actor_of('b');
-  cast_acting(&a, act_start_now, &b); /* b counts as started anew */
+  cast_acting(&a, act_start_now, &b); /* so b is due in the next turn */
   cast(&b);
   ws_loop_start_timer(loop, &a.timer, 0);
   ws_loop_start_timer(loop, &b.timer, 0);
@@ -646,7 +647,7 @@ TEST(cancel_wherever_it_waits) {
   ws_loop_post(loop, &a.task);
   ws_loop_post(loop, &b.task);
   ws_loop_post(loop, &c.task);
-  CHECK_INT(ws_loop_turn(loop, -1), 2); /* b was in the step already */
+  CHECK_INT(ws_loop_turn(loop, -1), 2); /* though b was in this step already */
   CHECK_SAID("ac");
   ws_loop_post_end(loop, &b.task);
   ws_loop_dispose(loop, &c.task);
@@ -678,7 +679,7 @@ TEST(end_tasks_until_none_is_left) {
   end();
 }
 
-/* What disposals add for other steps waits for the next turn; further
+/* Tasks that disposals post to other steps wait for the next turn; further
  * disposals run in this one. */
 TEST(disposals_are_the_last) {
   begin();
@@ -702,7 +703,7 @@ TEST(dispose_takes_it_from_elsewhere) {
   cast(&a), cast(&e);
   ws_loop_post(loop, &a.task);
   ws_loop_dispose(loop, &a.task);
-  ws_loop_post(loop, &a.task); /* stays where it is */
+  ws_loop_post(loop, &a.task); /* it stays among the disposals */
   ws_loop_post_end(loop, &e.task);
   CHECK_INT(ws_loop_turn(loop, -1), 0);
   CHECK_SAID("ea");
@@ -729,7 +730,7 @@ static void guest_ready(void *owner, unsigned events) {
 }
 
 /* An owner that unwatches and disposes of itself in its handler is freed at
- * the end of that turn; one that never got a turn, with the loop. */
+ * the end of that turn; if there is no other turn, with the loop. */
 TEST(an_owner_frees_itself) {
   begin();
   actor r = actor_of('r');
@@ -817,7 +818,7 @@ TEST(time_is_read_after_the_wait_and_before_the_timers) {
   end();
 }
 
-/* What it limits is served before it, in the next turn. */
+/* In the next turn, what the timer limits is served first. */
 TEST(a_timer_that_falls_due_meanwhile_waits) {
   begin();
   actor r = actor_of('r'), t = actor_of('t');
@@ -882,9 +883,9 @@ TEST(a_hundred_thousand_timers) {
 
 struct ws_poller {
   int adds, sets, removes, waits;
-  int ms;      /* of the last wait */
-  int status;  /* what add, set and wait answer, when negative */
-  int count;   /* what is ready in the next wait */
+  int ms;      /* how long the last wait was to be */
+  int status;  /* what add, set and wait return, if negative */
+  int count;   /* how many are ready in the next wait */
   ws_ready ready[8];
 };
 
@@ -997,7 +998,7 @@ TEST(failures_of_the_poller_change_nothing) {
   script.status = WS_ENOMEM;
   CHECK_INT(ws_loop_want(loop, &a.watch, WS_WRITABLE), WS_ENOMEM);
   CHECK_INT(ws_loop_want(loop, &a.watch, WS_WRITABLE), WS_ENOMEM);
-  CHECK_INT(script.sets, 2); /* the failed wish was not remembered */
+  CHECK_INT(script.sets, 2); /* the failed change is tried again */
   ws_loop_post_end(loop, &e.task);
   CHECK_INT(ws_loop_turn(loop, 0), WS_ENOMEM);
   CHECK_SAID("e"); /* a turn that cannot wait still ends well */
@@ -1052,7 +1053,7 @@ static void act_want_write(actor *self, actor *other) {
   ws_loop_want(loop, &other->watch, WS_WRITABLE);
 }
 
-/* The batch says a, b, c, in this order. */
+/* The poller reports a, b, c in this order; a does something to b. */
 static void check_batch(void (*act)(actor *, actor *), unsigned events,
                         int served, const char *expected) {
   begin_scripted();
@@ -1068,7 +1069,7 @@ static void check_batch(void (*act)(actor *, actor *), unsigned events,
   CHECK_INT(ws_loop_turn(loop, -1), served);
   CHECK(strcmp(said, expected) == 0);
   hush();
-  if (b.watch.watched) { /* and in the next batch it is like any other */
+  if (b.watch.watched) { /* in the next batch it is like any other */
     will_be_ready(&b, WS_READABLE | WS_WRITABLE);
     CHECK_INT(ws_loop_turn(loop, -1), 1);
     CHECK_SAID("b");

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Every kind of poller built in, through its table alone, on real
+/* Every kind of poller that is built in, used only through its table, on real
  * descriptors. */
 #include "bytes/memory.h"
 #include "bytes/status.h"
@@ -50,7 +50,7 @@ static void get(int fd) {
   if (read(fd, &byte, 1) != 1) abort();
 }
 
-/* All that is said of a tag in one wait; kqueue may say it in two entries. */
+/* All events of a tag from one wait; kqueue may report them in two entries. */
 static unsigned events_for(const void *tag, int ms) {
   unsigned events = 0;
   int count = kind->wait(poller, ready, MOST, ms);
@@ -163,7 +163,7 @@ TEST(hangup_comes_whatever_is_wanted) {
   end();
 }
 
-/* The peer's end of writing is not a hang-up: it still reads. */
+/* That the peer has ended writing is no hang-up: it still reads. */
 TEST(half_close_is_readable) {
   begin();
   int pair[2];
@@ -301,8 +301,8 @@ static void interrupted(int number) {
   interrupts++;
 }
 
-/* The wait has no end of its own: only the signal gets it back. The timer
- * repeats, lest the first one come before the wait. */
+/* The wait has no time limit: only the signal ends it. The timer repeats, as
+ * its first signal may come before the wait. */
 TEST(interruption_is_no_event) {
   begin();
   struct sigaction action = {.sa_handler = interrupted};
@@ -313,7 +313,7 @@ TEST(interruption_is_no_event) {
   CHECK_INT(kind->wait(poller, ready, MOST, -1), 0);
   setitimer(ITIMER_REAL, &never, NULL);
   CHECK(interrupts > 0);
-  signal(SIGALRM, SIG_IGN); /* one may still be on its way */
+  signal(SIGALRM, SIG_IGN); /* another one may still come */
   end();
 }
 
@@ -373,7 +373,7 @@ TEST(no_memory_leaves_it_usable) {
   if (kind == &ws_poller_poll) CHECK(refused >= 3);
 }
 
-/* With no descriptor left a kind that needs one says so and leaks nothing. */
+/* Without descriptors, a kind that needs one fails and leaks nothing. */
 TEST(no_descriptors) {
   size_t live = ws_memory_live();
   struct rlimit old, none;
@@ -388,8 +388,8 @@ TEST(no_descriptors) {
   CHECK_INT(ws_memory_live(), live);
 }
 
-/* A child that cleans up its copies must not disturb its parent, nor what it
- * has opened itself: a kqueue's number is free there. */
+/* A child that frees its copies must not disturb its parent, nor close what it
+ * has opened itself: a child has no kqueue, so its number may be used again. */
 TEST(fork_and_clean_up_in_the_child) {
   begin();
   int pair[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The heap of deadlines, with no clock and no loop. */
+/* The heap of deadlines, without clock and loop. */
 #include "bytes/memory.h"
 #include "bytes/status.h"
 #include "check.h"
@@ -17,7 +17,7 @@ static ws_timer *take(uint64_t now) {
   return ws_timers_take(&timers, now, ws_timers_order(&timers));
 }
 
-/* Numbers without order, the same in every run. */
+/* Pseudo-random numbers, the same in every run. */
 static uint32_t scramble(uint32_t *state) {
   *state ^= *state << 13;
   *state ^= *state >> 17;
@@ -25,8 +25,8 @@ static uint32_t scramble(uint32_t *state) {
   return *state;
 }
 
-/* Every timer knows its place, and nobody is earlier than its parent in a
- * heap of any width: the first is the earliest. */
+/* Every timer knows its place, and the first is the earliest, which holds
+ * for a heap of any width. */
 static bool in_order(void) {
   for (size_t i = 0; i < timers.count; i++)
     if (timers.heap[i]->index != i + 1 ||
@@ -73,7 +73,7 @@ TEST(equal_deadlines_in_the_order_started) {
   ws_timer list[50] = {{0}};
   for (size_t i = 0; i < 50; i++) ws_timers_start(&timers, &list[i], 9);
   ws_timers_stop(&timers, &list[7]);
-  ws_timers_start(&timers, &list[3], 9); /* started anew: now the last */
+  ws_timers_start(&timers, &list[3], 9); /* starting it again makes it last */
   for (size_t i = 0; i < 50; i++)
     if (i != 7 && i != 3) CHECK(take(9) == &list[i]);
   CHECK(take(9) == &list[3]);
@@ -125,7 +125,7 @@ TEST(before_keeps_newer_ones_back) {
   ws_timers_deinit(&timers);
 }
 
-/* A newer timer with an earlier deadline lies on top of the heap: it must not
+/* Newer timers with earlier deadlines are on top of the heap. They must not
  * hide the older ones, which come in their own order. */
 TEST(before_finds_those_below_newer_ones) {
   begin();
@@ -157,7 +157,7 @@ TEST(deadlines_at_both_ends_of_the_range) {
   ws_timers_deinit(&timers);
 }
 
-/* Starts, moves and stops at random against a plain list. */
+/* Starts, moves and stops at random, compared with a plain list. */
 TEST(agrees_with_a_plain_list) {
   begin();
   enum { COUNT = 40 };
@@ -229,7 +229,7 @@ TEST(no_memory_changes_nothing) {
   }
   CHECK(refused >= 1);
   ws_memory_fail(1, 1);
-  CHECK_INT(ws_timers_start(&timers, &list[0], 0), WS_OK); /* only moves */
+  CHECK_INT(ws_timers_start(&timers, &list[0], 0), WS_OK); /* it only moves */
   ws_memory_fail(0, 0);
   CHECK(take(300) == &list[0]);
   for (size_t i = 199; i > 0; i--) CHECK(take(300) == &list[i]);
