@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The functions of the pure floors as Lua sees them (csrc/lua/lua_bytes.c):
--- their arguments and results. What they compute is tested in C.
+-- The functions of `bytes` and `protocol` as Lua sees them (csrc/lua/lua_bytes.c):
+-- arguments and results. What they compute is tested in C.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- loop:connect (csrc/lua/lua_client.c): its options, its failures, and
--- connections that are let go before they are open.
+-- loop:connect (csrc/lua/lua_client.c): its options, its failures, and connections
+-- that are dropped before they are open.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

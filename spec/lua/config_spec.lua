@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Option tables of connect and listen (csrc/lua/lua_config.c): each setting
--- does what its name says, extreme ones harm nobody, defaults hold. That
--- wrong types raise is told in util_spec and server_spec.
+-- Option tables of connect and listen (csrc/lua/lua_config.c): each setting does what
+-- its name says, extreme values do no harm, defaults hold. util_spec.lua and
+-- server_spec.lua test that wrong types raise.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -91,7 +91,7 @@ describe("the setting", function()
   it("idleTimeout drops a peer that says nothing at all", function()
     start { idleTimeout = 40 }
     local conn, log = party.client()
-    conn:hold(true) -- it does not even answer pings
+    conn:hold(true) -- so that it does not even answer pings
     party.wait(function() return party.log.close end)
     conn:hold(false)
     party.wait(function() return log.close end)

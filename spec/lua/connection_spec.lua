@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The methods and properties of ws.connection that C gives.
+-- The methods and properties of ws.connection that are written in C.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -110,7 +110,7 @@ describe("ws.connection", function()
     end
     nothing_happens()
     other.finish()
-    nothing_happens() -- without a server either
+    nothing_happens() -- now without a server, too
   end)
 
   it("lists its topics although a finalizer ends the server meanwhile", function()

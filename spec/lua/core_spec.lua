@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The module ws.core as a whole (csrc/lua/lua_core.c): what is in it, loading
--- it, and the four tables through which the Lua floor adds to connections.
+-- The module ws.core as a whole (csrc/lua/lua_core.c): its contents, loading it, and
+-- the four tables through which lua/ws adds to connections.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

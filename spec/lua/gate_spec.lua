@@ -1,13 +1,13 @@
 -- SPDX-License-Identifier: MIT
--- The one way from the core into Lua (csrc/lua/lua_gate.c): errors in handlers
--- of every kind, the error handler's own errors, and the thread handlers run
--- on. Timers stand for all callbacks here; link_spec has the others.
+-- The gate, the only way from the core into Lua (csrc/lua/lua_gate.c): errors of every
+-- kind in handlers, errors of the error handler, and the thread on which handlers run.
+-- Timers stand for all callbacks here; link_spec.lua has the others.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
 
--- Until the stack overflows: by wide frames, as a million narrow ones take long
--- to walk along.
+-- Recurses until the stack overflows. Its frames are wide, because walking along a
+-- million narrow ones takes long.
 local function descend(...) return 1 + descend(...) end
 local function deeper() return descend(turning.unpack({}, 1, 50)) end
 
@@ -17,7 +17,7 @@ describe("an error in a handler", function()
   before_each(function() loop, errors = turning.loop() end)
   after_each(function() if not loop:turning() then loop:close() end end)
 
-  -- Runs fn in a timer and turns until it has run.
+  -- Runs fn in a timer, and turns the loop until it has run.
   local function run(fn)
     loop:timer(0, false, fn)
     turning.finish(loop)
@@ -64,7 +64,7 @@ describe("an error in a handler", function()
   it("of endless recursion is one like the others", function()
     run(deeper)
     local message = errors[1].message
-    -- LuaJIT may have no stack left for the traceback either.
+    -- LuaJIT may have no stack left for the traceback.
     if message ~= "error in error handling" then assert.matches("stack overflow", message) end
     run(function() string.rep() end)
     assert.equal(2, #errors)
@@ -104,7 +104,7 @@ describe("onError", function()
     local ok, raised = pcall(loop.turn, loop, 0)
     assert.is_false(ok)
     assert.equal(object, raised)
-    assert.is_true(ran) -- the turn was finished first
+    assert.is_true(ran) -- first the turn was finished
     assert.equal(0, loop:turn(0))
   end)
 
@@ -131,7 +131,8 @@ describe("onError", function()
     assert.equal(0, loop:turn(0))
   end)
 
-  -- LuaJIT went on as the gate's thread, and left compiled code in it.
+  -- Without the gate's care, LuaJIT continued on the gate's thread and left compiled
+  -- code in it.
   it("that raises leaves the caller as it was, compiled or not", function()
     local code, output = turning.child [[
       local loop = require "ws.core".loop()
@@ -220,7 +221,7 @@ describe("the thread of handlers", function()
 
   it("cannot be resumed, closed or filled by others between turns", function()
     local thread = thread_of()
-    if not thread then return end -- Lua 5.1's main thread
+    if not thread then return end -- the main thread, in Lua 5.1
     assert.is_false((coroutine.resume(thread)))
     assert.is_false((coroutine.resume(thread, 1, 2, 3)))
     if coroutine.close then pcall(coroutine.close, thread) end

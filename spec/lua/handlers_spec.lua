@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Sets of handlers (csrc/lua/lua_handlers.c): what they take, how long they
--- hold what they were given, and changing them while a connection lives.
+-- Sets of handlers (csrc/lua/lua_handlers.c): what they accept, how long they hold
+-- what they were given, and changing them while a connection is live.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -174,7 +174,7 @@ describe("the handlers of a connection", function()
   end)
 
   it("do not keep a closed connection alive by knowing it", function()
-    turning.prove(loop, url) -- what the loop keeps is made on first use
+    turning.prove(loop, url) -- creates what the loop makes on first use
     local weak = setmetatable({}, { __mode = "k" })
     local baseline = turning.settled(loop)
     local late = {}
@@ -196,7 +196,7 @@ describe("the handlers of a connection", function()
       end
       return true
     end)
-    for i, conn in ipairs(late) do -- nor one that is given to a closed one
+    for i, conn in ipairs(late) do -- nor does a set that a closed connection gets
       late[i] = nil
       conn:setHandlers(core.handlers { open = function() return conn end })
     end

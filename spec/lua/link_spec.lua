@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Objects and connections: who holds whom, and what handlers may do.
+-- Objects and connections: which keeps which alive, and what handlers may do.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -68,7 +68,7 @@ local actions = {
     conn:writeRaw("x")
     conn:finishRaw()
   end,
-  -- What must fail, and must not harm.
+  -- These must fail without doing harm.
   raise_table = function() error({}) end,
   turn = function(_, party) party.loop:turn(0) end,
   close_loop = function(_, party) party.loop:close() end,
@@ -78,7 +78,7 @@ local actions = {
 local failing = { raise = true, raise_table = true, turn = true, close_loop = true, yield = true }
 local stopping = { server = true, everything = true }
 
--- Something too long for the side that gets it: there comes `error`.
+-- Sends something too long for the other side, which then gets an `error`.
 local function fail(party, act, options, text)
   local ended
   local function last(conn)
@@ -98,7 +98,7 @@ local function fail(party, act, options, text)
   end
 end
 
--- A conversation in which every event comes to both sides.
+-- A conversation in which both sides get every event.
 local function converse(party, act)
   local conn, log = party.client(act, { highWaterMark = 10, lowWaterMark = 5 })
   for i = 1, 12 do
@@ -178,7 +178,7 @@ describe("a flood of messages", function()
     local raw = turning.raw(party.loop, party.server)
     raw.send(turning.upgrade())
     raw.wait(function() return raw.bytes:find("\r\n\r\n", 1, true) end)
-    raw.send(("\130\129\0\0\0\0x"):rep(6000)) -- all of it is there in one read
+    raw.send(("\130\129\0\0\0\0x"):rep(6000)) -- comes in one read
     local most = 0
     party.wait(function()
       local before = told
@@ -186,7 +186,7 @@ describe("a flood of messages", function()
       most = math.max(most, told - before)
       return told == 6000
     end)
-    assert.is_true(most <= 2000, most .. " in one turn") -- a read's, and what was kept
+    assert.is_true(most <= 2000, most .. " in one turn") -- what was kept, and a read's
     raw.close()
     party.finish()
   end)

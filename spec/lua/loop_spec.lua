@@ -74,7 +74,7 @@ describe("core.loop", function()
   end)
 
   it("lets the collector know how large its buffers are", function()
-    turning.live() -- collects
+    turning.live() -- collects garbage
     local before = collectgarbage "count" -- KiB
     local loop = core.loop()
     assert.is_true(collectgarbage "count" > before + 320)
@@ -219,7 +219,7 @@ describe("a loop and coroutines", function()
     assert.equal("dead", coroutine.status(co))
     co = nil -- luacheck: ignore 311
     collectgarbage() collectgarbage()
-    conn:send "z" -- made in a coroutine that is gone
+    conn:send "z" -- conn was made in a coroutine that is gone
     party.wait(function() return log.message == 3 end)
     party.finish()
   end)
@@ -296,7 +296,7 @@ describe("a loop that is dropped", function()
   it("gives all back that it was to call, dropped or closed", function()
     local baseline = turning.live()
     local function leave(close)
-      local loop = turning.loop() -- has an onError
+      local loop = turning.loop() -- with an onError
       local asked = 0
       local function ask(conn)
         asked = asked + 1
@@ -310,7 +310,7 @@ describe("a loop that is dropped", function()
       turning.wait(loop, function() return asked == 2 and conn.readyState == 1 end)
       loop:post(print)
       server:clients()[1]:pause()
-      conn:send(("x"):rep(5000000), "binary") -- more than the system takes: pinned
+      conn:send(("x"):rep(5000000), "binary") -- more than the system takes, so it is pinned
       if close then loop:close() end
     end
     for _, close in ipairs { true, false } do

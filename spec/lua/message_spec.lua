@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How messages reach Lua (csrc/lua/lua_message.c): straight to an only
--- listener, with an event. Views have view_spec.lua.
+-- How messages reach Lua (csrc/lua/lua_message.c): an only listener is called
+-- directly, with an event. Views are in view_spec.lua.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Requests at a server (csrc/lua/lua_request.c): the table that judge gets,
--- the answers accept, refuse and raw bytes, now or later or too late, and
--- plain HTTP.
+-- Requests at a server (csrc/lua/lua_request.c): the table that `judge` gets; accept,
+-- refuse and raw bytes as answers, at once, later or too late; plain HTTP.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

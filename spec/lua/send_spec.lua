@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Sending from Lua, and what is told and sent on.
+-- Sending from Lua, events about it, and messages that are passed on.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -42,7 +42,7 @@ describe("sending", function()
     local early = party.loop:connect { url = party.url, handlers = core.handlers {} }
     assert.error_matches(function() early:send "x" end, "InvalidStateError")
     assert.error_matches(function() early:ping() end, "InvalidStateError")
-    assert.error_matches(function() early:send {} end, "TypeError") -- the argument first
+    assert.error_matches(function() early:send {} end, "TypeError") -- is checked first
     early:terminate()
   end)
 
@@ -135,7 +135,7 @@ end)
 
 describe("sending where compression was agreed", function()
   it("compresses, but what it is told to leave", function()
-    local long = ("ab"):rep(60) -- one byte tells its length
+    local long = ("ab"):rep(60) -- its length fits into one byte of the header
     local peer
     local party = turning.party { deflate = { enabled = true, threshold = 0 },
       handlers = core.handlers { open = function(conn) peer = conn end } }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The Lua type ws.server (csrc/lua/lua_server.c): listening, its methods in
--- every state, who holds whom, and what may happen in `closed`.
+-- The Lua type ws.server (csrc/lua/lua_server.c): listening, its methods in every
+-- state, what keeps what alive, and what may happen in `closed`.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -36,7 +36,7 @@ describe("loop:listen", function()
   end)
 
   it("takes ports up to 65535", function()
-    local function listen(port) -- at an address that is not ours, RFC 5737
+    local function listen(port) -- on an address that is not ours (RFC 5737)
       return loop:listen { host = "192.0.2.1", port = port, handlers = core.handlers {} }
     end
     assert.equal("EADDRNOTAVAIL", select(3, listen(65535)))
@@ -69,7 +69,7 @@ describe("loop:listen", function()
   end)
 
   it("gives its memory back when it fails, or when memory runs out", function()
-    turning.server(loop):close() -- what the poller keeps is made on first use
+    turning.server(loop):close() -- creates what the poller makes on first use
     turning.finish(loop)
     local baseline = turning.live()
     for k = 1, 6 do

@@ -1,11 +1,12 @@
 -- SPDX-License-Identifier: MIT
--- The Lua type ws.session (csrc/lua/lua_session.c): both sides talk in memory,
--- cut anywhere, with wrong arguments, without memory, to the end of the state.
+-- The Lua type ws.session (csrc/lua/lua_session.c): both sides talk in memory, with
+-- their bytes cut anywhere, with wrong arguments, without memory, and while the Lua
+-- state is closed.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
 
--- All events that wait in a session, as lists.
+-- Takes all events that wait in a session, as lists.
 local function events(session)
   local list = {}
   while true do
@@ -21,7 +22,7 @@ local function pass(from, to)
   return bytes
 end
 
--- A client and a server that are open.
+-- An open client and an open server.
 local function pair(options, accepted, headers)
   local given = { role = "client", url = "ws://example.org/chat?x=1" }
   for name, value in pairs(options or {}) do given[name] = value end
@@ -352,13 +353,13 @@ describe("a session's memory", function()
       local ok, message = pcall(session[name], other)
       messages[#messages + 1] = not ok and message:match "TypeError: .*"
     end
-    debug.setmetatable(other, its) -- its finalizer too
+    debug.setmetatable(other, its) -- so that its finalizer runs, too
     other:close()
     local expected = "TypeError: ws.session expected, got userdata"
     assert.same({ expected, expected, expected }, messages)
   end)
 
-  -- In a child: the nth finalizer knocks while session:METHOD() runs.
+  -- For a child process: the nth finalizer calls `knock` while session:METHOD() runs.
   local with_finalizers = [[
       pcall(collectgarbage, "incremental", 4, 1000, 8) -- a step at every 256 bytes
       local function during(method, session, knock, nth)

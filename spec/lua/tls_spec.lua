@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The Lua type ws.tls (csrc/lua/lua_tls.c): contexts and what is wrong with
--- them, names, who holds whom. Which certificates are good is tested in C.
+-- The Lua type ws.tls (csrc/lua/lua_tls.c): contexts and their errors, names, what
+-- keeps what alive. Which certificates are good is tested in C.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

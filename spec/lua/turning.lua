@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- For the specs of ws.core: turning a loop until something holds, an echoing
--- server, proof that a loop still serves and that nothing was left behind.
--- Not for the specs of `ws`: those have spec/helper.lua.
+-- For the specs of ws.core: turning a loop until something holds, an echo server, proof
+-- that a loop still works and that nothing was left behind. The specs of `ws` have
+-- spec/helper.lua instead.
 
 local core = require "ws.core"
 
 local turning = {}
 
--- Raw connections have as methods what only lua/ws calls, until the spec ends: the
--- next may run in the same process.
+-- Gives raw connections as methods the internal functions, which otherwise only lua/ws
+-- calls. At the end of the spec they go again: the next may run in the same process.
 local methods, internals = core.connection.methods, core.connection.internals
 for name, fn in pairs(internals) do methods[name] = fn end
 local subscribe = require "busted".subscribe -- not in spec/lua/two_states.lua
@@ -21,8 +21,8 @@ end
 
 turning.unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
---- Turns the loop until condition() gives something, which is returned; fails
---- after `ms` (5000).
+--- Turns the loop until condition() holds, and returns its value. Fails after `ms`
+--- (5000).
 function turning.wait(loop, condition, what, ms)
   local deadline = core.now() + (ms or 5000)
   local value = condition()
@@ -36,14 +36,14 @@ function turning.wait(loop, condition, what, ms)
   return value
 end
 
---- Turns the loop until nothing holds it any more.
+--- Turns the loop until nothing keeps it alive.
 function turning.finish(loop)
   turning.wait(loop, function() return not loop:alive() end, "the end of all", 8000)
   loop:turn(0)
 end
 
--- How many values are in the registry by number, which is what luaL_ref does; its
--- free places hold numbers.
+-- How many references of luaL_ref are in use: values in the registry with a number as
+-- key. Its free places hold numbers.
 local function references()
   local count = 0
   for key, value in pairs(debug.getregistry()) do
@@ -52,15 +52,14 @@ local function references()
   return count
 end
 
---- Blocks and references alive after a full collection.
+--- How many blocks and references are alive after a full collection.
 function turning.live()
   if jit then jit.flush() end -- luacheck: ignore 113 (traces keep what they met)
   collectgarbage() collectgarbage() collectgarbage()
   return core.live() + references()
 end
 
---- Blocks alive once every connection of the loop (its servers stay) is gone
---- and collected.
+--- The same, once every connection of the loop is gone and collected; its servers stay.
 function turning.settled(loop)
   local deadline = core.now() + 3000
   local least = turning.live()
@@ -74,10 +73,10 @@ function turning.settled(loop)
   return least
 end
 
---- Fails when more blocks or references are alive than before: fewer are fine, an object that
---- an earlier test still held may be gone by now. A name that is being looked
---- up holds its block until the system has answered, so there is some patience,
---- in which the loop, if it is given, goes on.
+--- Fails when more blocks or references are alive than before. Fewer are fine: an object
+--- that an earlier test still held may be gone by now. A name that is being looked up
+--- holds its block until the system has answered, so this waits for a while, turning the
+--- loop if it is given.
 function turning.no_more(before, why, loop)
   local deadline = core.now() + 5000
   local now = turning.live()
@@ -91,7 +90,7 @@ function turning.no_more(before, why, loop)
   end
 end
 
---- A loop that reports errors into the list `loop_errors`.
+--- Makes a loop; returns it and the list to which its errors are added.
 function turning.loop()
   local loop = assert(core.loop(os.getenv("WS_POLLER")))
   local errors = {}
@@ -105,9 +104,9 @@ local function echo(conn, data, opcode) conn:send(data, opcode) end
 
 local event_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
 
---- Handlers that write a log, and the log: log[i] is {name, arguments...},
---- log[name] how many of that name, log.last(name) the last one's arguments.
---- `more` holds functions that are called after.
+--- Handlers that write a log, and the log: log[i] is {name, arguments...}, log[name] is
+--- how many there were of that name, log.last(name) returns the last one's arguments.
+--- `more` holds functions that are called after logging.
 function turning.recording(more)
   local log, last, functions = {}, {}, {}
   for _, name in ipairs(event_names) do
@@ -122,7 +121,7 @@ function turning.recording(more)
   return core.handlers(functions), log
 end
 
---- A server that echoes on 127.0.0.1; `more` replaces options.
+--- An echo server on 127.0.0.1; `more` adds or replaces options.
 function turning.server(loop, more)
   local options = { host = "127.0.0.1", port = 0 }
   for name, value in pairs(more or {}) do options[name] = value end
@@ -139,7 +138,7 @@ function turning.client(loop, url, functions, more)
   return loop:connect(options)
 end
 
---- A fresh client connects, is echoed, and closes cleanly.
+--- Proves that a server works: a fresh client connects, gets its echo, closes cleanly.
 function turning.prove(loop, url, options)
   local got, closed
   turning.client(loop, url, {
@@ -152,8 +151,8 @@ function turning.prove(loop, url, options)
   assert(got == "proof", "the echo is wrong")
 end
 
---- A loop with an echoing server (whose log it has unless `options` brings
---- handlers), and what is done with both again and again.
+--- A loop with an echo server, its log (unless `options` has handlers), and functions
+--- for what specs often do with them.
 function turning.party(options)
   local party = {}
   party.loop, party.errors = turning.loop()
@@ -165,7 +164,7 @@ function turning.party(options)
 
   function party.wait(condition, what) return turning.wait(party.loop, condition, what) end
 
-  --- An open client and its log; `functions` are called after logging.
+  --- Opens a client; returns it and its log. `functions` are called after logging.
   function party.client(functions, its)
     local its_handlers, log = turning.recording(functions)
     local given = { url = party.url, handlers = its_handlers }
@@ -175,7 +174,8 @@ function turning.party(options)
     return conn, log
   end
 
-  --- What the specs do is off (`calm`) while a fresh client is served.
+  --- Proves that the server works. Meanwhile `calm` is set, so that handlers of the spec
+  --- do nothing special.
   function party.prove(its)
     party.calm = true
     turning.prove(party.loop, party.url, its)
@@ -187,15 +187,15 @@ function turning.party(options)
   return party
 end
 
---- What fn raises; fails when it does not.
+--- Returns what fn raises; fails when it raises nothing.
 function turning.raised(fn, ...)
   local ok, message = pcall(fn, ...)
   if ok then error("nothing was raised", 2) end
   return message
 end
 
---- A bare TCP connection to a server of the loop: raw.send(bytes),
---- raw.bytes (all that came), raw.ended, raw.wait(condition).
+--- A raw TCP connection to a server of the loop: raw.send(bytes), raw.bytes (all that
+--- came), raw.ended, raw.wait(condition).
 function turning.raw(loop, server)
   local raw = { bytes = "" }
   local tcp = assert(require "socket".connect("127.0.0.1", server:port()))
@@ -217,7 +217,7 @@ function turning.raw(loop, server)
     end, what)
   end
 
-  --- All that came, once the other side has ended.
+  --- Waits until the other side has ended; returns all that came.
   function raw.all() return raw.wait(function() return raw.ended and raw.bytes end, "the end") end
 
   function raw.close() tcp:close() end
@@ -230,7 +230,7 @@ function turning.raw(loop, server)
   return raw
 end
 
---- An upgrade request; `more` are header lines, each with its line end.
+--- An upgrade request; `more` holds header lines, each with its CR LF.
 function turning.upgrade(path, more)
   return ("GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
     .. "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -252,7 +252,7 @@ local function quoted(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
--- In Lua 5.1 tables have no finalizers.
+-- finally(fn) makes an object whose finalizer calls fn. In Lua 5.1, tables have none.
 local finally = [[local function finally(fn)
   if not newproxy then return setmetatable({}, { __gc = fn }) end
   local proxy = newproxy(true)
@@ -261,9 +261,9 @@ local finally = [[local function finally(fn)
 end
 ]]
 
---- Runs the chunk in a process of its own: its exit status and its output. In
---- it `finally(fn)` gives an object whose finalizer calls fn. `first` is for the
---- shell, such as a limit or a variable of the environment.
+--- Runs the chunk, which can use `finally`, in a process of its own; returns its exit
+--- status and its output. `first` is for the shell, such as a limit or an environment
+--- variable.
 function turning.child(chunk, first)
   local path = os.tmpname()
   local command = ("%s %s -e %s >%s 2>&1"):format(first or "", turning.interpreter(),
@@ -303,7 +303,7 @@ function turning.survives(fn, self, positions)
   return true
 end
 
---- Everything that is no object of the type asked for.
+--- Values that are not an object of the required type.
 function turning.wrong_selves(...)
   local list = { "text", 5, true, {}, print, coroutine.create(function() end), io.stdout, ... }
   list[0] = nil

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Lua states in threads of their own, each with its own loop, at the same
- * time: what they share is the library's statics only. For `make tsan`. */
+/* Several Lua states at the same time, each with its own thread and loop: they
+ * share only the library's statics. For `make tsan`. */
 #include "check.h"
 
 #include <lauxlib.h>

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- What each thread of spec/lua/two_states.c runs in a Lua state of its own: a
--- server, clients that look names up, echoes, then closing.  Returns the echoes.
+-- What each thread of spec/lua/two_states.c runs in its own Lua state: a server,
+-- clients that look up names, echoes, then closing. Returns how many echoes came, and
+-- how many are expected.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"

@@ -1,12 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- What all types of ws.core share (csrc/lua/lua_util.c): the check of `self`,
--- fields of option tables, failures as values, opcodes. Seen through the
--- functions that use them.
+-- What all types of ws.core share (csrc/lua/lua_util.c): the check of `self`, fields of
+-- option tables, failures as values, opcodes. Tested through functions that use them.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
 
--- Every object there is, and the methods of its type.
+-- An object of every type, and the methods of its type.
 local function all_objects(loop)
   local handlers = core.handlers {}
   local server, url = turning.server(loop)
@@ -90,7 +89,7 @@ describe("self", function()
   end)
 
   it("keeps names that error messages of Lua can use", function()
-    if not tostring(loop):find("ws.loop", 1, true) then return end -- Lua 5.2 and older
+    if not tostring(loop):find("ws.loop", 1, true) then return end -- up to Lua 5.2
     for name, entry in pairs((all_objects(loop))) do
       assert.matches(name == "connection" and "^WebSocket" or "^ws%." .. name,
                      tostring(entry[1]))

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Messages lent to their handler instead of being made strings.
+-- Views: messages that are lent to their handler instead of becoming strings.
 
 local core = require "ws.core"
 local turning = require "spec.lua.turning"
@@ -18,7 +18,7 @@ describe("a view", function()
   end)
   after_each(function() party.finish() end)
 
-  -- What fn(view, opcode, sock) gives while the view of a message is good.
+  -- What fn(view, opcode, sock) returns while the view of a message is valid.
   local function lend(data, opcode, fn)
     local got
     handler = function(sock, view, its_opcode)
@@ -58,8 +58,8 @@ describe("a view", function()
       end
       if view:byte() ~= 97 then return "byte()" end
     end
-    -- The compiled string.sub of luajit2 2.1-20230119 can take an end before the
-    -- string's start for one behind its end.
+    -- When compiled, string.sub of luajit2 2.1-20230119 can mistake an end before the
+    -- string's start for one after its end.
     if jit then jit.off(differs) end -- luacheck: ignore 113
     assert.is_nil(lend(data, "text", differs))
     local far = 2 ^ 52
@@ -138,7 +138,7 @@ describe("a view", function()
     local first, second
     first = lend("one", "text", function(view) return view end)
     is_over(first)
-    -- Nor does it come to life again while another message is told.
+    -- Nor does it become valid again while another message is delivered.
     local ok = lend("two", "text", function(view)
       second = view
       return pcall(tostring, first)
