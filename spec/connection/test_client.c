@@ -19,7 +19,7 @@ static void failed(side *s, int status, const char *words) {
   }
 }
 
-/* What the server answers with `answer` makes of the client. */
+/* Checks what becomes of a client that gets this answer. */
 static void answered_with(const char *answer, int status, const char *words) {
   party p;
   acceptor a = accept_here(0);
@@ -51,14 +51,15 @@ TEST(the_request) {
   party_end(&p);
 }
 
-/* A text of that letter. */
+/* A text that repeats one letter. */
 static ws_slice letters(char *room, size_t len, char letter) {
   memset(room, letter, len);
   room[len] = 0;
   return (ws_slice){room, len};
 }
 
-/* All is kept in one block, which must not move: at whatever length it is. */
+/* The client keeps all of these in one block, which must not move, whatever
+ * its length. */
 static void ask_for(size_t path_len) {
   char path[4001], origin[101], first[101], second[101], name[101], value[101];
   char text[4100];
@@ -173,8 +174,8 @@ TEST(a_wrong_accept_value) {
                 WS_EHANDSHAKE, "Accept");
 }
 
-/* One deadline over everything: a server that never answers, a name that is
- * never found, a host that is not there, a server that drips. */
+/* One deadline for everything: a server that never answers, a name that is
+ * never found, a host that is not there, a server that answers byte by byte. */
 TEST(a_silent_server) {
   party p;
   acceptor a = accept_here(0);
@@ -210,13 +211,13 @@ TEST(a_name_server_that_takes_its_time) {
   failed(s, WS_ETIMEDOUT, "name: ");
   answer_at_last = true;
   for (int i = 0; i < 10; i++) ws_loop_turn(p.loop, 5);
-  CHECK_INT(s->errors + s->closes, 2); /* nothing came of the answer */
+  CHECK_INT(s->errors + s->closes, 2); /* the answer caused no more events */
   party_end(&p);
   ws_resolver_replace(NULL);
   party_memory_returns();
 }
 
-/* A listener whose queue is full answers nothing: as a dead route does. */
+/* A listener with a full queue does not answer, like a dead route. */
 TEST(a_host_that_is_not_there) {
   party p;
   raw fillers[4];
@@ -324,7 +325,7 @@ static side *redirected(party *p, acceptor *first, raw *r, const char *to) {
   return s;
 }
 
-/* The name, the port, the path and the Host header are the other's. */
+/* Name, port, path and Host header are those of the redirect's target. */
 TEST(a_redirect_to_another_host) {
   party p;
   raw r;
@@ -370,7 +371,7 @@ TEST(a_redirect_to_a_host_that_is_not_there) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Without settings for TLS a redirect to wss is the refusal that it is. */
+/* Without settings for TLS, a redirect to wss counts as a refusal. */
 TEST(a_redirect_to_wss_without_tls) {
   party p;
   raw r;
@@ -387,7 +388,7 @@ TEST(a_redirect_to_wss_without_tls) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Whether it comes there; else it has ended. */
+/* Whether the client gets there; otherwise it has ended. */
 static bool comes(party *p, acceptor *there, const side *s) {
   ws_address peer;
   ws_fd fd = WS_FD_NONE;
@@ -414,7 +415,7 @@ TEST(a_redirect_without_memory) {
     redirect(&p, &r, url);
     came = comes(&p, &b, s);
     ws_memory_fail(0, 0);
-    /* Without memory for its URL it is the refusal that it is. */
+    /* Without memory for its URL, it counts as a refusal. */
     if (!came) CHECK(s->status == WS_ENOMEM || s->status == WS_EHANDSHAKE);
     failures += s->status == WS_ENOMEM;
     raw_end(&r);
@@ -428,7 +429,8 @@ TEST(a_redirect_without_memory) {
 
 /* ------------------------------------------------------ what is not done */
 
-/* S45: fails in a turn, as a network does, but nobody is even asked where. */
+/* S45: fails in a turn, like a failure of the network, but without looking up
+ * the name. */
 TEST(a_blocked_port_is_not_looked_up) {
   party p;
   ws_url url;
@@ -462,7 +464,7 @@ TEST(a_blocked_port_is_not_looked_up) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Where a path leads is no port of another protocol's. */
+/* A Unix socket's path has no port that could be another protocol's. */
 TEST(a_path_has_no_port_to_be_blocked) {
   party p;
   ws_url url;
@@ -517,11 +519,11 @@ TEST(what_may_not_be_sent) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Failing at the n-th allocation, for every n: an error to the caller or an
- * event, and nothing left. */
+/* The n-th allocation fails, for every n: the caller gets an error or an event,
+ * and nothing is left behind. */
 TEST(without_memory) {
   int told = 0, opened = 0;
-  uint64_t to_come = 0; /* of the allocations until one fails */
+  uint64_t to_come = 0; /* how many allocations were left until the failure */
   for (uint64_t n = 1; n < 400 && to_come == 0; n++) {
     party p;
     ws_url url;

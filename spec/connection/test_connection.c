@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One connection's life: messages, closing from both ends, failing, what
- * handlers may do. Reading, writing and waiting have tests of their own. */
+/* One connection's life: messages, closing from either end, failing, and what
+ * handlers may do. Reading, writing and waiting have files of their own. */
 #include "connection/raw.h"
 
 /* ----------------------------------------------------------- messages */
@@ -173,8 +173,8 @@ static void act(side *s, const char *event) {
   }
 }
 
-/* Every event x every action, on both sides; then a fresh client is served,
- * and nothing is left. */
+/* Every action in every event, on both sides; then a fresh client is served,
+ * and nothing is left behind. */
 TEST(handlers_do_anything) {
   static const char *const events[] = {"open",  "message", "ping", "pong",
                                        "drain", "error",   "close"};
@@ -215,8 +215,8 @@ static void end_in_a_task(side *s, const char *event) {
   }
 }
 
-/* It ends at the end of one turn and its owner is told in the next, when
- * nothing but the owner holds it any more: letting go there is fine. */
+/* It dies at the end of one turn, and has its last events in the next, when
+ * only the owner still holds it: releasing it there is allowed. */
 TEST(released_in_its_last_events) {
   static const char *const last[] = {"error", "close"};
   for (size_t i = 0; i < 2; i++) {
@@ -233,7 +233,7 @@ TEST(released_in_its_last_events) {
     PARTY_UNTIL(&p, s->errors, 1);
     PARTY_UNTIL(&p, party_other(&p)->closes, 1);
     CHECK_INT(s->errors, 1);
-    CHECK_INT(s->closes, i); /* let go of in on_error: no more events */
+    CHECK_INT(s->closes, i); /* if released in on_error, no more events */
     CHECK(s->connection == NULL);
     party_end(&p);
     CHECK_INT(ws_memory_live(), 0);
@@ -291,12 +291,12 @@ static void talk(party *p, side *s) {
   }
 }
 
-/* As many failures in a row that nobody notices mean that there is no
- * allocation left to fail: the blocks of the corks can be missing. */
+/* So many failures in a row without effect mean that no allocation is left to
+ * fail: the corks can do without their blocks. */
 #define UNTOUCHED (WS_CORKS + 5)
 
-/* Its n-th allocation fails, that one only or all from there on; for every n,
- * until there is none any more that could fail. */
+/* The n-th allocation of a conversation fails, only that one or all from there
+ * on, for every n until none is left to fail. */
 static void talk_without_memory(int forever) {
   unsigned untouched = 0, failures = 0;
   uint64_t n = 1;
@@ -338,8 +338,8 @@ static void pause_then_terminate(side *s, const char *event) {
     ws_connection_terminate(s->connection);
 }
 
-/* A server's side that dies in a task: dead and buried, and its end is told
- * only in the next turn. */
+/* A server's side that dies in a task, so that its last events come only in the
+ * next turn. */
 static side *dead_but_not_told(party *p, side **client) {
   p->react = pause_then_terminate;
   party_listen(p);
@@ -367,7 +367,7 @@ TEST(the_hub_ends_between_its_death_and_its_end) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* What waits for its end goes with it, and so does its hold on the loop. */
+/* Its waiting events go with it, and it no longer keeps the loop alive. */
 TEST(released_between_its_death_and_its_end) {
   party p;
   side *s;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers to plain HTTP: to a client that reads slowly, and to one that ends
- * its own direction before. Their deadlines are in test_connection_time.c. */
+/* Answers to plain HTTP for a client that reads slowly, and for one that has
+ * half-closed. Their deadlines are in test_connection_time.c. */
 #include "connection/raw.h"
 #include "transport/socket_system.h"
 
@@ -11,7 +11,7 @@
 
 static uint8_t pieces[4 * MOST];
 
-static side *asked; /* whose request is whole, or NULL */
+static side *asked; /* the side whose request is complete, or NULL */
 
 static void wait_with_it(void *owner) { asked = owner; }
 
@@ -43,7 +43,7 @@ static size_t read_all(party *p, raw *r) {
 
 /* ----------------------------------------------- only one direction left */
 
-/* Who closes the connection sends no more than that. */
+/* A client that half-closes before its answer is written gets nothing more. */
 TEST(who_says_no_more_before_its_answer_is_gone) {
   static const char *const beginnings[] = {
       REQUEST, "GET / HTTP/1.1\r\nHost: a\r\n",
@@ -65,7 +65,7 @@ TEST(who_says_no_more_before_its_answer_is_gone) {
   }
 }
 
-/* But one that is written already reaches it. */
+/* But an answer that is already written reaches it. */
 TEST(who_says_no_more_gets_what_is_written) {
   party p;
   ws_connection_events events;
@@ -85,8 +85,8 @@ TEST(who_says_no_more_gets_what_is_written) {
 
 /* ------------------------------------------------------- backpressure */
 
-/* A client that has asked and does not read, and so that little is the
- * system's. */
+/* A client that has asked and does not read; its buffer in the system is
+ * small. */
 static raw ask_and_stall(party *p, ws_connection_events *events) {
   int size = 65536;
   serve(p, events);
@@ -100,7 +100,8 @@ static raw ask_and_stall(party *p, ws_connection_events *events) {
   return r;
 }
 
-/* How many pieces are taken, in turns or in one. */
+/* Writes pieces, within one turn or over several; returns how many were
+ * taken. */
 static size_t write_on(party *p, bool turning) {
   size_t taken = 0;
   while (ws_connection_write(asked->connection, pieces, PIECE) == WS_OK) {
@@ -111,8 +112,8 @@ static size_t write_on(party *p, bool turning) {
   return taken;
 }
 
-/* Who writes on whatever the client takes is stopped: the answer is cut, which
- * shows, and nothing of it is kept. */
+/* An owner that writes on although the client does not read is stopped: the
+ * answer is cut, which the client can see, and nothing of it is kept. */
 TEST(an_answer_that_piles_up_is_cut) {
   for (int way = 0; way < 4; way++) {
     bool open_ended = way / 2 == 1;
@@ -135,7 +136,7 @@ TEST(an_answer_that_piles_up_is_cut) {
     CHECK(p.hub.first == NULL);
     size_t lost = taken * PIECE - read_all(&p, &r);
     CHECK(lost > MOST);
-    /* A reset also loses what the system had. */
+    /* A reset also drops what the system still had. */
     if (!open_ended) CHECK(lost <= MOST + PIECE);
     raw_end(&r);
     party_end(&p);
@@ -144,7 +145,8 @@ TEST(an_answer_that_piles_up_is_cut) {
   }
 }
 
-/* Who waits is not, however long a piece is, nor the last one. */
+/* An owner that waits in between is not stopped, however long a piece is; nor
+ * does the last piece stop it. */
 TEST(a_long_piece_is_no_pile) {
   for (int once = 0; once <= 1; once++) {
     party p;
@@ -163,7 +165,7 @@ TEST(a_long_piece_is_no_pile) {
   }
 }
 
-/* Where there is no limit there is none. */
+/* Without a limit, everything is kept. */
 TEST(without_a_limit_all_is_kept) {
   party p;
   ws_connection_events events;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What comes in: in pieces, in floods, too much, ending half-way; one error
+/* Input: in pieces, in floods, too much, or ending half-way. There is one error
  * at most, then one close, and what came before them is delivered. */
 #include "connection/raw.h"
 
@@ -12,7 +12,7 @@ static void ended(side *s, int status, unsigned code, bool clean) {
   CHECK_INT(s->clean, clean);
 }
 
-/* S159: byte by byte gives what one read gives. */
+/* S159: byte by byte gives the same as one read. */
 TEST(one_byte_at_a_time) {
   party p;
   party_begin(&p);
@@ -47,7 +47,8 @@ TEST(many_in_one_read) {
 
 /* -------------------------------------------------------------- limits */
 
-/* S158: as long as allowed is allowed; one more is 1009, from the header. */
+/* S158: the limit itself is allowed; one byte more is 1009, known from the
+ * header. */
 TEST(as_long_as_allowed) {
   static const struct {
     const char *bytes;
@@ -58,7 +59,7 @@ TEST(as_long_as_allowed) {
       {"\x82\x86\0\0\0\0", 6, false}, /* no payload byte is needed */
       {"\x02\x83\0\0\0\0abc\x80\x82\0\0\0\0de", 17, true},
       {"\x02\x83\0\0\0\0abc\x80\x83\0\0\0\0", 15, false},
-      {"\x89\x86\0\0\0\0abcdef", 12, true}, /* a ping is no message */
+      {"\x89\x86\0\0\0\0abcdef", 12, true}, /* pings are not limited */
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     party p;
@@ -85,7 +86,7 @@ TEST(as_long_as_allowed) {
 
 #define FLOOD 30000
 
-/* However many frames one read brings, others get their turn. */
+/* However many frames one read brings, other connections are served. */
 TEST(a_flood_of_tiny_frames) {
   static uint8_t flood[FLOOD * 6];
   party p;
@@ -119,7 +120,7 @@ TEST(a_flood_of_tiny_frames) {
 
 /* --------------------------------------------------------------- endings */
 
-/* S95: what was whole before the end is delivered; then the end. R35 */
+/* S95: what was complete before the end is delivered, then the end. R35 */
 TEST(messages_before_the_end) {
   party p;
   party_begin(&p);
@@ -140,7 +141,7 @@ TEST(messages_before_the_end) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* A peer that ends its direction right behind its Close still gets ours. */
+/* A peer that half-closes right after its Close still gets ours. */
 TEST(half_closed_behind_its_close) {
   party p;
   party_begin(&p);
@@ -192,12 +193,13 @@ TEST(a_reset) {
   raw_end(&r);
   ended(s, WS_ECONNRESET, 1006, false);
   for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
-  CHECK_INT(s->errors + s->closes, 2); /* and that was all */
+  CHECK_INT(s->errors + s->closes, 2); /* and no other events */
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* One that has got its Close frame is let go of, not read again and again. */
+/* A peer that goes after it got its Close is dropped, not read again and
+ * again. */
 TEST(gone_while_it_lingers) {
   party p;
   party_begin(&p);
@@ -214,8 +216,8 @@ TEST(gone_while_it_lingers) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* While nobody may read, a peer that is gone makes no noise; then it is
- * noticed. */
+/* While reading is paused, a peer that goes causes no activity; afterwards it
+ * is noticed. */
 TEST(gone_while_paused) {
   party p;
   party_begin(&p);
@@ -249,7 +251,7 @@ TEST(pausing_holds_the_peer_back) {
   CHECK_INT(other->messages, 0);
   ws_connection_pause(other->connection, WS_PAUSE_USER, false);
   for (int i = 0; i < 20; i++) ws_loop_turn(p.loop, 1);
-  CHECK_INT(other->messages, 0); /* the other reason holds */
+  CHECK_INT(other->messages, 0); /* it is still paused for the other reason */
   ws_connection_pause(other->connection, WS_PAUSE_QUEUE, false);
   PARTY_UNTIL(&p, other->messages, 1);
   party_end(&p);
@@ -260,7 +262,8 @@ static void pause_at_third(side *s, const char *event) {
     ws_connection_pause(s->connection, WS_PAUSE_USER, true);
 }
 
-/* Of nine messages in one write three are told, the others after the pause. */
+/* Of nine messages in one write, three are delivered at once and the others
+ * after the pause. */
 static void read_on_after_pause(party *p, raw *r, side *s) {
   uint8_t bytes[200];
   size_t len = 0;
@@ -272,7 +275,7 @@ static void read_on_after_pause(party *p, raw *r, side *s) {
   PARTY_UNTIL(p, s->messages, 9);
 }
 
-/* Messages of one read that come after a pause wait, and none is lost. */
+/* A pause in the middle of a read: the other messages wait, none is lost. */
 TEST(pausing_in_the_middle_of_a_read) {
   party p;
   party_begin(&p);
@@ -291,7 +294,7 @@ static struct {
   size_t at, len;
 } held;
 
-/* As TLS may: takes all there is, and gives one frame of it a read. */
+/* Like TLS: takes all there is from below, and returns one frame per read. */
 static ptrdiff_t read_held(ws_stream *stream, uint8_t *data, size_t len) {
   if (held.at == held.len) {
     ptrdiff_t got = ws_stream_read(stream->below, held.data, sizeof held.data);
@@ -306,7 +309,7 @@ static ptrdiff_t read_held(ws_stream *stream, uint8_t *data, size_t len) {
   return (ptrdiff_t)take;
 }
 
-/* No descriptor tells of it. */
+/* No descriptor announces those bytes. */
 TEST(resuming_reads_what_a_filter_holds) {
   party p;
   party_begin(&p);
@@ -376,8 +379,8 @@ TEST(frames_before_the_answer) {
   }
 }
 
-/* Someone who sends and sends before there is an answer is held back, and
- * loses nothing. */
+/* A client that sends much before it is answered is held back, and nothing is
+ * lost. */
 TEST(much_before_the_answer) {
   static uint8_t frames[65 * 1000 * 10];
   ws_connection_events events = side_events;
@@ -410,8 +413,8 @@ TEST(much_before_the_answer) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* The client gives up before its answer: nothing opens, and answering does
- * no harm. */
+/* The client goes before it is answered: nothing opens, and answering does no
+ * harm. */
 TEST(gone_before_the_answer) {
   ws_connection_events events = side_events;
   for (int reset = 0; reset <= 1; reset++) {
@@ -441,8 +444,8 @@ TEST(gone_before_the_answer) {
 
 /* ------------------------------------------------------ any stream at all */
 
-/* The handshake, a fragmented message with a ping inside, a long one, a
- * Close; the answers to all of it. */
+/* Writes a handshake, a fragmented message with a ping inside, a long message
+ * and a Close. */
 static size_t conversation(uint8_t *into) {
   static char text[3000];
   size_t len = strlen(RAW_REQUEST);
@@ -456,7 +459,7 @@ static size_t conversation(uint8_t *into) {
   return len;
 }
 
-/* S159: short reads, short writes, calls to come again change nothing. */
+/* S159: short reads, short writes and "again" change nothing. */
 TEST(through_any_stream) {
   static const ws_fault_plan plans[] = {
       {.read_most = 1},   {.read_most = 7},
@@ -488,7 +491,7 @@ TEST(through_any_stream) {
   }
 }
 
-/* Reads until nobody has anything to say any more. */
+/* Reads until neither side has anything more to send. */
 static void raw_read_all(party *p, raw *r) {
   for (int idle = 0; idle < 2 && !r->ended;) {
     int served = ws_loop_turn(p->loop, 5);
@@ -500,8 +503,8 @@ static void raw_read_all(party *p, raw *r) {
   }
 }
 
-/* Every read and every write fails once: one error, one close, or a clean
- * end when only the very last was hit. */
+/* Every read and every write fails once: this gives one error and one close, or
+ * a clean end when only the very last call failed. */
 TEST(every_call_fails_once) {
   static const int statuses[] = {WS_ECONNRESET, WS_EPIPE, WS_ESYSTEM};
   uint8_t bytes[8000];
@@ -539,7 +542,8 @@ static void pause_and_close(side *s, const char *event) {
   party_refusing = false;
 }
 
-/* Whoever cannot be watched any more is dead at once: it has no stream then. */
+/* A connection that cannot be watched any more is dead at once: it loses its
+ * stream. */
 TEST(closing_where_it_cannot_be_watched) {
   party p;
   party_begin_refusable(&p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Every wait of a connection has its end, and only then: opening, keeping
- * alive, closing, lingering. Nothing spins while it waits. */
+/* Every wait of a connection ends at its deadline and not before: opening,
+ * keeping alive, closing, lingering. Nothing spins while it waits. */
 #include "connection/raw.h"
 #include "transport/socket_system.h"
 
@@ -16,7 +16,7 @@ static void never_answer(void *owner, const ws_http_head *head,
   requests++;
 }
 
-/* The deadline is one for everything: also a request that nobody answers. */
+/* The one deadline for opening also covers a request that nobody answers. */
 TEST(a_request_nobody_answers) {
   ws_connection_events events = side_events;
   party p;
@@ -56,7 +56,7 @@ static raw ask_for_pieces(party *p, ws_connection_events *events) {
   return r;
 }
 
-/* Plain HTTP: once it has begun an answer may go on, piece by piece. */
+/* Plain HTTP: once an answer has begun, it may take longer, piece by piece. */
 TEST(an_answer_in_pieces) {
   party p;
   ws_connection_events events;
@@ -73,7 +73,7 @@ TEST(an_answer_in_pieces) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* But one of which nothing leaves any more ends. */
+/* But an answer of which nothing leaves any more is ended. */
 TEST(an_answer_that_stops) {
   party p;
   ws_connection_events events;
@@ -86,7 +86,7 @@ TEST(an_answer_that_stops) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Nor does a refusal's body get more time than was left. */
+/* A refusal's body gets no more time than is left. */
 TEST(a_refusal_whose_body_does_not_come) {
   party p;
   acceptor a = accept_here(0);
@@ -106,7 +106,7 @@ TEST(a_refusal_whose_body_does_not_come) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Nor whoever is sent elsewhere. */
+/* A redirected client gets no more time either. */
 TEST(a_redirect_gets_no_more_time) {
   party p;
   acceptor a = accept_here(0);
@@ -147,7 +147,7 @@ TEST(pings_are_answered) {
   party_end(&p);
 }
 
-/* Lets the ping come that is due in so much time, and no sooner. */
+/* Waits for the ping that is due in `ms`; it must not come sooner. */
 static void pinged_after(party *p, raw *r, uint64_t ms) {
   double due = virtual_clock + (double)ms, sent;
   party_pass(p, ms);
@@ -172,7 +172,7 @@ static void raw_pong(raw *r) {
   CHECK_INT(ws_socket_write(r->fd, &slice, 1), sizeof pong);
 }
 
-/* The peer's pong, which comes so long after the ping. */
+/* Lets the peer's pong come `ms` after the ping. */
 static void ponged_after(party *p, raw *r, uint64_t ms) {
   const ws_connection *c = party_other(p)->connection;
   party_pass(p, ms);
@@ -198,7 +198,7 @@ TEST(a_dead_peer_is_noticed) {
   party_end(&p);
 }
 
-/* And asked again in time, also when it had more time for its answer. */
+/* It is also pinged again in time, even if pings have a long time-out. */
 TEST(a_living_peer_is_kept) {
   for (uint64_t timeout = 15; timeout <= 50; timeout += 35) {
     party p;
@@ -234,7 +234,7 @@ TEST(idleness) {
   party_end(&p);
 }
 
-/* However long the handshake took. */
+/* However long the handshake has taken. */
 TEST(idleness_begins_when_it_opens) {
   ws_connection_events events = side_events;
   ws_slice none = {NULL, 0};
@@ -257,8 +257,8 @@ TEST(idleness_begins_when_it_opens) {
   party_end(&p);
 }
 
-/* Who pauses does not see the pong: that is no dead peer, and no reason to
- * look again and again. */
+/* While paused, a connection does not see pongs: the peer does not count as
+ * dead, and nothing spins. */
 TEST(paused_is_not_dead) {
   party p;
   party_begin(&p);
@@ -284,7 +284,7 @@ static void pause_at_a_message(side *s, const char *event) {
     ws_connection_pause(s->connection, WS_PAUSE_USER, true);
 }
 
-/* The same with messages that were read before the pause and wait. */
+/* The same with messages that were read before the pause and still wait. */
 TEST(paused_with_input_at_hand) {
   party p;
   party_begin(&p);
@@ -303,7 +303,7 @@ TEST(paused_with_input_at_hand) {
   party_end(&p);
 }
 
-/* And the time after a pause begins anew. */
+/* After a pause, the time begins again. */
 TEST(silence_after_a_pause) {
   party p;
   party_begin(&p);
@@ -320,7 +320,7 @@ TEST(silence_after_a_pause) {
   party_end(&p);
 }
 
-/* One long frame holds its sender's pong back: bytes that come are a sign of
+/* A long frame delays its sender's pong, so any bytes that come are a sign of
  * life. */
 TEST(a_long_message_is_no_silence) {
   party p;
@@ -347,7 +347,7 @@ TEST(a_long_message_is_no_silence) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Another sign of life came before it, and another ping went out meanwhile. */
+/* A pong that comes after another sign of life and another ping. */
 TEST(a_late_pong_is_no_event) {
   party p;
   party_begin(&p);
@@ -368,7 +368,7 @@ TEST(a_late_pong_is_no_event) {
   CHECK_INT(s->pongs, 0);
   CHECK(ws_connection_latency(s->connection) == 180);
   raw_pong(&r);
-  raw_pong(&r); /* nobody asked for this one any more */
+  raw_pong(&r); /* unsolicited: its ping was answered already */
   PARTY_UNTIL(&p, s->pongs, 1);
   raw_frame(&p, &r, 0x81, "alive");
   PARTY_UNTIL(&p, s->messages, 3);
@@ -384,7 +384,7 @@ static struct {
   size_t len;
 } meanwhile;
 
-/* What the first side's peer says meanwhile comes. */
+/* Blocks the loop; meanwhile the bytes of the first side's peer arrive. */
 static void hold_up(side *s, const char *event) {
   if (strcmp(event, "message") != 0) return;
   ws_slice said = {meanwhile.bytes, meanwhile.len};
@@ -393,8 +393,8 @@ static void hold_up(side *s, const char *event) {
   virtual_clock += 600;
 }
 
-/* A handler of the second side holds the loop up for 600 ms, and the first
- * side's peer says these bytes. A turn serves `most` events. */
+/* A handler of the second side blocks the loop for 600 ms, while the first
+ * side's peer sends these bytes. A turn serves `most` events. */
 static void held_up(party *p, int most, raw *busy, raw *by, const void *bytes,
                     size_t len) {
   meanwhile.by = by;
@@ -408,8 +408,8 @@ static void held_up(party *p, int most, raw *busy, raw *by, const void *bytes,
     CHECK(ws_loop_turn_some(p->loop, PATIENCE * 1000, most) > 0);
 }
 
-/* A handler holds the loop up for longer than a pong may take: what has come
- * meanwhile is read before anybody is called dead, also when the next turn
+/* A handler blocks the loop for longer than a pong may take. What has come
+ * meanwhile is read before a peer is considered dead, also when the next turn
  * begins with the timers. */
 static void nobody_dies_where_turns_serve(int most) {
   party p;
@@ -486,7 +486,8 @@ TEST(a_close_while_the_loop_was_held_up) {
 
 #define LONG_MESSAGE ((size_t)4 * 1024 * 1024)
 
-/* So that little of it is the system's, and what is read shows soon. */
+/* Makes a socket's buffer small, so that little waits in the system and what
+ * the peer reads is noticed soon. */
 static void small_buffer(ws_fd fd, int which) {
   int size = 65536;
   CHECK_INT(setsockopt(fd, SOL_SOCKET, which, (void *)&size, sizeof size), 0);
@@ -503,7 +504,7 @@ static void send_at_length(side *s) {
   free(data);
 }
 
-/* More than the system holds: some of it comes from the sender's outbox. */
+/* More than the system holds, so that some comes from the sender's outbox. */
 #define GULP ((size_t)1024 * 1024)
 
 static size_t read_some(party *p, raw *r, size_t least) {
@@ -516,8 +517,8 @@ static size_t read_some(party *p, raw *r, size_t least) {
   return total;
 }
 
-/* Reads `least` bytes or to the end, with a pause of `ms` after each gulp. How
- * many there were. */
+/* Reads `least` bytes or to the end, with a pause of `ms` after each gulp.
+ * Returns how many there were. */
 static size_t read_slowly(party *p, raw *r, size_t least, uint64_t ms) {
   size_t total = 0, some;
   small_buffer(r->fd, SO_RCVBUF);
@@ -530,7 +531,7 @@ static size_t read_slowly(party *p, raw *r, size_t least, uint64_t ms) {
   return total;
 }
 
-/* Our ping waits behind what we have sent: a peer that reads that lives. */
+/* Our ping waits behind what we have sent: a peer that reads this is alive. */
 TEST(a_peer_that_reads_is_not_silent) {
   for (int way = 0; way < 2; way++) {
     party p;
@@ -543,7 +544,7 @@ TEST(a_peer_that_reads_is_not_silent) {
     send_at_length(s);
     CHECK(read_slowly(&p, &r, 2 * GULP, 399) >= 2 * GULP);
     CHECK_INT(s->errors + s->closes, 0);
-    party_pass(&p, 3 * 400); /* then it does not read */
+    party_pass(&p, 3 * 400); /* from now on it does not read */
     closed_with(s, TERMINATED, false);
     CHECK_INT(s->status, WS_ETIMEDOUT);
     raw_end(&r);
@@ -552,7 +553,7 @@ TEST(a_peer_that_reads_is_not_silent) {
   }
 }
 
-/* idle_timeout: whoever answers the ping half-way is not idle. */
+/* idle_timeout: a peer that answers the ping at half the time is not idle. */
 TEST(an_answered_ping_is_no_idleness) {
   party p;
   party_begin(&p);
@@ -569,8 +570,8 @@ TEST(an_answered_ping_is_no_idleness) {
   party_end(&p);
 }
 
-/* A loop that was held up for all of idle_timeout asks first; the answer has as
- * long as ever. */
+/* After the loop was blocked for all of idle_timeout, the peer is pinged first,
+ * and has the usual time to answer. */
 TEST(nobody_is_idle_unasked) {
   party p;
   party_begin(&p);
@@ -617,8 +618,8 @@ TEST(a_peer_that_never_answers_the_close) {
   }
 }
 
-/* A Close behind a long message: as long as that is read nobody is late to
- * answer it. */
+/* A Close behind a long message: while the peer reads this, its answer is not
+ * late. */
 TEST(a_close_behind_a_long_message) {
   party p;
   party_begin(&p);
@@ -638,7 +639,7 @@ TEST(a_close_behind_a_long_message) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* But who reads nothing of it is not waited for. */
+/* But a peer that reads nothing of it is not waited for. */
 TEST(a_close_that_never_leaves) {
   party p;
   party_begin(&p);
@@ -659,7 +660,7 @@ TEST(a_close_that_never_leaves) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* S127: talking on is no answer to a Close. */
+/* S127: more messages are no answer to a Close. */
 TEST(a_peer_that_talks_on) {
   party p;
   party_begin(&p);
@@ -683,7 +684,7 @@ TEST(a_peer_that_talks_on) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* A pause does not hold the closing handshake up. */
+/* A pause does not delay the closing handshake. */
 TEST(closing_while_paused) {
   party p;
   party_begin(&p);
@@ -710,8 +711,8 @@ static void raw_answer(party *p, raw *r) {
   raw_say(p, r, text);
 }
 
-/* S126: a server that does not end TCP is waited for, but not long; it was
- * clean all the same. Nor is one whose refusal is never whole. */
+/* S126: a server that does not end TCP is waited for only for a short time, and
+ * the close is clean; nor does an endless refusal last longer. */
 TEST(a_server_that_does_not_end_tcp) {
   party p;
   acceptor a = accept_here(0);
@@ -756,7 +757,8 @@ static void answer_at_length(void *owner) {
   free(body);
 }
 
-/* A party that answers plain HTTP so, and a peer that has asked. */
+/* Begins a party that answers plain HTTP with `answer`, and a peer that has
+ * asked. */
 static void ask(party *p, raw *r, ws_connection_events *events,
                 void (*answer)(void *owner)) {
   *events = side_events;
@@ -769,8 +771,8 @@ static void ask(party *p, raw *r, ws_connection_events *events,
   raw_say(p, r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
 }
 
-/* Plain HTTP: a long answer arrives whole at a peer that takes its time, also at
- * one that ended its own direction behind the request. */
+/* Plain HTTP: a long answer arrives whole at a slow peer, even if that has
+ * half-closed after its request. */
 TEST(a_slow_download) {
   for (int half = 0; half < 2; half++) {
     ws_connection_events events;
@@ -787,7 +789,7 @@ TEST(a_slow_download) {
   }
 }
 
-/* How TCP ends for the client, with what has come before. */
+/* How TCP ends for the client; r keeps what came before. */
 static ptrdiff_t end_of(party *p, raw *r) {
   ptrdiff_t got = WS_EAGAIN;
   time_t until = real_seconds() + PATIENCE;
@@ -807,8 +809,8 @@ static void write_without_memory(ws_connection *c) {
   ws_memory_fail(0, 0);
 }
 
-/* When only the end of TCP marks its end, an answer that is cut short, by the
- * owner, by a time-out or for want of memory, is reset; else it ends as all do.
+/* When only the end of TCP marks an answer's end, one that is cut short (by the
+ * owner, a time-out or lack of memory) ends with a reset; others end as usual.
  */
 TEST(an_answer_cut_short) {
   for (int way = 0; way < 8; way++) {
@@ -832,8 +834,8 @@ TEST(an_answer_cut_short) {
   }
 }
 
-/* A peer that asks a party for a long answer and does not read it. Whoever takes
- * nothing for 300 ms is given up. */
+/* A peer that asks for a long answer and does not read it. A peer that takes
+ * nothing for 300 ms is dropped. */
 static raw take_nothing(party *p, ws_connection_events *events,
                         void (*answer)(void *owner), const char *request) {
   party_begin(p);
@@ -875,8 +877,8 @@ static void answer_who_resets(void *owner) {
   answer_at_length(owner);
 }
 
-/* Its first write fails already: nobody is waited for, with no time-out either.
- */
+/* Already the first write fails, so nothing is waited for, even without a
+ * time-out. */
 TEST(a_download_that_is_given_up) {
   ws_connection_events events;
   party p;
@@ -889,8 +891,8 @@ TEST(a_download_that_is_given_up) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Nor does it help to send more behind the request than is kept: nothing is
- * read then, and only writing tells. */
+/* The same when the client sends more after its request than is kept: then
+ * nothing is read, and only writing shows that it has gone. */
 TEST(a_stream_to_who_has_gone) {
   static char noise[20000];
   ws_connection_events events;
@@ -910,9 +912,9 @@ TEST(a_stream_to_who_has_gone) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* But who takes nothing of it is not waited for longer than any silence is,
- * nor who has broken the protocol and does not hang up: that is told at once,
- * and soon dropped. */
+/* But a peer that takes nothing is not waited for longer than a silent one. One
+ * that has broken the protocol and does not hang up fails at once, and is soon
+ * dropped. */
 TEST(lingering_has_an_end) {
   ws_connection_events events;
   party p;

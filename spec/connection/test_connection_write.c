@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What goes out: bufferedAmount, drain, slow readers, order, who keeps what
- * until when, and peers that go away in the middle of it. */
+/* Output: bufferedAmount, drain, slow readers, order, how long kept payloads
+ * are kept, and peers that go away in the middle. */
 #include "connection/raw.h"
 
 /* ------------------------------------------------------ bufferedAmount */
@@ -25,7 +25,7 @@ TEST(what_is_buffered) {
   party_end(&p);
 }
 
-/* S98: also what is gathered before it is written. */
+/* S98: what is gathered in a cork counts, too. */
 TEST(small_messages_are_buffered) {
   party p;
   party_begin(&p);
@@ -66,9 +66,9 @@ TEST(drain_comes_when_it_was_asked_for) {
 
 /* -------------------------------------------------------- slow readers */
 
-/* A peer that does not read: its own connection goes, with 1013, and what it
- * has not got is counted for ever (but what the system still takes of the frame
- * that had begun). */
+/* A peer that does not read: only its connection ends, with 1013. What it has
+ * not got stays counted, except what the system still takes of the frame that
+ * had begun. */
 TEST(too_slow_a_reader) {
   party p;
   party_begin(&p);
@@ -99,7 +99,7 @@ TEST(too_slow_a_reader) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* A message above the limit goes to a reader that takes it, all the same. */
+/* A message longer than the limit still goes to a peer that reads. */
 TEST(the_limit_is_for_what_is_not_taken) {
   party p;
   party_begin(&p);
@@ -116,7 +116,8 @@ TEST(the_limit_is_for_what_is_not_taken) {
   party_end(&p);
 }
 
-/* What the peer began to get comes whole, then the Close that says why. */
+/* The frame that the peer began to get comes whole, then a Close that says
+ * why. */
 TEST(a_slow_reader_is_told) {
   party p;
   party_begin(&p);
@@ -160,7 +161,7 @@ static void fill_the_way(party *p, side *s) {
 }
 
 /* Memory is in proportion to the bytes that wait, however small the messages
- * they came in. */
+ * are. */
 TEST(what_waits_is_packed) {
   party p;
   party_begin(&p);
@@ -189,8 +190,8 @@ static size_t corked_by_all(const party *p) {
   return bytes;
 }
 
-/* Many frames of one turn to a reader that takes none do not gather in what
- * all connections share. */
+/* Many frames of one turn, for a peer that does not read, do not gather in
+ * the memory that all connections share. */
 static void send_many(side *s, const char *event) {
   static char block[10000];
   if (strcmp(event, "message") != 0) return;
@@ -219,7 +220,7 @@ TEST(what_waits_is_not_corked) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* S155: who pings and does not read gets the latest pong only. */
+/* S155: a peer that pings and does not read gets only the latest pong. */
 TEST(pings_of_someone_who_does_not_read) {
   party p;
   party_begin(&p);
@@ -255,8 +256,8 @@ TEST(pings_of_someone_who_does_not_read) {
 
 /* --------------------------------------------------------------- order */
 
-/* Small, long and kept ones, corked and not: in the order they were sent, and
- * the Close behind them. S110 */
+/* Small, long and kept messages, corked or not, come in the order in which they
+ * were sent, and the Close after them. S110 */
 static int kept_now, kept_ever;
 static void *keep_it(void *lender) {
   kept_now++;
@@ -311,7 +312,7 @@ TEST(all_in_order) {
 
 /* ----------------------------------------------------- kept, then the end */
 
-/* Whatever ends it, what was kept is let go of exactly once. */
+/* However the connection ends, what was kept is released exactly once. */
 TEST(kept_until_written_or_dropped) {
   static char block[1 << 20];
   for (int way = 0; way < 5; way++) {
@@ -352,7 +353,7 @@ static void *keep_and_terminate(void *lender) {
   return keep_it(lender);
 }
 
-/* To keep what is sent may end the connection: it is not sent then. */
+/* Keeping a payload may end the connection; then it is not sent. */
 TEST(ended_while_it_is_kept) {
   static char block[30000];
   for (int way = 0; way < 2; way++) {
@@ -453,7 +454,7 @@ TEST(no_memory_to_send) {
       PARTY_UNTIL_THAT(&p, s->messages + s->closes > 0);
       CHECK_INT(s->errors, s->closes);
       if (s->closes) PARTY_UNTIL(&p, other->closes, 1);
-      if (s->closes) /* whose allocation it was */
+      if (s->closes) /* the side whose allocation failed has the error */
         CHECK((s->status == WS_ENOMEM) != (other->status == WS_ENOMEM));
       party_end(&p);
       CHECK_INT(ws_memory_live(), 0);

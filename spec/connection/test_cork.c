@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The corks: who has which, what is in them, and that those who are served
- * together are written together, without waiting for long. */
+/* The corks: which connection has which, what is in them, and that the output
+ * of connections served together is written together, without long delay. */
 #include "connection/cork.h"
 
 #include "connection/raw.h"
@@ -9,7 +9,7 @@
 
 static ws_connection *nobody(int number) {
   static char places[CROWD];
-  return (ws_connection *)&places[number]; /* never followed */
+  return (ws_connection *)&places[number]; /* never dereferenced */
 }
 
 TEST(as_many_as_there_are) {
@@ -63,7 +63,7 @@ TEST(nothing_is_left_for_the_next) {
   ws_corks_deinit(&corks);
 }
 
-/* So there is no need of memory for an answer that is not longer. */
+/* So an answer that is not longer needs no new memory. */
 TEST(a_block_that_is_not_large_stays) {
   static const size_t lens[] = {1000, 128 * 1024};
   static ws_corks corks;
@@ -82,7 +82,7 @@ TEST(a_block_that_is_not_large_stays) {
   ws_corks_deinit(&corks);
 }
 
-/* Each has its block from the start, and does without where there is none. */
+/* Each cork has its block from the start, and can do without one. */
 TEST(memory_does_not_grow_with_the_crowd) {
   static ws_corks corks;
   ws_corks_init(&corks, ws_memory_resize);
@@ -155,7 +155,7 @@ static void dissolve(party *p) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* All of them say something, and are served in one turn. */
+/* All of them send something, and are served in one turn. */
 static void all_ask(party *p) {
   uint8_t bytes[16];
   size_t len = raw_put(bytes, 0x82, "hello", 5);
@@ -177,7 +177,7 @@ static void all_got(party *p, const char *what) {
   }
 }
 
-/* What each handler of the turn found answered, in their order. */
+/* How many answers had arrived when each handler of the turn ran, in order. */
 static unsigned served, found_answered[CROWD];
 
 static void look(side *s, const char *event) {
@@ -214,7 +214,8 @@ TEST(who_is_served_together_is_written_together) {
   dissolve(&p);
 }
 
-/* Whose handler is slow has its answer before others are served. */
+/* After a slow handler, answers are written before other connections are
+ * served. */
 TEST(nobody_waits_for_slow_handlers) {
   party p;
   serve_a_crowd(&p, take_a_millisecond);
@@ -256,7 +257,7 @@ static void tell_all(side *s, const char *event) {
                 WS_OK);
 }
 
-/* The handler of one is run. */
+/* Runs `react` as the handler of one of them. */
 static void serve_one(party *p, void (*react)(side *, const char *)) {
   gather(p);
   p->echo = false;
@@ -280,7 +281,8 @@ static void tell_all_without_memory(side *s, const char *event) {
   ws_memory_fail(0, 0);
 }
 
-/* Who loses its cork and cannot keep what was in it fails, and nobody else. */
+/* When a connection loses its cork and there is no memory to keep what was in
+ * it, that connection fails, and no other. */
 TEST(without_memory_for_what_was_corked) {
   party p;
   serve_one(&p, tell_all_without_memory);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* From a name to a connected socket: both families (RFC 8305), every failure
- * with its words, giving up at any time. */
+ * and its message, giving up at any time. */
 #include "connection/dial.h"
 
 #include "connection/party.h"
@@ -22,7 +22,7 @@ static void on_done(void *owner, const ws_dial_result *result) {
   c->done++;
   c->status = result->status;
   c->fd = result->fd;
-  ws_permit_free(result->permit); /* as if it were open at once */
+  ws_permit_free(result->permit); /* as if its handshake were done at once */
   if (result->message)
     snprintf(c->message, sizeof c->message, "%s", result->message);
 }
@@ -39,7 +39,7 @@ static ws_dial *start(party *p, call *c, const char *host, uint16_t port) {
   ws_dial *dial = NULL;
   *c = (call){.fd = WS_FD_NONE};
   CHECK_INT(ws_dial_start(&p->hub, &target, &events, c, &dial), WS_OK);
-  CHECK_INT(c->done, 0); /* nothing before a turn */
+  CHECK_INT(c->done, 0); /* not before the next turn */
   return dial;
 }
 
@@ -63,8 +63,8 @@ static ws_fd listen_on(const char *host, uint16_t port, uint16_t *got) {
   return fd;
 }
 
-/* A port that is free at both: what the system gives for one address may be
- * in use at the other. */
+/* A port that is free on both addresses: one that the system gives for the
+ * first may be in use on the other. */
 static uint16_t port_at_both(const char *one, const char *other) {
   uint16_t port = 0;
   int status = WS_EADDRINUSE;
@@ -78,7 +78,7 @@ static uint16_t port_at_both(const char *one, const char *other) {
   return port;
 }
 
-/* What the replaced resolver answers: every name has these. */
+/* The addresses with which the replaced resolver answers every name. */
 static const char *answers[8];
 static void resolve(const char *host, uint16_t port, int family,
                     ws_lookup *lookup) {
@@ -139,7 +139,7 @@ TEST(an_unknown_name_says_so) {
   party_end(&p);
 }
 
-/* The first address refuses at once: the next is tried in no time. */
+/* The first address refuses at once: the next is tried without delay. */
 TEST(the_next_address_after_a_refusal) {
   party p;
   call c;
@@ -158,8 +158,8 @@ TEST(the_next_address_after_a_refusal) {
   party_end(&p);
 }
 
-/* A listener whose queue is full answers nothing: as a dead route does. */
-/* *port: the one wanted, or 0 for any. */
+/* A listener with a full queue, which does not answer, like a dead route.
+ * *port: the one wanted, or 0 for any. */
 static ws_fd silent_listener(const char *host, uint16_t *port,
                              ws_fd fillers[4]) {
   ws_address where;
@@ -173,14 +173,15 @@ static ws_fd silent_listener(const char *host, uint16_t *port,
   return fd;
 }
 
-/* The descriptor the system would give now: the same when none is held. */
+/* The descriptor that the system would give out next; it shows how many are
+ * in use. */
 static int next_descriptor(void) {
   int fd = dup(0);
   close(fd);
   return fd;
 }
 
-/* RFC 8305 section 5: 250 ms later the other family gets its chance. */
+/* RFC 8305 section 5: after 250 ms the other family gets its chance. */
 TEST(a_dead_first_family) {
   party p;
   call c;
@@ -194,7 +195,7 @@ TEST(a_dead_first_family) {
   PARTY_UNTIL_THAT(&p, strcmp(c.stage, "tcp: connecting") == 0);
   int loser = next_descriptor() - 1;
   party_pass(&p, 249);
-  CHECK_INT(next_descriptor() - 1, loser); /* alone so far */
+  CHECK_INT(next_descriptor() - 1, loser); /* the only attempt so far */
   CHECK_INT(c.done, 0);
   party_pass(&p, 1);
   PARTY_UNTIL(&p, c.done, 1);
@@ -254,7 +255,7 @@ TEST(families_take_turns) {
   ws_socket_close(four);
 }
 
-/* Two attempts under way, and a third to come: giving up ends them all. */
+/* With two attempts under way and a third to come, giving up ends them all. */
 TEST(given_up_between_attempts) {
   party p;
   call c;
@@ -284,7 +285,8 @@ TEST(given_up_between_attempts) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Another connection opens there: waited for, also before the next address. */
+/* While another connection to an address opens, the dial waits for it, even if
+ * there is a next address. */
 TEST(an_address_at_which_another_opens) {
   party p;
   call c;
@@ -314,7 +316,8 @@ TEST(an_address_at_which_another_opens) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* What is told is what keeps it: the first address, not the second's permit. */
+/* The stage stays that of the first address, which is still connecting, though
+ * the second waits for its permit. */
 TEST(connecting_while_the_next_address_is_waited_for) {
   party p;
   call c;
@@ -343,7 +346,7 @@ TEST(connecting_while_the_next_address_is_waited_for) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* What waits can be given up, and in parallel nobody waits. */
+/* Waiting can be given up, and with `parallel` there is none. */
 TEST(not_waiting_any_longer) {
   party p;
   call c, in_parallel;
@@ -423,7 +426,7 @@ TEST(a_path) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Before the first turn, while the name is asked for, while TCP connects. */
+/* Before the first turn, while the name is looked up, while TCP connects. */
 TEST(given_up_at_any_time) {
   party p;
   call c;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What connections share, and how all of them go at once. */
+/* What the connections of a loop share, and how all of them go at once. */
 #include "connection/party.h"
 
 TEST(input_is_made_on_first_use) {
@@ -92,7 +92,7 @@ TEST(without_memory_for_a_resolver) {
 
 /* --------------------------------------------------------- handshakes */
 
-/* As many as may go on, asked for one more. */
+/* Asks until the hub refuses; returns how many handshakes may go on. */
 static unsigned shaken(party *p) {
   unsigned count = 0;
   while (count < 1000 && ws_hub_may_shake(&p->hub)) count++;
@@ -113,12 +113,12 @@ TEST(each_turn_has_its_share_of_handshakes) {
   party_end(&p);
 }
 
-/* It is over with the first turn that does them all. */
+/* The hub is no longer crowded after the first turn that serves them all. */
 TEST(no_crowd_stays) {
   party p;
   party_begin(&p);
   unsigned share = shaken(&p);
-  CHECK(!ws_hub_is_crowded(&p.hub)); /* nobody had to wait yet */
+  CHECK(!ws_hub_is_crowded(&p.hub)); /* none had to wait yet */
   ws_loop_turn(p.loop, 0);
   for (unsigned i = 0; i < share; i++) CHECK(ws_hub_may_shake(&p.hub));
   CHECK(ws_hub_is_crowded(&p.hub));
@@ -126,7 +126,7 @@ TEST(no_crowd_stays) {
   CHECK(!ws_hub_is_crowded(&p.hub));
   shaken(&p);
   ws_loop_turn(p.loop, 0);
-  CHECK(ws_hub_is_crowded(&p.hub)); /* and all have gone away */
+  CHECK(ws_hub_is_crowded(&p.hub)); /* though all have gone away */
   ws_loop_turn(p.loop, 0);
   CHECK(!ws_hub_is_crowded(&p.hub));
   party_end(&p);
@@ -134,7 +134,7 @@ TEST(no_crowd_stays) {
 
 /* ---------------------------------------------------------- all at once */
 
-/* The loop, which may go on, has nothing of it: on any poller. */
+/* The loop, which may live on, holds nothing of the hub, with any poller. */
 TEST(the_loop_forgets_it) {
   for (int i = 0; ws_pollers[i]; i++) {
     party p;
@@ -150,7 +150,7 @@ TEST(the_loop_forgets_it) {
   }
 }
 
-/* Nobody is told; every owner can still release what it has. */
+/* There are no events; every owner can still release what it has. */
 TEST(everything_goes_without_a_word) {
   party p;
   party_begin(&p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The outbox: order, gathering, partial writes, payload accounting, release
- * of what was kept. */
+/* The outbox: order, gathering, partial writes, counting payload, releasing
+ * what was kept. */
 #include "connection/outbox.h"
 
 #include "bytes/memory.h"
@@ -15,7 +15,7 @@ static void release(void *keeper) {
   released++;
 }
 
-/* All that waits, as one run of bytes. */
+/* All bytes that wait, put together. */
 static size_t collect(const ws_outbox *outbox, char *into, size_t most) {
   ws_slice slices[64];
   size_t len = 0, count = ws_outbox_gather(outbox, slices, 64);
@@ -43,7 +43,7 @@ TEST(keeps_the_order) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Written in every way it can be cut in two, nothing is lost or repeated. */
+/* Wherever it is cut into two writes, nothing is lost or repeated. */
 TEST(every_partial_write) {
   for (size_t cut = 0; cut <= 10; cut++) {
     ws_outbox outbox = {0};
@@ -79,7 +79,7 @@ TEST(payload_is_what_is_not_yet_written) {
   CHECK_INT(outbox.payload, 0);
 }
 
-/* Compressed: it stands for more than its bytes, until the last is out. */
+/* Compressed bytes stand for a longer payload, until the last is out. */
 TEST(payload_above_the_bytes) {
   ws_outbox outbox = {0};
   char data[100] = {0};
@@ -123,7 +123,7 @@ TEST(room_for_one_frame) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* A frame that has begun to leave must leave whole; the rest may go. */
+/* A frame that has begun to leave must leave whole; the others are dropped. */
 TEST(trimming_keeps_what_has_begun) {
   ws_outbox outbox = {0};
   char all[64];
@@ -146,7 +146,7 @@ TEST(trimming_keeps_what_has_begun) {
   CHECK_INT(outbox.bytes, 0);
 }
 
-/* So must the rest of one that began elsewhere. */
+/* So must the rest of a frame that has begun elsewhere. */
 TEST(trimming_keeps_the_rest_of_a_frame) {
   ws_outbox outbox = {0};
   char all[64];
@@ -161,7 +161,7 @@ TEST(trimming_keeps_the_rest_of_a_frame) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Bytes that lie one behind the other are one chunk, while they are the last. */
+/* Bytes that follow the last chunk's in memory extend that chunk. */
 TEST(what_follows_extends) {
   static const char run[] = "abcdefghijklmnop";
   static int keeper, other;
@@ -192,7 +192,7 @@ TEST(what_follows_extends) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* What was lent is given back, and nothing else has changed. */
+/* Bytes that were lent are copied, and nothing else changes. */
 TEST(settling_copies_what_was_lent) {
   for (int lent = 0; lent <= 1; lent++) {
     ws_outbox outbox = {0};

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One at a time an address, in order; nobody is forgotten who waits. */
+/* One connection at a time per address, in order; none that waits is
+ * forgotten. */
 #include "connection/permits.h"
 
 #include "connection/party.h"
@@ -89,7 +90,7 @@ TEST(one_that_leaves_the_line_is_never_called) {
   party_end(&p);
 }
 
-/* More addresses than there are lines: some share one. */
+/* There are more addresses than waiting lines, so some share one. */
 TEST(the_last_of_a_line_may_leave) {
   party p;
   guest g[3];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The proxy filter over a socket: opening in any pieces, what came early, how
- * it fails. */
+/* The proxy filter over a socket: opening with bytes in any pieces, bytes that
+ * come early, and failures. */
 #include "connection/proxy.h"
 
 #include "bytes/memory.h"
@@ -41,7 +41,7 @@ static void say(ends e, const char *text, size_t len) {
   CHECK_INT(ws_socket_write(e.proxy, &slice, 1), len);
 }
 
-/* What it says of its failure is exactly this. */
+/* Whether it gives exactly this reason for its failure. */
 static bool said(ends e, const char *expected) {
   const char *why = ws_stream_why(e.stream);
   if (why && strcmp(why, expected) == 0) return true;
@@ -167,7 +167,7 @@ static const char *why_tls_failed(ws_stream *stream) {
   return "TLS: bad record mac";
 }
 
-/* An https proxy's TLS says more than the status. */
+/* The TLS of an https proxy says more about a failure than the status does. */
 TEST(the_stream_below_says_why) {
   ends e = make(WS_TUNNEL_HTTP,
                 (ws_fault_plan){.fail_read = 1, .status = WS_ETLS});

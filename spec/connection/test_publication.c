@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Short frames for many, published in one turn: they share a run, and come in
- * order whatever else is sent between them. */
+/* Short frames that are published to many in one turn share a run of bytes, and
+ * arrive in order, whatever else is sent between them. */
 #include "connection/subscribing.h"
 
 enum { READERS = 5 };
 
-/* Clients that keep all they are told, as one text. */
+/* A client that keeps all messages it gets, as one text. */
 typedef struct reader {
   side *client, *served;
   char all[200000];
@@ -81,13 +81,13 @@ TEST(many_in_a_turn_take_a_chunk_each_reader) {
       CHECK(memcmp(readers[i].all + (turn - 1) * 400, readers[0].all, 400) ==
             0);
     }
-    /* The run is there from the first turn on. */
+    /* The first turn makes the run, the others use it. */
     CHECK_INT(live_within, READERS + (turn == 1));
   }
   end(&p);
 }
 
-/* A run of which nothing waits any more is used again. */
+/* A run in which nothing waits any more is used again. */
 TEST(who_is_not_slow_needs_one_run) {
   enum { MANY = 40 };
   party p;
@@ -213,7 +213,7 @@ static raw raw_subscriber(party *p, const char *extensions) {
   return r;
 }
 
-/* Letters in which nothing comes twice. */
+/* Letters without repetition. */
 static void noise(char *text, size_t len, uint32_t seed) {
   for (size_t i = 0; i < len; i++) {
     seed = seed * 1664525 + 1013904223;
@@ -222,8 +222,8 @@ static void noise(char *text, size_t len, uint32_t seed) {
   text[len] = 0;
 }
 
-/* RFC 7692, section 7: compressed for those who agreed, alike for all whose
- * window is the same, if it is long enough. */
+/* RFC 7692, section 7: compressed, if long enough, for those who agreed on it,
+ * and alike for all who have the same window. */
 TEST(compressed_alike_for_those_who_agreed) {
   static const char *const offers[] = {
       "Sec-WebSocket-Extensions: permessage-deflate\r\n",
@@ -251,8 +251,8 @@ TEST(compressed_alike_for_those_who_agreed) {
   end(&p);
 }
 
-/* RFC 7692, section 7.2.3.2: a message refers to what the reader got before,
- * and that is more than its own deflater made. */
+/* RFC 7692, section 7.2.3.2: a message may refer to what the reader got before,
+ * which includes publications that its own deflater has not made. */
 TEST(what_is_sent_before_and_after_it_can_be_read) {
   char own[501], everyones[501];
   party p;
@@ -283,8 +283,8 @@ TEST(what_is_sent_before_and_after_it_can_be_read) {
 
 /* ---------------------------------------------------------- slow readers */
 
-/* Who does not read holds copies of its own, and no run: one is enough for all
- * that is published. */
+/* A peer that does not read keeps copies of its own and no run, so that one run
+ * is enough for all that is published. */
 TEST(slow_readers_hold_no_run) {
   party p;
   begin(&p);
@@ -305,7 +305,7 @@ TEST(slow_readers_hold_no_run) {
   ws_topics_leave(topics(&p), slow->connection);
   raw_end(&r);
   PARTY_UNTIL(&p, slow->closes, 1);
-  /* Four frames a chunk, not a run for every sixteen as well. */
+  /* A chunk for each four frames, and not a run for each sixteen as well. */
   CHECK(live - ws_memory_live() <= 100000 / 3000 + 10);
   end(&p);
 }

@@ -46,7 +46,7 @@ TEST(cannot_listen_twice) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* R36: 1001 to everyone, then silence. */
+/* R36: 1001 to all, then nothing more. */
 TEST(closes_politely) {
   party p;
   party_begin(&p);
@@ -59,7 +59,7 @@ TEST(closes_politely) {
   CHECK_INT(a->code, 1001);
   CHECK(a->clean && b->clean);
   PARTY_UNTIL(&p, p.server_closed, 1);
-  ws_server_close(p.server, 1001); /* again does nothing */
+  ws_server_close(p.server, 1001); /* a second time does nothing */
   char url[64];
   snprintf(url, sizeof url, "ws://127.0.0.1:%u/", port);
   side *late = party_connect_to(&p, url);
@@ -69,7 +69,7 @@ TEST(closes_politely) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* One that does not answer the Close is dropped when its time is up. */
+/* A peer that does not answer the Close is dropped at its deadline. */
 TEST(does_not_wait_for_ever) {
   party p;
   party_begin(&p);
@@ -112,7 +112,7 @@ static void accept_and_close(void *owner, const ws_http_head *head,
   ws_server_close(s->party->server, 1001);
 }
 
-/* Whoever was accepted in the very turn is told what all others are. */
+/* A connection that was accepted in the same turn gets the Close, too. */
 TEST(closing_right_behind_an_answer) {
   ws_connection_events events = side_events;
   party p;
@@ -131,8 +131,9 @@ TEST(closing_right_behind_an_answer) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* What another has corked cannot be kept: that one fails, and is dead, for it
- * cannot be watched either. It is the next of the server's list. */
+/* While one is closed, another loses its cork and fails, as there is no memory
+ * to keep what was in it. It is dead at once, as it cannot be watched either,
+ * and it is the next in the server's list. */
 static side *fails_meanwhile;
 
 static void close_without_memory(side *s, const char *event) {
@@ -207,7 +208,7 @@ static void *refuse_all(void *owner, ws_connection *connection) {
   return NULL;
 }
 
-/* Without descriptors it neither spins nor forgets: who waits is served once
+/* Without descriptors it does not spin, and clients that wait are served once
  * there are some again. */
 TEST(no_descriptors_left) {
   party p;
@@ -236,7 +237,8 @@ TEST(no_descriptors_left) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* A place that becomes free is given away at once: no pause is waited for. */
+/* A descriptor that becomes free is used at once, without waiting for the end
+ * of the pause. */
 TEST(a_descriptor_comes_back) {
   party p;
   party_begin(&p);
@@ -263,8 +265,8 @@ TEST(a_descriptor_comes_back) {
 
 #define CROWD 150
 
-/* Whoever comes in a crowd does not keep the loop from the others: at most 64
- * are let in a turn. */
+/* A crowd of new clients does not keep the loop from others: at most 64 are
+ * accepted in a turn. */
 TEST(a_crowd_is_let_in_by_and_by) {
   static raw crowd[CROWD];
   party p;
@@ -312,7 +314,7 @@ static void *meddle(void *owner, ws_connection *connection) {
   return s;
 }
 
-/* The owner may do anything to a connection that has just come in. */
+/* The owner may do anything to a connection that was just accepted. */
 TEST(ended_on_arrival) {
   for (on_arrival = 0; on_arrival <= 6; on_arrival++) {
     party p;
@@ -329,7 +331,7 @@ TEST(ended_on_arrival) {
     PARTY_UNTIL_THAT(&p, p.count == 1);
     for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 5);
     side *s = &p.sides[0];
-    bool lives = on_arrival == 6; /* only the server was let go of */
+    bool lives = on_arrival == 6; /* only the server was released */
     CHECK_INT(s->opens, lives);
     CHECK_INT(s->gones, !lives && on_arrival != 3 && on_arrival != 5);
     CHECK_INT(p.server_closed, on_arrival == 4);
@@ -341,7 +343,7 @@ TEST(ended_on_arrival) {
   }
 }
 
-/* A peer that connects and says nothing has its time, and no more. */
+/* A peer that connects and sends nothing is dropped at its deadline. */
 TEST(silence_before_the_request) {
   party p;
   party_begin(&p);
@@ -401,7 +403,7 @@ TEST(a_path) {
   CHECK_INT(access(path, F_OK), 0);
   ws_server_close(p.server, 1001);
   PARTY_UNTIL(&p, p.server_closed, 1);
-  CHECK(access(path, F_OK) != 0); /* taken away again */
+  CHECK(access(path, F_OK) != 0); /* it was removed */
   rmdir(folder);
   party_end(&p);
   CHECK_INT(ws_memory_live(), 0);
@@ -413,7 +415,7 @@ static int add_nothing(ws_poller *poller, ws_fd fd, unsigned wants,
   return WS_ESYSTEM;
 }
 
-/* Nothing is left of one that the poller does not take, and it says why. */
+/* Nothing is left of a listener that the poller refuses, and it says why. */
 TEST(a_path_that_cannot_be_watched) {
   party p;
   char folder[] = "/tmp/ws-server-XXXXXX", path[64], why[200];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Topics: who gets what, and who leaves when. */
+/* Topics: who gets which messages, and who leaves when. */
 #include "connection/subscribing.h"
 
 TEST(everyone_who_subscribed) {
@@ -42,7 +42,7 @@ TEST(names_of_any_bytes) {
   party_end(&p);
 }
 
-/* Their FNV-1a fill every bucket of the table whenever it grows. */
+/* Their hashes (FNV-1a) fill every bucket of the table, whenever it grows. */
 TEST(all_names_of_one_byte) {
   party p;
   side *client;
@@ -64,7 +64,7 @@ TEST(all_names_of_one_byte) {
   party_end(&p);
 }
 
-/* The pairs have the same FNV-1a. */
+/* Each pair of names has the same hash (FNV-1a). */
 TEST(names_that_hash_alike) {
   static const char *const names[] = {"declinate", "macallums", "costarring",
                                       "liquid"};
@@ -146,14 +146,14 @@ TEST(thousands_of_topics) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Is the n-th topic of the side's connection this one? */
+/* Whether this is the n-th topic of the side's connection. */
 static bool nth_is(party *p, side *s, size_t nth, const char *expected) {
   ws_slice name;
   return ws_topics_of(topics(p), s->connection, nth, &name) &&
          ws_slice_equal(name, ws_slice_of(expected));
 }
 
-/* Asked for in order, at random, and with leaving in between. */
+/* Topics are asked for in order, in any order, and with leaving in between. */
 TEST(listing) {
   party p;
   side *a, *b;
@@ -196,7 +196,8 @@ TEST(listing) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Each of many by many: every pair is one, whoever leaves. */
+/* Many connections subscribe to many topics: each subscription is independent,
+ * whoever leaves. */
 TEST(many_of_many) {
   enum { SIDES = 8, TOPICS = 300 };
   party p;
@@ -259,7 +260,7 @@ static void list(void *subject, size_t size) {
   leave_many(&many, subject);
 }
 
-/* Joining, listing and leaving cost the same for each. */
+/* Joining, listing and leaving cost the same, however many topics there are. */
 TEST(however_many_topics_there_are) {
   party p;
   side *client;
@@ -299,7 +300,7 @@ TEST(many_subscribers_of_one) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* One encoding for all: the memory is that of one message. */
+/* The frame is encoded once for all, so it takes the memory of one message. */
 TEST(one_frame_for_all) {
   party p;
   party_begin(&p);
@@ -320,7 +321,8 @@ TEST(one_frame_for_all) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Subscribes at last, and leaves; how many allocations could fail before. */
+/* Tries with each allocation failing until subscribing succeeds, then leaves.
+ * Returns how many allocations could fail. */
 static int failing_to_subscribe(party *p, side *s) {
   for (int failures = 0;; failures++) {
     ws_memory_fail((uint64_t)failures + 1, 0);
@@ -336,7 +338,8 @@ static int failing_to_subscribe(party *p, side *s) {
   }
 }
 
-/* At each allocation: subscribing and publishing fail whole or not at all. */
+/* Whichever allocation fails, subscribing and publishing fail wholly or not at
+ * all. */
 TEST(without_memory) {
   party p;
   side *client;
@@ -344,7 +347,7 @@ TEST(without_memory) {
   party_listen(&p);
   side *s = join(&p, &client);
   CHECK(failing_to_subscribe(&p, s) >= 2);
-  /* The tables are there: now another one is the n-th. */
+  /* Now that the tables exist, it needs fewer allocations. */
   CHECK_INT(failing_to_subscribe(&p, s), 3);
   subscribe(&p, s, "t");
   ws_memory_fail(1, 0);
@@ -357,8 +360,8 @@ TEST(without_memory) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Compressed once for those who share the parameters (RFC 7692), and what
- * each sent before and after still makes sense. */
+/* Compressed once for those who share parameters (RFC 7692); what each is sent
+ * before and after can still be read. */
 TEST(compressed_for_those_who_agreed) {
   party p;
   party_begin(&p);
@@ -392,15 +395,15 @@ TEST(compressed_for_those_who_agreed) {
 
 /* ------------------------------------------------ slow and dead readers */
 
-/* Fills what the system takes for it, so that everything more waits. */
+/* Fills the system's buffers, so that everything sent afterwards waits. */
 static void stuff(side *s) {
   static char block[1 << 20];
   for (int i = 0; i < 20; i++)
     ws_connection_send(s->connection, WS_BINARY, block, sizeof block, NULL);
 }
 
-/* One that reads too slowly is left out, or dropped: as was asked for. The
- * others get theirs. */
+/* A subscriber that reads too slowly is left out or dropped, as the publisher
+ * chose. The others get the message. */
 TEST(slow_subscribers) {
   for (int drop = 0; drop <= 1; drop++) {
     party p;
@@ -438,7 +441,7 @@ TEST(slow_subscribers) {
   }
 }
 
-/* Someone slow gets one block more for a message, whatever its size: the
+/* A slow reader takes one more block for a message, whatever its size: the
  * frame is shared. */
 TEST(what_waits_is_shared) {
   static char text[100000];
@@ -465,8 +468,8 @@ TEST(what_waits_is_shared) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Subscribers that are lost in the middle of a publication, first, last or
- * all of them: nobody gets it twice. */
+/* Subscribers are lost in the middle of a publication, the first, the last or
+ * all of them: no other gets the message twice. */
 TEST(dying_of_a_publication) {
   for (unsigned who = 1; who < 8; who++) {
     party p;
@@ -509,8 +512,8 @@ static void leave_own(void *keeper, ws_connection *connection) {
 }
 static const ws_keeping keeping = {.died = leave_own};
 
-/* The same when the system itself fails them, and they leave at once, in the
- * middle of it: the topic may go with the last. */
+/* The same when their streams fail, and they leave at once, in the middle of
+ * the publication: the topic may go with the last of them. */
 TEST(leaving_in_the_middle) {
   static const ws_fault_plan good = {0},
                              bad = {.fail_write = 2, .status = WS_ESYSTEM};
@@ -518,7 +521,7 @@ TEST(leaving_in_the_middle) {
     party p;
     raw r[3];
     side *served[3];
-    size_t many = who & 8 ? 3 : 1; /* one alone, too */
+    size_t many = who & 8 ? 3 : 1; /* also with a single one */
     party_begin(&p);
     for (unsigned i = 0; i < many; i++) {
       served[i] = on_faulty(&p, &r[i], who & 1u << i ? &bad : &good);
@@ -577,9 +580,9 @@ TEST(leaving_inside_a_handler) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* Each allocation of a publication to many fails in turn, some of the readers
- * gone already: whole messages for those who stay, an end for the others, and
- * nothing is left. */
+/* Each allocation of a publication to many fails in turn, with some readers
+ * gone already: those who stay get whole messages, the others a close event,
+ * and nothing is left behind. */
 TEST(publishing_without_memory) {
   static char text[2000];
   unsigned failures = 0;
@@ -618,10 +621,10 @@ TEST(publishing_without_memory) {
 #define MUCH ((size_t)16 * 1024 * 1024)
 
 static side *corked[WS_CORKS];
-static bool only_the_next; /* to lose its cork subscribes, not all of them */
+static bool only_the_next; /* only the next to lose its cork subscribes */
 static ptrdiff_t went_to;
 
-/* Whoever is to be read from cannot be watched. */
+/* A poller that refuses to watch for reading. */
 static int set_unless_read(ws_poller *poller, ws_fd fd, unsigned wants,
                            void *tag) {
   if (party_refusing && (wants & WS_READABLE)) return WS_ENOMEM;
@@ -643,7 +646,7 @@ static void publish_to_the_dying(side *s, const char *event) {
       subscribe(s->party, corked[i], "t");
   subscribe(s->party, s, "t");
   party_refusing = true;
-  ws_memory_fail(3, false); /* after the frame, and its place in a queue */
+  ws_memory_fail(3, false); /* the one after the frame and its queue entry */
   went_to = ws_topics_publish(topics(s->party), ws_slice_of("t"), WS_BINARY,
                               much, MUCH, NULL);
   ws_memory_fail(0, false);
@@ -651,9 +654,9 @@ static void publish_to_the_dying(side *s, const char *event) {
   free(much);
 }
 
-/* One that cannot be sent all of it cannot be watched either and is dead. It
- * takes with it another, whose cork it needed: there is no memory for what was
- * in that. */
+/* A connection that cannot be sent all of it cannot be watched either, and is
+ * dead. Another one dies with it: the first needed its cork, and there is no
+ * memory for what was in that. */
 static void two_leave(bool with_the_topic) {
   static raw r[WS_CORKS + 1];
   party p;
