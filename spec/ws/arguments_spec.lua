@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What the constructor and close() take. Nothing here touches the network.
+-- What the constructor and close() accept. Nothing here touches the network.
 
 local arguments = require "ws.arguments"
 local helper = require "spec.helper"
@@ -138,7 +138,7 @@ end)
 describe("errors of the constructor carry the caller's line", function()
   local raised_there = helper.raised_there
 
-  -- Every door, with the same arguments.
+  -- Every way to open a socket, with the same arguments.
   local doors = {
     new = function(name, ...)
       local a, b, c = ...

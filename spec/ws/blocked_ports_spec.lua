@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- S45: ports of other protocols are never contacted, and that is told as a
--- failure of the network is.
+-- S45: ports of other protocols are never contacted, which is reported like a failure
+-- of the network.
 
 local helper = require "spec.helper"
 local ws = require "ws"
@@ -8,7 +8,7 @@ local ws = require "ws"
 describe("S45 a port of another protocol", function()
   local server, contacts
 
-  -- Any of Fetch's list that an ordinary user may have, and that is free.
+  -- Serves on any port of Fetch's list that an ordinary user may use and that is free.
   before_each(function()
     contacts = 0
     for _, port in ipairs { 10080, 6697, 6679, 6566, 4190, 5061, 3659, 6669 } do

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- A client's options, each with its wrong values.
+-- A client's options, with right and wrong values.
 
 local client_config = require "ws.client_config"
 local core = require "ws.core"
@@ -126,7 +126,7 @@ describe("a client's options", function()
           helper.raised(config, { tls = { [name] = value } }, url))
       end
     end
-    -- None of these may mean "not given": who asks for a pin is not let down.
+    -- None of these may mean "not given": a program that asks for a pin relies on it.
     local pin = ("00"):rep(32)
     local wrong = { ca = { "" }, cert = { "" }, key = { "" }, pin = { {}, { sha256 = pin },
       { [0] = pin }, { [2] = pin }, { pin, nil, pin }, { pin, x = pin }, { pin, 5 } },

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Waiting instead of handlers: ws.spawn, ws.sleep, ws.connect, receive and
--- messages, in coroutines of the loop and outside any. What receive holds is
--- in inbox_spec.lua.
+-- Waiting instead of handlers: ws.spawn, ws.sleep, ws.connect, receive and messages, in
+-- coroutines of the loop and outside any. How messages are held for receive is in
+-- inbox_spec.lua.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -39,7 +39,7 @@ describe("waiting", function()
     helper.close_server(server)
   end)
 
-  -- Every row of the contract holds in a coroutine of the loop and outside.
+  -- The same must hold in all of these.
   local ways = {
     ["outside any coroutine"] = function(fn) fn() end,
     ["in a coroutine of the loop"] = function(fn)
@@ -214,7 +214,7 @@ describe("waiting", function()
       end)
     end
     wait_until(function() return #order == 6 end)
-    -- None has had its answer before all have asked, unless they ran in turn.
+    -- This would be the order if they ran one after the other.
     assert.not_equal("sent got sent got sent got", table.concat(order, " "))
   end)
 
@@ -261,7 +261,7 @@ describe("waiting", function()
       sock:addEventListener("pong", function() error("bad", 0) end)
       ws.onerror = function(message) error("worse: " .. message, 0) end
       sock:send "one"
-      sock:ping() -- leaves with it, and so do the answers
+      sock:ping() -- leaves in one write with the message; so do the answers
       assert.same({ "one", "text" }, { sock:receive(5000) })
       assert.equal("worse: bad", raised(ws.poll, 0))
     end)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Where coroutines of the loop can give way and where they cannot: inside
--- functions written in C, and on plain Lua 5.1 inside pcall and `for`.
+-- Where coroutines of the loop can wait, and where they cannot: inside functions
+-- written in C, and on plain Lua 5.1 inside pcall and `for`.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -32,7 +32,7 @@ describe("a coroutine of the loop", function()
     helper.close_server(server)
   end)
 
-  -- Runs fn inside a function that is written in C and cannot be left by a yield.
+  -- Runs fn inside a function that is written in C and does not allow yields.
   local function inside_c(fn)
     return pcall(string.gsub, "x", "x", function() fn() end)
   end

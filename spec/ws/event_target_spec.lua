@@ -1,14 +1,14 @@
 -- SPDX-License-Identifier: MIT
--- Listeners on a socket, as the DOM has them: S81 to S90. The events
--- are made by hand, so nothing needs the network.
+-- Listeners on a socket, as in the DOM: S81 to S90. The events are made by hand, so
+-- nothing needs the network.
 
 local helper = require "spec.helper"
 local ws = require "ws"
 
--- How many hundreds of the interpreter's steps fn() takes.
+-- How many hundreds of VM instructions fn() takes.
 local function steps(fn)
   local count, jit = 0, jit -- luacheck: ignore 113
-  if jit then jit.off() end -- what it compiles is not counted
+  if jit then jit.off() end -- compiled code would not be counted
   debug.sethook(function() count = count + 1 end, "", 100)
   fn()
   debug.sethook()
@@ -48,7 +48,7 @@ describe("listeners", function()
     local fn = note "A"
     sock:addEventListener("open", fn)
     sock:addEventListener("open", fn)
-    sock:addEventListener("open", fn, true) -- another: it captures
+    sock:addEventListener("open", fn, true) -- is another one, as it captures
     assert.equal("A A", (fire()))
     assert.equal(0, select("#", sock:addEventListener("open", print)))
     for _, wrong in ipairs { 5, "x", true } do
@@ -221,7 +221,7 @@ describe("listeners", function()
     fire()
     assert.same({}, told)
     assert.matches("is being dispatched", again)
-    event.isTrusted = true -- so says anybody
+    event.isTrusted = true -- anybody can claim that
     sock:dispatchEvent(event)
     assert.is_false(event.isTrusted)
     fire() -- the event is free again after each dispatch

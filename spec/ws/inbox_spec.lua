@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What receive() holds: messages in their order, for waiters in theirs, up to
--- highWaterMark; then the socket reads no more.
+-- Messages that are held for receive(): in their order, for those that wait in theirs, up
+-- to highWaterMark; then the socket reads no more.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -143,7 +143,7 @@ describe("the inbox of receive", function()
     for _ = 1, 14 do there:send(message, "binary") end
     there:ping()
     idle(100)
-    assert.is_true(there.bufferedAmount > 1000000) -- the sender feels it
+    assert.is_true(there.bufferedAmount > 1000000) -- the sender notices it
     assert.equal(0, pongs)
     for _ = 1, 14 do assert.equal(1000000, #sock:receive(2000)) end
     wait_until(function() return pongs == 1 end)
@@ -306,7 +306,7 @@ describe("a socket of ws.connect", function()
     server:close()
   end)
 
-  -- It has kept 1 to 5 when it gets a listener.
+  -- A socket that has kept messages 1 to 5 when it gets a listener.
   local function meet(listener)
     local server, url = helper.echo_server()
     local sock, got = assert(ws.connect(url)), {}

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The front door: what `require "ws"` gives, and what it leaves alone.
+-- What `require "ws"` returns, and what it does not touch.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -55,7 +55,7 @@ describe("require \"ws\"", function()
     end
   end)
 
-  -- The next ones need an interpreter in which nothing has happened yet.
+  -- The next tests need an interpreter in which nothing has been done yet.
 
   it("sets no global, and changes nothing of Lua's, in use either", function()
     local status, output = helper.child [[

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Which upgrades a server takes: the handshake's rules with raw bytes, then
--- the options `origins`, `protocols` and `upgrade`. RFC 6455 section 4.2.
+-- Which upgrades a server accepts: the handshake's rules with raw bytes, then the
+-- options `origins`, `protocols` and `upgrade`. RFC 6455 section 4.2.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -24,8 +24,8 @@ describe("a server's handshake", function()
     return raw
   end
 
-  -- A refusal is one whole HTTP response that ends the connection. What answers
-  -- HEAD has the length alone (RFC 9110 section 9.3.2).
+  -- A refusal is a complete HTTP response that ends the connection. The answer to HEAD
+  -- has only the body's length (RFC 9110 section 9.3.2).
   local function refused(bytes, expected)
     local status, headers, body = ask(bytes):response()
     assert.equal(expected, status)
@@ -218,7 +218,7 @@ describe("a server's handshake", function()
     serve()
     local headers = accepted(handshake { ["Sec-WebSocket-Key"] = " \tdGhlIHNhbXBsZSBub25jZQ== \t" })
     assert.equal("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", headers["sec-websocket-accept"])
-    -- Bits behind the 16th byte change the text, so the answer too.
+    -- Bits after the 16th byte change the key's text, and so the answer.
     headers = accepted(handshake { ["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZR==" })
     assert.not_equal("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", headers["sec-websocket-accept"])
   end)
@@ -243,7 +243,7 @@ describe("a server's handshake", function()
     local function offering(names) return handshake { ["Sec-WebSocket-Protocol"] = names } end
     assert.equal("b", accepted(offering("a, b"))["sec-websocket-protocol"])
     assert.is_nil(accepted(offering("none"))["sec-websocket-protocol"])
-    accepted(handshake()) -- offers none: nobody is asked
+    accepted(handshake()) -- offers none, so the function is not called
     assert.same({ { "a b", "/" }, { "none", "/" } }, calls)
   end)
 
@@ -472,7 +472,7 @@ describe("a server's handshake", function()
     refused(handshake(), 500)
     waits = true
     local _, body = refused(handshake(), 500)
-    assert.is_nil(body:find("luck", 1, true)) -- the client gets no insides
+    assert.is_nil(body:find("luck", 1, true)) -- the client does not see the error
     assert.equal(2, #reports)
     assert.matches("judge_spec.lua:%d+: no such luck", reports[2])
   end)
@@ -493,7 +493,7 @@ describe("a server's handshake", function()
       refused(handshake(), 500)
       assert.matches(pattern, reports[1])
     end
-    answer, reports = { 5 }, {} -- told where `upgrade` stands, not where we check
+    answer, reports = { 5 }, {} -- the error names the line of `upgrade`, not of our check
     refused(handshake(), 500)
     assert.matches("^[^ ]*judge_spec.lua:%d+: TypeError: upgrade returned .* got number",
       reports[1])

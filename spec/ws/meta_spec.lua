@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The annotations say what there is: every public function, method, property
--- and option is described and typed, and nothing is described that is not
--- there. What is public is asked of the running module.
+-- The annotations are complete: every public function, method, property and option is
+-- described and typed, and nothing else is. What is public is found in the running
+-- module.
 
 local model = require "spec.tools.docs.model"
 local public = require "spec.tools.docs.public"
@@ -47,7 +47,7 @@ describe("the annotations", function()
     end)
   end
 
-  -- Whether a type as annotated takes what the validator expects.
+  -- Whether an annotated type covers what the validator expects.
   local accepts = {
     string = function(type_) return type_:find "string" or type_:find '^"' end,
     number = function(type_) return type_:find "number" or type_:find "integer" or
@@ -93,7 +93,7 @@ describe("the annotations", function()
     end)
   end
 
-  -- ------------------------------------------------------- whole and typed
+  -- ---------------------------------------------------- complete and typed
 
   for name, class in pairs(classes) do
     it("of " .. name .. " stand on a page, with a description", function()
@@ -150,7 +150,7 @@ describe("the annotations", function()
 
   it("tell of every failure that status.c names", function()
     local told = model.member(classes, classes["ws.ErrorEvent"], "code").text
-    -- What never ends a connection: inner ones, a listener's, mistakes that raise.
+    -- Codes that never end a connection: internal ones, a listener's, the caller's mistakes.
     local others = { OK = true, EAGAIN = true, EOF = true, EURL = true,
                      EADDRINUSE = true, EADDRNOTAVAIL = true, ERANDOM = true,
                      ESYSTEM = true, EUNSUPPORTED = true, EUNKNOWN = true }

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- S43: of the connections to one address and port only one is being opened at a
--- time; the others wait until it is open or has failed.
+-- S43: of the connections to one address and port, only one opens at a time; the others
+-- wait until it is open or has failed.
 
 local helper = require "spec.helper"
 local ws = require "ws"
@@ -46,8 +46,7 @@ describe("S43 connections to one address", function()
     return sock
   end
 
-  -- Waits until that was told, and sees that it was nothing else, also after
-  -- everybody had some turns.
+  -- Waits until this has happened; nothing else may happen, also in some more turns.
   local function see(...)
     local expected = { ... }
     helper.wait_until(function() return #told >= #expected end, nil, expected[#expected])
@@ -109,7 +108,7 @@ describe("S43 connections to one address", function()
   it("do not wait with the option parallel, nor are they waited for", function()
     for _, name in ipairs { "a", "b", "c" } do open(name, { parallel = true }) end
     helper.wait_until(function() return #told == 3 end)
-    table.sort(told) -- any may be the first
+    table.sort(told) -- they may come in any order
     see("asked /a", "asked /b", "asked /c")
     open "d"
     see("asked /d")

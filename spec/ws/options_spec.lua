@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Checking tables of options and headers, and whose line errors name.
+-- Checking tables of options and headers, and that errors name the caller's line.
 
 local helper = require "spec.helper"
 local options = require "ws.options"
@@ -141,7 +141,7 @@ describe("whose line it is", function()
     assert.matches("options_spec.lua:" .. line .. ": TypeError: it", message)
   end)
 
-  -- What fn(...) raises, called by pcall itself, has to begin with our line.
+  -- What fn(...) raises when pcall calls it directly has to begin with our line.
   local function check_line(name, fn, ...)
     local line = debug.getinfo(1, "l").currentline + 1
     local _, message = pcall(fn, ...)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- ws.poll(ms, maxEvents): a game's frame has no room for a flood.
+-- ws.poll(ms, maxEvents): a flood must not take up a game's frame.
 
 local core = require "ws.core"
 local ws = require "ws"
@@ -13,7 +13,7 @@ local FLOOD = 500 -- messages a peer sends in one go
 describe("poll with a budget", function()
   local server, url, got
 
-  -- A peer that floods once it is told to; what it sends bears its name.
+  -- A peer that floods once it is told to; its messages hold its name.
   local function flooder(name)
     local sock = ws.new(url)
     wait_until(function() return sock.readyState == ws.OPEN end)
@@ -24,7 +24,7 @@ describe("poll with a budget", function()
 
   -- What another loop looks at to know that it should call ws.poll.
   local function has_work()
-    if ws.nextTimeout() == 0 or not ws.fd() then return true end -- poll(2) has none
+    if ws.nextTimeout() == 0 or not ws.fd() then return true end -- poll(2) has no fd
     local fd = { getfd = ws.fd }
     return #socket.select({ fd }, nil, 0) == 1
   end
@@ -114,7 +114,7 @@ end)
 describe("an idle frame", function()
   local FRAMES = 10000
 
-  -- What FRAMES idle calls add to Lua's memory, and to the core's blocks.
+  -- By how much FRAMES idle calls increase Lua's memory and the core's blocks.
   local function growth(poll)
     for _ = 1, 200 do poll() end -- LuaJIT's traces are garbage, too
     collectgarbage() collectgarbage()
@@ -138,7 +138,7 @@ describe("an idle frame", function()
       function() ws.nextTimeout() end,
     } do
       local bytes, blocks = growth(poll)
-      -- Anything a frame would be 160,000; LuaJIT adds its traces.
+      -- Even one object per frame would be 160,000 bytes; LuaJIT adds its traces.
       assert.is_true(bytes < FRAMES, bytes .. " bytes more")
       assert.is_true(blocks <= 0, blocks .. " blocks more")
     end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- ws.protocol: both sides in memory, joined by hand, at every cut of their
--- bytes; then with LuaSocket as transport against ws.serve and ws.new.
+-- ws.protocol: both sides in memory, with their bytes cut at every place; then with
+-- LuaSocket as transport, against ws.serve and ws.new.
 
 local core = require "ws.core"
 local ws = require "ws"
@@ -10,7 +10,7 @@ local frame, close_body, raised = helper.frame, helper.close_body, helper.raised
 local wait_until = helper.wait_until
 local TEXT, CONTINUATION, BINARY, CLOSE, PING, PONG = 1, 0, 2, 8, 9, 10
 
--- What an event says, as one line.
+-- An event as one line of text.
 local function told(event)
   local line = event.type
   if event.type == "message" then line = line .. " " .. event.opcode .. " " .. event.data
@@ -21,7 +21,7 @@ local function told(event)
   return line
 end
 
--- Adds the events there are to the list.
+-- Takes all events and adds them to the list.
 local function take(p, list)
   list = list or {}
   for event in p:events() do
@@ -46,7 +46,7 @@ local function feed(p, bytes, list, size, cut)
   return list
 end
 
--- A client and a server that have shaken hands; nothing else was said.
+-- A client and a server right after their handshake.
 local function pair(client_options, server_options)
   local client_all = { url = "ws://h:81/a?b" }
   for name, value in pairs(client_options or {}) do client_all[name] = value end
@@ -449,7 +449,7 @@ describe("ws.protocol", function()
     server:feed(client:output())
     assert.same({ "close 1000 \"\" true" }, take(server))
     client:feed(server:output())
-    client:finish() -- before what was fed is looked at
+    client:finish() -- before the events of what was fed are taken
     server:finish()
     assert.same({ "close 1000 \"\" true" }, take(client))
     assert.same({}, take(server))

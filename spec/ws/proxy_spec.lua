@@ -6,7 +6,7 @@ local choose = require "ws.proxy"
 
 local real_getenv = os.getenv
 
--- What is chosen for `url` with this environment.
+-- The proxy chosen for `url` with this environment.
 local function chosen(environment, url, option)
   os.getenv = function(name) return environment[name] end -- luacheck: ignore 122
   local ok, found = pcall(choose, option, core.url(url), 1)

@@ -59,7 +59,7 @@ describe("followRedirects", function()
     local sock = assert(connect(url(server, "/"), { followRedirects = 2 }))
     assert.equal("/end", seen[3].path)
     assert.equal("x=1", seen[3].query)
-    assert.equal(url(server, "/"), sock.url) -- as it was asked for
+    assert.equal(url(server, "/"), sock.url) -- the first one
     sock:send "there"
     assert.equal("there", (sock:receive(2000)))
     sock:close()
@@ -89,7 +89,7 @@ describe("followRedirects", function()
     assert.is_nil(seen[3].headers.cookie)
     assert.is_nil(seen[3].headers.authorization)
     assert.equal("y", seen[2].headers["x-mine"])
-    assert.is_nil(seen[3].headers["x-mine"]) -- A23: a key may be in any of them
+    assert.is_nil(seen[3].headers["x-mine"]) -- A23: any header may hold a secret
   end)
 
   it("goes from ws to wss, never back", function()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- Plain HTTP on a server's port: what `request` is given, and every form of
--- response, read by a raw client. RFC 9112.
+-- Plain HTTP on a server's port: what `request` gets, and every form of response, read
+-- by a raw client. RFC 9112.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -19,14 +19,14 @@ describe("plain HTTP", function()
   end
 
   local function ask(line, headers, body)
-    -- Not by format, which ends a string at its NUL in old Luas.
+    -- Not with string.format, which in old Luas ends a string at a NUL.
     local raw = helper.raw_client(server.port, (line or "GET / HTTP/1.1")
       .. "\r\nHost: 127.0.0.1\r\n" .. (headers or "") .. "\r\n" .. (body or ""))
     raws[#raws + 1] = raw
     return raw
   end
 
-  -- The status and the body's length. Nothing is kept, and what is there is taken at once.
+  -- The status and the length of the body, which is taken as it comes and not kept.
   local function long_response(raw)
     local status, length = raw:head(), 0
     raw:wait(function()
@@ -231,7 +231,7 @@ describe("plain HTTP", function()
     local status, headers, body = ask("GET / HTTP/1.0"):response()
     assert.same({ 200, "hello world", "close" }, { status, body, headers.connection })
     assert.is_nil(headers["transfer-encoding"])
-    -- It knew no Host either.
+    -- HTTP/1.0 did not require Host.
     local raw = helper.raw_client(server.port, "GET / HTTP/1.0\r\n\r\n")
     assert.equal(200, (raw:response()))
   end)
@@ -466,7 +466,7 @@ describe("plain HTTP", function()
     assert.equal(1, #reports)
   end)
 
-  -- Only after a reset does not even a first piece go out.
+  -- After a reset, even the first write fails.
   local function was_reset(raw)
     return raw.tcp:send("x") == nil
   end
@@ -488,7 +488,7 @@ describe("plain HTTP", function()
       assert.equal(cut ~= "finish", was_reset(raw), cut)
       helper.close_server(server)
     end
-    serve() -- where the framing tells, what was written still arrives
+    serve() -- when the framing shows that it is cut, what was written still arrives
     cut = "error"
     local raw = ask()
     assert.matches("\r\n4\r\nhalf\r\n$", raw:all())
@@ -580,7 +580,7 @@ describe("plain HTTP", function()
     local gone = responses["/gone"]
     assert.is_false(gone:write("into the void"))
     gone:finish("too")
-    gone:onclose(function() closed[3] = "late" end) -- told all the same
+    gone:onclose(function() closed[3] = "late" end) -- is still called
     wait_until(function() return closed[3] end)
   end)
 

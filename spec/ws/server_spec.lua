@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- ws.serve and its object over real sockets: what a server tells its handlers,
--- its limits, and what it puts on the wire after the handshake. Refused
--- handshakes are in judge_spec.lua, plain HTTP in response_spec.lua.
+-- ws.serve and its object over real sockets: the events of its handlers, its limits, and
+-- what it sends after the handshake. Refused handshakes are in judge_spec.lua, plain
+-- HTTP in response_spec.lua.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -12,7 +12,7 @@ local raised, wait_until = helper.raised, helper.wait_until
 describe("ws.serve", function()
   local servers, socks, raws
 
-  -- Notes what the server's handlers are told, as lists under their names.
+  -- Serves, and records the arguments of each handler in a list under its name.
   local function serve(options)
     local seen = { open = {}, message = {}, close = {}, error = {}, drain = {} }
     local all = { port = 0 }
@@ -285,7 +285,7 @@ describe("ws.serve", function()
     count(seen.close)
     wait_until(function() return server.connections == 1 end)
     for sock in server:clients() do sock:close(1011) end
-    assert.is_nil(server:clients()()) -- closing ones are not among them
+    assert.is_nil(server:clients()()) -- without those that are closing
     helper.closed(b)
   end)
 
@@ -398,7 +398,7 @@ describe("ws.serve", function()
     wait_until(function() return #got == 6 end)
     assert.equal("2wt", got[6])
     assert.equal(1, server:publish("news", "v"))
-    b:close() -- to one that closes nothing is said
+    b:close() -- one that is closing gets nothing
     assert.equal(0, server:publish("news", "v"))
     assert.matches("server_spec.lua:%d+: TypeError",
       raised(function() server:publish("news", "\255") end))
@@ -452,7 +452,7 @@ describe("ws.serve", function()
     end
     assert.is_true(ws.now() - before >= 40)
     assert.equal(0, #seen.open + #seen.error + #seen.close)
-    local sock = opened(server) -- the time-out is the handshake's only
+    local sock = opened(server) -- the time-out is only for the handshake
     helper.turn_for(80)
     assert.equal(1, sock.readyState)
   end)
@@ -467,7 +467,7 @@ describe("ws.serve", function()
   it("pings half-way through idleTimeout, and drops who never answers", function()
     local server, seen = serve { idleTimeout = 1000 }
     local silent = raw_open(server)
-    local sock = opened(server) -- answers by itself
+    local sock = opened(server) -- answers pings by itself
     local opcode, payload = silent:frame()
     assert.equal(9, opcode)
     assert.is_true(#payload <= 125)
@@ -534,7 +534,7 @@ describe("ws.serve", function()
     assert.matches("maxPayload", seen.error[1][2], 1, true)
   end)
 
-  -- Lua 5.1 and LuaJIT do not collect what a weak table's values lead to.
+  -- Lua 5.1 and LuaJIT do not collect a weak key to which its own value refers.
   it("is collected once it is closed, though its handlers know it", function()
     local function come_and_go()
       local known = {}

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What a server of ws.serve puts on the wire after the handshake, against raw
--- clients that send chosen frames. RFC 6455 sections 5 to 7.
+-- What a server of ws.serve sends after the handshake to raw clients, which send chosen
+-- frames. RFC 6455 sections 5 to 7.
 
 local ws = require "ws"
 local helper = require "spec.helper"

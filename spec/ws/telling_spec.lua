@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- How a socket's handlers are called, when few or many listen. What events are
--- told, and with what, is in websocket_spec.lua.
+-- How a socket's handlers are called when there are few or many. Which events come, and
+-- with which contents, is in websocket_spec.lua.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -80,7 +80,7 @@ describe("a message's event", function()
         return true
       end)
       stops = false
-      for i = 1, 2 do -- functions that differ, for Lua 5.2 and 5.3, too
+      for i = 1, 2 do -- different functions, in Lua 5.2 and 5.3, too
         sock:addEventListener("message", function() count = count + (i > 0 and 1 or 0) end)
       end
       sock:dispatchEvent(event)
@@ -131,8 +131,8 @@ describe("a message's event", function()
     assert.same({ "raw 1", "event 1", "raw 2" }, seen)
   end)
 
-  -- What a raw handler and `begin`, called in it with the first message and a list
-  -- to fill, get of two messages, when somebody waits for the close already.
+  -- What comes of two messages when a close listener exists already: the raw handler adds
+  -- them to a list, and calls begin(sock, list) at the first.
   local function told_beside_raw(begin)
     local seen = {}
     local other = ws.new("ws://127.0.0.1:" .. server.port, {

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The option `tls` of clients and servers, both ends over loopback, with the
--- certificates of spec/certs.sh. What TLS accepts in detail is tested in
--- spec/transport.
+-- The option `tls` of clients and servers, over loopback, with the certificates of
+-- spec/certs.sh. What exactly TLS accepts is tested in spec/transport.
 
 local ws = require "ws"
 local helper = require "spec.helper"
@@ -17,7 +16,7 @@ local function text_of(name)
   return text
 end
 
--- SHA-256 of leaf.key's public key, by OpenSSL's tools.
+-- SHA-256 of a key's public key, by OpenSSL's tools.
 local function pin_of(name)
   local pipe = io.popen("openssl pkey -in " .. file(name) .. " -pubout -outform DER"
     .. " | openssl dgst -sha256 -r")
@@ -82,7 +81,7 @@ describe("tls", function()
     server = nil
   end)
 
-  -- ------------------------------------------------------------- good ones
+  -- ------------------------------------------------------ good certificates
 
   it("S23 encrypts, and says with what", function()
     serve_file "server.pem"
@@ -143,7 +142,7 @@ describe("tls", function()
     assert.equal("TLSv1.3", opens({ minVersion = "TLSv1.3" }).tls.version)
   end)
 
-  -- -------------------------------------------------------------- bad ones
+  -- ------------------------------------------------------- bad certificates
 
   it("S23 S66 a bad certificate is ETLS, and the message says what is wrong", function()
     for name, words in pairs {
@@ -234,7 +233,7 @@ describe("tls", function()
                             "client_wrong.pem" } do
       local message, code = fails(name ~= "none"
         and { cert = file(name), key = file "leaf.key" } or {})
-      -- TLS 1.3 tells it after the handshake; a reset may overtake it.
+      -- In TLS 1.3 the refusal comes after the handshake; a reset may overtake it.
       if code ~= "ECONNRESET" then assert.equal("ETLS", code, message) end
     end
     wait_until(function() return server.connections == 1 end)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What a socket sends, and how it says what is not sent yet: send(), ping(),
+-- What a socket sends, and how it shows what is not sent yet: send(), ping(),
 -- bufferedAmount, drain, pause.
 
 local helper = require "spec.helper"

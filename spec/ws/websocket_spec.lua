@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The browser's object over real connections: its properties, its events and
--- its end. What it sends is in websocket_send_spec.lua, what stands on the wire
--- in websocket_wire_spec.lua.
+-- The browser's object over real connections: its properties, its events and its end.
+-- Sending is in websocket_send_spec.lua, the bytes on the wire in
+-- websocket_wire_spec.lua.
 
 local helper = require "spec.helper"
 local core = require "ws.core"

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- The client against a raw server: what stands on the wire, what any answer
--- makes of the connection, and which events come of it.
+-- The client against a raw server: the bytes on the wire, what becomes of the connection
+-- with any answer, and its events.
 
 local core = require "ws.core"
 local helper = require "spec.helper"
@@ -56,7 +56,7 @@ describe("a client's socket on the wire", function()
 
   local closed = helper.closed
 
-  -- The events' names with the state each was told in, and the close event.
+  -- The events' names, each with the socket's state at the time, and the close event.
   local function story(log)
     local words = {}
     for i, entry in ipairs(log) do words[i] = entry[1] .. entry[3] end
@@ -413,7 +413,7 @@ describe("a client's socket on the wire", function()
     end
   end)
 
-  -- Without the loop being turned again: a program may be done with it.
+  -- Without another turn of the loop, as the program may not make one.
   it("S49 S50 a failed handshake has dropped TCP when that is told", function()
     for _, bytes in ipairs { "HTTP/1.1 500 No\r\n\r\n" .. ("x"):rep(500), "FOO\r\n\r\n" } do
       local sock, log, raw = meet()
@@ -421,7 +421,7 @@ describe("a client's socket on the wire", function()
       closed(sock)
       failed(log, "EHANDSHAKE")
       local why
-      for _ = 1, 50 do -- the first bytes are what the reset answers
+      for _ = 1, 50 do -- only the first bytes bring the reset
         why = why or select(2, raw.tcp:send "more")
       end
       assert.equal("closed", why)
@@ -440,7 +440,7 @@ describe("a client's socket on the wire", function()
     assert.same({ "blob string", "arraybuffer string", "blob string" }, types)
   end)
 
-  -- The loop holds it: there is nothing to close until it is closed.
+  -- The loop keeps an open socket alive, so it is not collected.
   it("S184 no socket is collected, and so closed, while it is open", function()
     local weak, told = setmetatable({}, { __mode = "v" }), nil
     local function drop_one()

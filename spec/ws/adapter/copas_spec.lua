@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- The loop inside Copas: suite.lua, and what is Copas' own.
+-- The loop inside Copas: suite.lua, and what is particular to Copas.
 
--- Debian has it, in plain Lua, under the paths of two versions only.
+-- Debian installs it, in plain Lua, only for two versions.
 package.path = package.path .. ";/usr/share/lua/5.2/?.lua"
 
 local copas = require "copas"
@@ -14,7 +14,7 @@ local ws = require "ws"
 
 local host = { detach = adapter.detach }
 
--- Copas 1 has neither sleep nor an end of its own: both are made here.
+-- Copas 1 has no sleep, and does not say when it is finished: both are made here.
 local asleep, live = {}, 0
 local aside = { insert = function() end, push = function() end }
 
@@ -109,7 +109,7 @@ describe("the adapter of Copas", function()
     adapter.attach()
     copas.addserver(listener, function(peer)
       local line = copas.receive(peer)
-      local sock = assert(ws.connect(url)) -- of ours, in a handler of theirs
+      local sock = assert(ws.connect(url)) -- our socket, in a handler of Copas
       sock:send(line)
       got.echoed = sock:receive()
       sock:close()

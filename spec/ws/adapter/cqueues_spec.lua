@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The loop inside a cqueues controller: suite.lua, and what is cqueues' own.
+-- The loop inside a cqueues controller: suite.lua, and what is particular to cqueues.
 
 local adapter = require "ws.adapter.cqueues"
 local cqueues = require "cqueues"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The adapter of luv inside Neovim: neovim_inside.lua runs there and tells us.
+-- The adapter for luv inside Neovim: neovim_inside.lua runs there and reports to us.
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- The loop inside libuv's: suite.lua, and what is luv's own. Neovim is in
+-- The loop inside libuv's: suite.lua, and what is particular to luv. Neovim has
 -- luv_neovim_spec.lua.
 
 local adapter = require "ws.adapter.luv"
@@ -53,7 +53,7 @@ describe("the adapter of luv", function()
     adapter.detach()
     helper.close_server(server)
     helper.settle()
-    uv.run() -- what was closed
+    uv.run() -- finishes closing
   end)
 
   it("serves libuv's sockets beside ours, and neither holds up the other", function()
@@ -67,7 +67,7 @@ describe("the adapter of luv", function()
           uv.close(peer)
           return uv.close(listener)
         end
-        host.spawn(function() -- a wait of ours in a handler of theirs
+        host.spawn(function() -- waits for us in a handler of luv
           local sock = assert(ws.connect(url))
           sock:send(data)
           uv.write(peer, sock:receive() .. "!")
@@ -94,7 +94,7 @@ describe("the adapter of luv", function()
     host.run(4)
     local timer = uv.new_timer()
     uv.timer_start(timer, 1, 0, function()
-      uv.close(timer, function() -- after this libuv would have nothing left
+      uv.close(timer, function() -- otherwise libuv would have nothing left to do
         local last = helper.echo_server()
         local sock = ws.new("ws://127.0.0.1:" .. last.port)
         sock.onopen = function() sock:close() end

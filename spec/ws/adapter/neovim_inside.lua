@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- What luv_neovim_spec.lua runs inside Neovim. It connects to $WS_URL, tells
--- there what it saw, a line "NAME VALUE" a message, and ends Neovim.
+-- What luv_neovim_spec.lua runs inside Neovim. It connects to $WS_URL, sends there
+-- what it saw, each as a message "NAME VALUE", and ends Neovim.
 
 -- luacheck: globals vim
 
@@ -13,7 +13,7 @@ local function buffer()
 end
 
 local function write(line)
-  vim.api.nvim_buf_set_lines(0, -1, -1, false, { line }) -- not in a callback of libuv's
+  vim.api.nvim_buf_set_lines(0, -1, -1, false, { line }) -- fails in a libuv callback
 end
 
 local function pause(ms) -- Neovim's own

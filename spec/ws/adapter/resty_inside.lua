@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What resty_spec.lua has nginx do. Results are told as lines of words.
+-- What resty_spec.lua has nginx do. Results are reported as lines of words.
 
 -- luacheck: globals ngx
 
@@ -14,7 +14,7 @@ local function words(...)
   return table.concat(list, " ")
 end
 
---- Has the npm package ws obey, see spec/peers/node_obey.js.
+--- Sends orders to the npm package ws; see spec/peers/node_obey.js.
 local function drive(sock)
   local results = { sock.extensions:match "^[^;]*" }
   local function note()
@@ -26,7 +26,7 @@ local function drive(sock)
   end
   order(("packed "):rep(5))
   order "!fragments text"
-  order "!split" -- with a ping in between, whose pong it tells
+  order "!split" -- with a ping in between; it reports our pong
   note()
   order "!ping are you there"
   sock:ping "me"
@@ -75,7 +75,7 @@ function server.picky()
   sock:receive()
 end
 
---- Tells what receive gave and what came after.
+--- Reports what receive returned, and what came after.
 function server.patient()
   local sock = resty.server {}
   sock:send(words(sock:receive(20)))
@@ -130,7 +130,7 @@ function server.node()
   ngx.log(ngx.NOTICE, "node: ", sock.protocol, "|", table.concat(drive(sock), "|"), "|")
 end
 
---- With the names of lua-resty-websocket, as a program written for it.
+--- Uses the names of lua-resty-websocket, like a program written for that.
 function server.frames()
   local wb = assert(resty.server {})
   wb:set_timeout(2000)
@@ -165,7 +165,7 @@ end
 
 local client = {}
 
---- Connects and echoes one of each kind.
+--- Connects, and has one message of each kind echoed.
 function client.talk(url)
   local sock = assert(resty.client(url, { protocols = "v1", compression = false }))
   local results = { words(sock.readyState, sock.url, sock.protocol) }
@@ -188,7 +188,7 @@ function client.fail(url)
   return { words(resty.client(url, { timeout = 500, tls = { servername = "localhost" } })) }
 end
 
---- As for ws.new, 0 is no limit, and for closeTimeout the default; limits may be huge.
+--- As for ws.new, 0 means no limit, or for closeTimeout the default; limits may be huge.
 function client.zeros(url)
   local results = {}
   for i, ms in ipairs { 0, 2 ^ 52 } do
@@ -218,7 +218,7 @@ function client.trust(url)
   return results
 end
 
---- The silent peer: a ping, then the end.
+--- A silent peer: first a ping, then the end.
 function client.silence(url)
   local sock = assert(resty.client(url, { pingInterval = 30, pingTimeout = 30 }))
   return { words(sock:receive()), words(sock.failure.code, sock.failure.message) }

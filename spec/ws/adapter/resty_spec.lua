@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- WebSockets over nginx's cosockets, both ways, with our own other side and
--- with the npm package ws. What nginx does stands in resty_inside.lua.
+-- WebSockets over nginx's cosockets, in both roles, with our own other side and with
+-- the npm package ws. What nginx runs is in resty_inside.lua.
 
 local helper = require "spec.helper"
 local peer = require "spec.peers.peer"
@@ -52,7 +52,7 @@ local function frame(tcp)
   return { opcode, payload }
 end
 
--- What drive() of resty_inside.lua finds.
+-- What drive() of resty_inside.lua must find.
 local of_node = {
   "permessage-deflate", "packed packed packed packed packed  text", "frag ment ed text",
   "\226\130\172 text", "pong between text", "pong are you there text", "pinged text",

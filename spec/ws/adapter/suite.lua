@@ -1,11 +1,11 @@
 -- SPDX-License-Identifier: MIT
--- What holds in every loop that can drive ours. An adapter's spec calls the
--- suite with its host:
+-- What must hold in every loop that can drive ours. An adapter's spec calls the suite
+-- with its host:
 --   attach(), detach()
---   spawn(fn)        fn in a coroutine of the host's
---   sleep(seconds)   the host's own, inside such a coroutine
---   run(seconds)     the host's loop, until nothing is left to wait for there
---                    (then true) or that much time has gone
+--   spawn(fn)        runs fn in a coroutine of the host
+--   sleep(seconds)   the host's own sleep, inside such a coroutine
+--   run(seconds)     runs the host's loop until it has nothing left to wait for (then
+--                    it returns true) or that much time has passed
 
 local assert = require "luassert"
 local helper = require "spec.helper"
@@ -16,10 +16,10 @@ local raised = helper.raised
 
 local suite = {}
 
--- Lua 5.1 cannot yield across pcall: there a failure shows as one of run().
+-- Lua 5.1 cannot yield across pcall: there, failures come out of run().
 local can_catch = not (_VERSION == "Lua 5.1" and not rawget(_G, "jit"))
 
---- Runs fn() in a coroutine of the host's until it is over and nothing is left.
+--- Runs fn() in a coroutine of the host until it has ended and nothing is left to do.
 function suite.run(host, fn)
   local done, failure
   host.spawn(function()
@@ -37,7 +37,7 @@ function suite.run(host, fn)
   assert(ended, "the host's loop did not come to its end")
 end
 
---- Counts turns of ours while fn() runs.
+--- Counts the turns of our loop while fn() runs.
 function suite.turns(fn)
   local turn, count = loop.turn, 0
   loop.turn = function(...)
@@ -129,7 +129,7 @@ function suite.holds(host, it, before_each, after_each)
     end)
     run(function()
       local sock = assert(ws.connect(url))
-      repeat -- of a busy machine's waits one may do
+      repeat -- on a busy machine, one of several waits has to do
         before = steps
         sock:receive(40)
       until steps >= before + 3
@@ -164,8 +164,8 @@ function suite.holds(host, it, before_each, after_each)
     run(function()
       local sock = assert(ws.connect(url))
       host.spawn(function() heard = sock:receive() end)
-      collectgarbage() collectgarbage() -- what earlier specs left is to be freed by turns
-      for _ = 1, 20 do -- and may end in its own time: one that never idles stays found
+      collectgarbage() collectgarbage() -- what earlier specs left is freed in turns
+      for _ = 1, 20 do -- which may take some time; a loop that never idles still fails
         idle = suite.turns(function() host.sleep(0.15) end)
         if idle == 0 then break end
       end
@@ -226,7 +226,7 @@ function suite.holds(host, it, before_each, after_each)
       got[1] = sock:receive()
       sock:close()
     end)
-    local sock = assert(ws.connect(url)) -- runs our loop alone
+    local sock = assert(ws.connect(url)) -- runs only our loop
     sock:send "outside"
     got[2] = sock:receive()
     sock:close()
@@ -279,7 +279,7 @@ function suite.holds(host, it, before_each, after_each)
       server:close()
     end
     local limit = ws.setTimeout(ws.stop, 5000)
-    sock:addEventListener("close", ws.stop) -- whatever else is still open here
+    sock:addEventListener("close", ws.stop) -- even if something else is still open here
     ws.run()
     ws.clearTimeout(limit)
     assert.equal("open close", log.types())
