@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Attacks 4 and 27: long texts that may be dear to read. They begin and end in
- * some way, with pieces in between, as many as there is room for. */
+/* A4 and A27: long texts that may be costly to parse: a beginning, as many
+ * copies of a piece as there is room for, and an end. */
 #pragma once
 #include "check.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For the specs of permessage-deflate: a peer that is zlib and nothing else,
- * with a history of its own in each direction, and messages to send it. */
+/* For the tests of permessage-deflate: a peer that is plain zlib, with a
+ * history for each direction, and messages to send it. */
 #pragma once
 #include "wire.h"
 
@@ -15,7 +15,7 @@ static inline uint32_t peer_random(void) {
   return peer_chance.state >> 8;
 }
 
-/* Words of a few kinds: compresses, and refers to what was said before. */
+/* Text of a few words, which compresses and refers to earlier messages. */
 static inline void peer_words(wire *to, size_t len) {
   static const char *const words[] = {"window ",  "message ", "deflate ",
                                       "history ", "a ",       "of the ",
@@ -46,7 +46,7 @@ static inline void peer_noise(wire *to, size_t len) {
 
 typedef struct peer {
   z_stream in, out;
-  bool in_alone, out_alone; /* forgets after each message */
+  bool in_alone, out_alone; /* no context takeover in this direction */
 } peer;
 
 static inline void peer_start(peer *it, int in_bits, int out_bits,
@@ -63,7 +63,7 @@ static inline void peer_stop(peer *it) {
   (void)deflateEnd(&it->out);
 }
 
-/* Compresses a message: `to` is what travels. */
+/* Compresses a message; `to` gets the payload to be sent. */
 static inline void peer_pack(peer *it, const void *data, size_t len,
                              wire *to) {
   z_stream *z = &it->out;
@@ -78,7 +78,7 @@ static inline void peer_pack(peer *it, const void *data, size_t len,
     wire_add(to, block, sizeof block - z->avail_out);
   } while (z->avail_out == 0);
   if (to->len < 4)
-    wire_add(to, "\0\0\0\xff\xff", 5); /* nothing new to flush */
+    wire_add(to, "\0\0\0\xff\xff", 5); /* zlib had nothing new to flush */
   to->len -= 4;
   if (it->out_alone)
     (void)deflateReset(z);
@@ -87,7 +87,7 @@ static inline void peer_pack(peer *it, const void *data, size_t len,
 static inline bool peer_inflate(peer *it, const void *data, size_t len,
                                 wire *to) {
   z_stream *z = &it->in;
-  /* Small steps: zlib then sees that no distance leaves the window. */
+  /* In small steps, so that zlib notices distances beyond the window. */
   uint8_t block[64];
   z->next_in = (Bytef *)(uintptr_t)data;
   z->avail_in = (unsigned)len;
@@ -102,7 +102,7 @@ static inline bool peer_inflate(peer *it, const void *data, size_t len,
   return true;
 }
 
-/* Expands a message; false when it cannot. */
+/* Expands a message; false when that fails. */
 static inline bool peer_unpack(peer *it, const void *data, size_t len,
                                wire *to) {
   to->len = 0;

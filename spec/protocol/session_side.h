@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For the specs of session: one side of a connection with what it was told
- * and what it wants sent, and two of them talking through memory. */
+/* For the tests of sessions: one side of a connection, with a log of its events
+ * and its output, and two of them that talk through memory. */
 #pragma once
 #include "protocol/session.h"
 #include "wire.h"
@@ -36,9 +36,9 @@ typedef struct side {
   ws_session session;
   ws_buffer out;
   wire log;     /* the events */
-  char why[400]; /* of a failure */
+  char why[400]; /* the reason of a failure */
   bool failed;
-  bool in_body; /* the last event was BODY: the next goes on */
+  bool in_body; /* the last event was BODY: another one continues it */
 } side;
 
 static inline void side_free(side *it) {
@@ -49,7 +49,7 @@ static inline void side_free(side *it) {
 
 static inline void side_note(side *it, const ws_event *event) {
   if (event->type == WS_EVENT_BODY && it->in_body)
-    it->log.len -= 2; /* how a body is cut is not told */
+    it->log.len -= 2; /* the log does not show how a body was cut */
   if (event->type == WS_EVENT_BODY) {
     if (!it->in_body)
       wire_say(&it->log, "body(");
@@ -76,7 +76,7 @@ static inline size_t side_feed(side *it, const void *data, size_t len) {
     CHECK(took <= len - used);
     used += took;
     if (event.type == WS_EVENT_NONE) {
-      /* All was taken, or nothing more will be. */
+      /* Either all was taken, or no more will be taken. */
       CHECK(used == len ||
             ws_session_feed(&it->session, piece + used, len - used, &it->out,
                             &event) == 0);
@@ -96,7 +96,7 @@ static inline void side_end(side *it) {
     side_note(it, &event);
 }
 
-/* What the side wants sent, as text; forgotten then. */
+/* Whether the side's output is exactly this; clears it. */
 static inline bool side_sent(side *it, const void *expected, size_t len) {
   bool same = it->out.len == len &&
               (len == 0 || memcmp(it->out.data, expected, len) == 0);
@@ -148,7 +148,7 @@ static inline void server_start(side *it) {
   ws_session_init_server(&it->session, &server_config);
 }
 
-/* Gives what one side wants sent to the other, `step` bytes at a time. */
+/* Feeds one side's output to the other, `step` bytes at a time. */
 static inline void side_move(side *from, side *to, size_t step) {
   wire bytes = {0};
   wire_add(&bytes, from->out.data, from->out.len);
@@ -163,7 +163,7 @@ static inline void side_move(side *from, side *to, size_t step) {
   wire_free(&bytes);
 }
 
-/* Both OPEN, logs empty. */
+/* Makes both sides OPEN, with empty logs. */
 static inline void open_pair(side *client, side *server, size_t step) {
   server_start(server);
   CHECK_INT(client_start(client, NULL, 0), WS_OK);
@@ -178,7 +178,7 @@ static inline void open_pair(side *client, side *server, size_t step) {
   CHECK_INT(ws_session_state(&server->session), WS_OPEN);
 }
 
-/* Back and forth until both are quiet. */
+/* Moves output back and forth until both are quiet. */
 static inline void talk(side *client, side *server, size_t step) {
   while (client->out.len + server->out.len > 0) {
     side_move(client, server, step);

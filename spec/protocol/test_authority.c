@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* "host[:port]" as Host may hold it (R4, attack 13). */
+/* "host[:port]" as allowed in Host (R4, A13). */
 #include "check.h"
 
 #include "protocol/authority.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* S45: Fetch's bad ports, all of them and no other. */
+/* S45: exactly Fetch's bad ports are blocked. */
 #include "check.h"
 
 #include "protocol/blocked_port.h"
 
-/* As S45 writes them. */
+/* As listed in S45. */
 static const struct {
   unsigned first, last;
 } ranges[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Messages through zlib and back: the examples of RFC 7692 section 7.2.3, what
- * is no deflate, what grows too large, and no memory (S171-S178). */
+/* Messages through zlib and back: the examples of RFC 7692 section 7.2.3, bytes
+ * that are not deflate, output that is too long, no memory (S171-S178). */
 #include "protocol/deflate.h"
 
 #include "deflate_peer.h"
@@ -47,7 +47,7 @@ TEST(hello) { /* S171 */
   CHECK(nothing_held());
 }
 
-/* What is in the buffer before stays there. */
+/* What the buffer held before stays there. */
 TEST(messages_are_appended) {
   ws_buffer out = fresh();
   ws_deflater *deflater = ws_deflater_new(wire_resize, 15, 6);
@@ -61,8 +61,8 @@ TEST(messages_are_appended) {
   ws_buffer_deinit(&out);
 }
 
-/* Byte for byte what zlib makes with all the room it wants, whatever the
- * length: no flush is written twice. */
+/* Whatever the length, the output is what zlib makes when it has all the room
+ * it wants: no flush is written twice. */
 TEST(every_length_up_to_a_thousand) {
   static const int levels[] = {0, 1, 6};
   for (size_t i = 0; i < 6; i++) {
@@ -126,11 +126,11 @@ static const example examples[] = {
     {"7.2.3.3 S174", {M("\0\5\0\xfa\xffHello\0", "Hello"), AGAIN}},
     {"7.2.3.4 S174", {M("\xf3\x48\xcd\xc9\xc9\x07\0\0", "Hello"), AGAIN}},
     {"S174", {M("\xf3\x48\xcd\xc9\xc9\x07\0\0", "Hello"), HELLO, AGAIN}},
-    /* Nothing after the last block, as if its end were the message's. */
+    /* A last block, and no empty block after it. */
     {"S174", {M("\xf3\x48\xcd\xc9\xc9\x07\0", "Hello"), AGAIN, HELLO}},
     {"S174", {M("\1\5\0\xfa\xffHello", "Hello"), AGAIN}},
     {"S174", {HELLO, M("\xf3\0\x11\0", "Hello"), AGAIN}},
-    /* The empty block whose end was cut off is the last one. */
+    /* The empty block whose end is cut off is marked as the last. */
     {"S174", {M("\0\5\0\xfa\xffHello\1", "Hello"), AGAIN, HELLO}},
     {"S174", {M("\1", ""), HELLO, M("\1", ""), AGAIN}},
     {"S174",
@@ -146,7 +146,7 @@ static const example examples[] = {
     {"S175", {M("\3\0", ""), HELLO, M("\3\0\0", ""), AGAIN}},
 };
 
-/* Feeds in the given way of cutting. */
+/* Feeds the bytes, cut in this way (see wire_cut). */
 static int inflate_in_way(ws_inflater *inflater, const void *bytes,
                           size_t len, size_t way, ws_buffer *out,
                           size_t most) {
@@ -187,7 +187,7 @@ TEST(examples_at_every_cut) {
   CHECK(nothing_held());
 }
 
-/* S173: without what came before, the second message is not decodable. */
+/* S173: without the first message, the second cannot be inflated. */
 TEST(reset_forgets) {
   ws_inflater *inflater = ws_inflater_new(wire_resize);
   ws_buffer out = fresh();
@@ -206,19 +206,19 @@ TEST(reset_forgets) {
   ws_buffer_deinit(&out);
 }
 
-/* S176: not what a compressor makes, or not all of it. */
+/* S176: bytes that no compressor makes, or not all of them. */
 TEST(what_cannot_be_inflated) {
   static const struct {
     const char *bytes;
     size_t len;
   } rows[] = {
 #define B(bytes) {bytes, sizeof(bytes) - 1}
-      B("\x06"),                        /* the kind of block there is not */
+      B("\x06"),                        /* a reserved kind of block */
       B("\xff\xff\xff"),
       B("Hello"),
       B("\xf2\0\x11\0\0"),              /* before the window's beginning */
-      B("\0\5\0\xfa\xfeHello\0"),       /* a length that is not its own */
-      B("\4\0\xfe\xff"),                /* too many lengths of codes */
+      B("\0\5\0\xfa\xfeHello\0"),       /* a length with a wrong complement */
+      B("\4\0\xfe\xff"),                /* too many code lengths */
       B("\xf2"),
       B("\xf2\x48"),
       B("\xf2\x48\xcd"),
@@ -256,7 +256,7 @@ TEST(what_cannot_be_inflated) {
   ws_buffer_deinit(&out);
 }
 
-/* S176: cut anywhere, a message of code tables of its own does not pass. */
+/* S176: a message with its own code tables fails wherever it is cut short. */
 TEST(cut_short_anywhere) {
   wire text = {0}, packed = {0};
   peer zlib;
@@ -360,15 +360,15 @@ static void inflate_nothing(void *subject, size_t size) {
   CHECK_INT(it->out->len, before);
 }
 
-/* Last blocks without end cost the receiver no more than others: nothing is
- * allocated or moved for one. */
+/* Very many last blocks cost the receiver no more than other blocks: nothing is
+ * allocated or moved for them. */
 TEST(many_last_blocks) { /* S174, S178 */
   wire noise = {0}, packed = {0};
   peer zlib;
   peer_start(&zlib, 15, 15, 6);
   ws_inflater *inflater = ws_inflater_new(wire_resize);
   ws_buffer out = fresh();
-  peer_noise(&noise, 40000); /* the window is full */
+  peer_noise(&noise, 40000); /* fills the window */
   peer_pack(&zlib, noise.data, noise.len, &packed);
   CHECK_INT(inflate_in_way(inflater, packed.data, packed.len, 0, &out,
                            PLENTY),
@@ -398,7 +398,8 @@ TEST(many_last_blocks) { /* S174, S178 */
   wire_free(&packed);
 }
 
-/* What is too long before it is broken is too long, at every cut. */
+/* A message that is too long before it is broken counts as too long, at every
+ * cut. */
 TEST(too_long_and_broken) {
   wire packed = {0};
   zeros(&packed, 100);
@@ -447,8 +448,8 @@ TEST(limits_to_the_byte) {
 
 /* --------------------------------------------------------- round trips */
 
-/* Messages of all sizes both ways between ours and zlib: ours stay within the
- * window, and refer to what went before. */
+/* Messages of all sizes, both ways, between our code and zlib: ours stay within
+ * the window, and refer to earlier messages. */
 static void round_trips(unsigned bits, int level, const size_t *lengths,
                         size_t count) {
   wire text = {0}, packed = {0}, back = {0};
@@ -495,7 +496,7 @@ TEST(long_messages_at_every_level) {
   CHECK(nothing_held());
 }
 
-/* S173: a message like the one before it is all but free. */
+/* S173: a repeated message takes almost no bytes. */
 TEST(history_is_used) {
   wire text = {0};
   ws_buffer out = fresh();
@@ -513,7 +514,7 @@ TEST(history_is_used) {
 
 /* ------------------------------------------------------------- windows */
 
-/* After each message another inflater goes on with what the last one left. */
+/* After each message, another inflater continues with the last one's window. */
 TEST(windows_can_be_moved) { /* S173 */
   wire text = {0}, packed = {0};
   uint8_t *window = check_guarded(WS_WINDOW);
@@ -549,8 +550,8 @@ TEST(windows_can_be_moved) { /* S173 */
 
 /* -------------------------------------------------------------- memory */
 
-/* Everything there is, with the n-th request for memory refused; true when
- * that came to pass. Whatever failed works after a reset. */
+/* Uses everything while the n-th request for memory fails; true if there were
+ * so many. Whatever failed works after a reset. */
 static bool without_memory(size_t nth, const wire *text, const wire *bomb) {
   ws_buffer out = fresh();
   wire_memory_reset();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* zlib left out: nothing is made, and everything refuses without touching
- * what it was given. The file is taken in here, for the build under test has
- * the other one. */
+/* zlib left out: nothing can be made, and everything fails without touching its
+ * arguments. The file is included here, as the build under test has the other
+ * one. */
 #include "../../csrc/protocol/deflate_none.c"
 
 #include "check.h"

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate as it is offered, answered and judged (R37-R54
- * for the server, S161-S170 for the client). */
+/* Offering permessage-deflate, answering the offer and judging the answer
+ * (R37-R54 for the server, S161-S170 for the client). */
 #include "protocol/deflate_offer.h"
 
 #include "check.h"
 
 #include "protocol/handshake.h"
 
-/* What was agreed in short: "sc15/10" is no takeover by server and client,
- * windows of 15 bits for the server and of 10 for the client; "-" nothing. */
+/* What was agreed, in short: "sc15/10" means no takeover by server and client,
+ * and windows of 15 bits for the server and 10 for the client; "-": nothing. */
 static const char *spell(const ws_deflate_agreed *agreed) {
   static char out[32];
   if (!agreed->on) return "-";
@@ -51,7 +51,7 @@ static void parse_offer(ws_http_head *head, const char *offer) {
   parse(head, line);
 }
 
-/* What the server answers; "" nothing. */
+/* The server's answer; "": none. */
 static const char *choose(const ws_deflate_options *options,
                           const ws_http_head *head,
                           ws_deflate_agreed *agreed) {
@@ -171,7 +171,7 @@ TEST(offers_that_are_declined) {
       {"R46", PMD "; server_max_window_bit=10", "", "-"},
       {"R46", PMD "; server_no_context_takeover; mode=x", "", "-"},
       {"R46", PMD "; mode=x; server_no_context_takeover", "", "-"},
-      /* S62: as browsers compare them. */
+      /* S62: names are compared as browsers do. */
       {"S62", "Permessage-Deflate", "", "-"},
       {"S62", PMD "; Server_no_context_takeover", "", "-"},
       {"S62", PMD "; client_Max_window_bits", "", "-"},
@@ -192,7 +192,7 @@ TEST(the_first_offer_that_can_be_taken) {
       {"R48", PMD "; server_max_window_bits=7, " PMD, PMD, "15/15"},
       {"R48", PMD "; bad; bad=2, " PMD "; server_max_window_bits=9",
        PMD "; server_max_window_bits=9", "9/15"},
-      /* Nothing of a declined offer is left in the answer. */
+      /* The answer contains nothing of a declined offer. */
       {"R48",
        PMD "; server_no_context_takeover; client_max_window_bits=9; x, " PMD,
        PMD, "15/15"},
@@ -208,8 +208,8 @@ TEST(the_first_offer_that_can_be_taken) {
   RUN_OFFERS(&options, rows);
 }
 
-/* What the server wishes for itself it may add unasked; of the client's window
- * it may only speak when the client did. */
+/* A server may always add parameters for itself; the client's window only when
+ * the client has offered that. */
 TEST(a_server_with_wishes) {
   static const offer_row rows[] = {
       {"R37", PMD,
@@ -245,7 +245,7 @@ TEST(a_server_with_wishes) {
   RUN_OFFERS(&options, rows);
 }
 
-/* R39, R40: every window offered against every one wished. */
+/* R39, R40: every offered window against every configured one. */
 TEST(every_pair_of_windows) {
   for (unsigned offered = 8; offered <= 15; offered++)
     for (unsigned wish = 7; wish <= 15; wish++) {
@@ -299,7 +299,8 @@ TEST(offers_over_several_lines) {
   CHECK(same("R48", "lines", spell(&agreed), "11/15"));
 }
 
-/* Among all headers that there are, the first and the last included. */
+/* The offer may be in any header of the head, the first and the last
+ * included. */
 TEST(offers_at_either_end_of_the_headers) {
   static const char text[] =
       "GET / HTTP/1.1\r\nSec-WebSocket-Extensions: x-foo, " PMD "\r\n"
@@ -313,7 +314,7 @@ TEST(offers_at_either_end_of_the_headers) {
   head.headers[0] = head.headers[1];
   CHECK(same("R40", "last", choose(&options, &head, &agreed),
              PMD "; server_max_window_bits=9"));
-  head.header_count--; /* what a head before has left is not one of them */
+  head.header_count--; /* what follows the head's headers does not count */
   CHECK(same("R53", "none", choose(&options, &head, &agreed), ""));
 }
 
@@ -399,8 +400,7 @@ TEST(answers_that_are_good) {
       {"S165", {ON, .server_no_context = true},
        PMD "; server_no_context_takeover", "s15/15"},
       {"S166", {ON}, PMD "; client_no_context_takeover", "c15/15"},
-      /* Not echoed: a takeover is allowed to the client, which does not want
-       * it. */
+      /* Not echoed: the client may use takeover, but still does not. */
       {"S166", {ON, .client_no_context = true}, PMD, "c15/15"},
       {"S166", {ON, .client_no_context = true},
        PMD "; client_no_context_takeover", "c15/15"},
@@ -417,7 +417,7 @@ TEST(answers_that_are_good) {
       {"S168", {ON, .client_bits = 10}, PMD "; client_max_window_bits=9",
        "15/9"},
       {"S168", {ON, .client_bits = 10}, PMD, "15/10"},
-      /* X13: borne, and ours stays as small as it was offered. */
+      /* X13: accepted, and our window stays as small as offered. */
       {"X13", {ON, .client_bits = 10}, PMD "; client_max_window_bits=12",
        "15/10"},
       {"S170", {ON}, PMD "; server_max_window_bits=\"10\"", "10/15"},
@@ -484,7 +484,8 @@ TEST(answers_that_fail) {
   RUN_ANSWERS(rows);
 }
 
-/* S62, S164: only one was offered, so that another is not "twice". */
+/* S62, S164: only one extension was offered, so any other fails as not
+ * offered. */
 TEST(another_extension_was_not_offered) {
   static const char *const answers[] = {PMD ", x-foo", "x-foo, " PMD, "x-foo"};
   ws_deflate_options options = plain();
@@ -494,8 +495,8 @@ TEST(another_extension_was_not_offered) {
                "the server chose an extension that was not offered"));
 }
 
-/* S161: whatever a client of ours offers, a server of ours answers so that the
- * client takes it, and both agree on the same. */
+/* S161: whatever our client offers, it accepts our server's answer, and both
+ * agree on the same. */
 TEST(offer_and_answer_meet) {
   for (unsigned i = 0; i < 2 * 2 * 2 * 2 * 9 * 9; i++) {
     ws_deflate_options client = plain(), server = plain();

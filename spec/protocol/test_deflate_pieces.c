@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Attack 57: messages longer than zlib's unsigned int can count. deflate.c is
- * taken in with an unsigned int that ends at 13, so that its loops over pieces
- * run as they would for messages of many times 4 GiB. */
+/* A57: messages longer than zlib's unsigned int can count. deflate.c is
+ * included here with a UINT_MAX of 13, so that its loops over pieces run as
+ * they would for messages of many times 4 GiB. */
 #include <limits.h>
 #undef UINT_MAX
 #define UINT_MAX 13u
@@ -21,7 +21,7 @@ static bool holds(const ws_buffer *buffer, const wire *wanted) {
   return wire_same(wanted, buffer->data, buffer->len);
 }
 
-/* zlib counts less than a size can hold, or no piece would be needed. */
+/* zlib must not count further than a size_t, or no pieces would be needed. */
 _Static_assert(sizeof(size_t) >= sizeof(uInt), "pieces fit zlib's counters");
 
 TEST(a_piece_is_never_longer) {
@@ -31,7 +31,7 @@ TEST(a_piece_is_never_longer) {
   CHECK_INT(at_most_uint(SIZE_MAX), 13);
 }
 
-/* Both kinds of message, with a history that goes on from one to the next. */
+/* Both kinds of messages, with a history from one to the next. */
 TEST(deflated_in_pieces) {
   static wire message, back;
   peer it;
@@ -75,7 +75,7 @@ TEST(inflated_in_pieces) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* The limit is over all pieces: to the byte. */
+/* The limit is for all pieces together, to the byte. */
 TEST(limited_over_all_pieces) {
   static wire message, packed;
   peer it;

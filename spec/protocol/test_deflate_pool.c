@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Many connections over few deflaters and inflaters: each has a peer that is
- * zlib with a history of its own, and must never notice the others (S173,
- * S165, S166, S180, S181). */
+/* Many connections share few deflaters and inflaters. Each has a peer that is
+ * zlib with its own history, and must never notice the others (S173, S165,
+ * S166, S180, S181). */
 #include "protocol/deflate_pool.h"
 
 #include "deflate_peer.h"
@@ -10,7 +10,7 @@
 #define MANY 40
 
 static ws_deflate_pool pool;
-static wire text, packed, back; /* of the message at hand */
+static wire text, packed, back; /* the current message */
 
 /* One connection and its peer. */
 typedef struct pair {
@@ -24,7 +24,7 @@ static void pair_start(pair *it, const ws_deflate_agreed *agreed,
   unsigned ours = server ? agreed->server_bits : agreed->client_bits;
   unsigned theirs = server ? agreed->client_bits : agreed->server_bits;
   it->deflate = ws_deflate_new(&pool, &options, agreed, server, PLENTY);
-  /* zlib cannot deflate with 8 bits: such a peer has to do with less. */
+  /* zlib cannot deflate with 8 bits, so such a peer uses 9. */
   peer_start(&it->peer, ours == 8 ? 9 : (int)ours,
              theirs == 8 ? 9 : (int)theirs, 6);
   it->peer.in_alone =
@@ -44,7 +44,7 @@ static const ws_deflate_agreed usual = {
 
 static void start_usual(pair *it) { pair_start(it, &usual, true, 6); }
 
-/* `text` goes out; the peer reads it. */
+/* Whether the peer reads `text` from what we have made. */
 static bool peer_gets(pair *it, const ws_buffer *made) {
   return peer_unpack(&it->peer, made->data, made->len, &back) &&
          wire_same(&text, back.data, back.len);
@@ -64,7 +64,7 @@ static bool got(pair *it) {
   return same;
 }
 
-/* The peer says `text`, which comes in pieces of that size. */
+/* The peer sends `text`, which comes in pieces of `step` bytes. */
 static bool receive_text(pair *it, size_t step) {
   int status = WS_OK;
   peer_pack(&it->peer, text.data, text.len, &packed);
@@ -76,7 +76,7 @@ static bool receive_text(pair *it, size_t step) {
 }
 
 static void start_pool(void) {
-  memset(&pool, 0xdb, sizeof pool); /* as memory of others would be */
+  memset(&pool, 0xdb, sizeof pool); /* it need not be zeroed */
   ws_deflate_pool_init(&pool, wire_resize);
 }
 
@@ -88,8 +88,8 @@ static void stop_pool(void) {
 
 /* --------------------------------------------------------- both ways */
 
-/* Turns in an order that makes every slot change hands often, and some
- * connections speak several times running. */
+/* The connections send in an order in which every slot often changes its owner,
+ * and some send several times in a row. */
 static void talk(pair *pairs, size_t count, size_t turns) {
   bool sent = true, received = true;
   for (size_t i = 0; i < turns; i++) {
@@ -129,7 +129,7 @@ TEST(no_takeover) { /* S165, S166 */
   }
 }
 
-/* Small windows keep less, which must still be enough. */
+/* With a small window less is kept, which must still be enough. */
 TEST(small_windows) {
   for (uint8_t bits = 9; bits <= 13; bits++) {
     ws_deflate_agreed agreed = {
@@ -138,8 +138,8 @@ TEST(small_windows) {
   }
 }
 
-/* Sixteen have an inflater each, which holds their window; the next takes that
- * of whoever used its own least recently. */
+/* Sixteen connections have inflaters, which hold their windows. The next one
+ * takes the least recently used inflater. */
 TEST(inflaters_are_kept_and_taken) {
   static pair pairs[WS_POOL_SLOTS + 1];
   start_pool();
@@ -161,7 +161,7 @@ TEST(inflaters_are_kept_and_taken) {
   stop_pool();
 }
 
-/* S173: no message may refer to what is not kept. */
+/* S173: exactly the agreed window is kept; no message may refer to more. */
 TEST(the_window_agreed_on_is_kept_and_no_more) {
   static pair pairs[WS_POOL_SLOTS + 1];
   for (int server = 0; server < 2; server++) {
@@ -206,8 +206,8 @@ TEST(a_mixture) {
   stop_pool();
 }
 
-/* S173: with its history at hand a message repeated is all but free, and after
- * 16 others have spoken it is not. */
+/* S173: with its history, a repeated message takes almost no bytes; after 16
+ * other connections have sent, it takes many again. */
 TEST(histories_are_kept_and_forgotten) {
   static pair pairs[WS_POOL_SLOTS + 1];
   const ws_buffer *made;
@@ -235,7 +235,7 @@ TEST(histories_are_kept_and_forgotten) {
   stop_pool();
 }
 
-/* Of another level or with another window a deflater is made anew. */
+/* For another level or another window, a new deflater is made. */
 TEST(deflaters_of_another_kind) {
   static pair pairs[WS_POOL_SLOTS];
   pair stored, narrow;
@@ -268,8 +268,8 @@ TEST(deflaters_of_another_kind) {
 
 /* -------------------------------------------------------------- alone */
 
-/* What is made for everyone can be read by each, whatever it was told before;
- * after forget its own messages can, too. */
+/* A message made for all can be read by each peer, whatever it got before; and
+ * after ws_deflate_forget, so can the messages to it alone. */
 TEST(a_message_for_everyone) {
   static pair pairs[MANY];
   const ws_buffer *made;
@@ -299,7 +299,7 @@ TEST(a_message_for_everyone) {
   stop_pool();
 }
 
-/* Made twice it is the same: nothing before it is referred to. */
+/* Made twice, it is the same: it refers to nothing before it. */
 TEST(alone_means_alone) {
   pair it;
   const ws_buffer *made;
@@ -316,7 +316,7 @@ TEST(alone_means_alone) {
     CHECK(made->len > 500);
     CHECK(wire_same(&first, made->data, made->len));
   }
-  /* Not sent to this one, whose history is as it was. */
+  /* It was not sent to this peer, so this history has not changed. */
   CHECK_INT(ws_deflate_message(it.deflate, text.data, text.len, &made),
             WS_OK);
   CHECK(made->len < 100);
@@ -344,7 +344,7 @@ TEST(forget) {
   stop_pool();
 }
 
-/* Whoever has no history takes none from the others. */
+/* Forgetting without a history takes no deflater from another connection. */
 TEST(forget_without_a_history) {
   static pair pairs[WS_POOL_SLOTS];
   pair silent;
@@ -371,8 +371,8 @@ TEST(forget_without_a_history) {
 
 /* --------------------------------------------- in the middle of messages */
 
-/* An inflater in use stays where it is; those that find none get their own,
- * and what it leaves is kept like any other window. */
+/* An inflater in the middle of a message is not taken away. Connections that
+ * find none get one of their own, whose window is kept afterwards. */
 TEST(twenty_in_the_middle_of_a_message) {
   enum { OPEN = 20 };
   static pair pairs[OPEN];
@@ -411,7 +411,7 @@ TEST(twenty_in_the_middle_of_a_message) {
   stop_pool();
 }
 
-/* What no message may refer to is not kept, wherever it was expanded. */
+/* Without takeover no window is kept, wherever messages were expanded. */
 TEST(twenty_without_takeover) { /* S165, S166 */
   enum { OPEN = 20 };
   static pair pairs[OPEN];
@@ -449,8 +449,8 @@ TEST(twenty_without_takeover) { /* S165, S166 */
   stop_pool();
 }
 
-/* One whose inflater is in the pool speaks on while all others are stuck in a
- * message; so does one that has none there. */
+/* While all others are stuck in the middle of a message, a connection can still
+ * receive, with an inflater in the pool or without. */
 TEST(the_stuck_do_not_stop_the_others) {
   static pair pairs[WS_POOL_SLOTS + 2];
   start_pool();
@@ -497,14 +497,14 @@ TEST(which_messages_are_compressed) { /* S180, S181 */
   stop_pool();
 }
 
-/* S180: the other side may have any window, for ours expands them all. */
+/* S180: the other side may use any window, as ours can expand all of them. */
 TEST(eight_bits_are_for_the_others) {
   pair it;
   ws_deflate_agreed agreed = {.on = true, .server_bits = 8, .client_bits = 8};
   start_pool();
   pair_start(&it, &agreed, true, 6);
   CHECK(!ws_deflate_wants(it.deflate, 1000));
-  for (int i = 0; i < 20; i++) { /* within 256 bytes: no more are told */
+  for (int i = 0; i < 20; i++) { /* stays within a window of 256 bytes */
     peer_words(&text, 12);
     CHECK(receive_text(&it, 3));
   }
@@ -554,8 +554,8 @@ TEST(limits_are_those_of_the_connection) { /* S178 */
 
 /* -------------------------------------------------------------- memory */
 
-/* Freed before, in and after a message, with and without an inflater of the
- * pool's, before or after the pool. */
+/* Freed before, in and after a message, with an inflater of the pool or one of
+ * its own, before or after the pool. */
 TEST(free_in_every_state) {
   for (unsigned way = 0; way < 2 * 5; way++) {
     static pair pairs[WS_POOL_SLOTS + 4];
@@ -581,8 +581,8 @@ TEST(free_in_every_state) {
   ws_deflate_free(NULL);
 }
 
-/* A connection in a message that cannot go on takes nothing with it: its
- * inflater serves the next. */
+/* After a connection fails in the middle of a message, its inflater serves the
+ * next one. */
 TEST(after_a_failed_message) {
   start_pool();
   for (int i = 0; i < 3 * WS_POOL_SLOTS; i++) {
@@ -600,7 +600,8 @@ TEST(after_a_failed_message) {
   stop_pool();
 }
 
-/* Each kind of message that stands alone has one deflater for all of them. */
+/* Without takeover, all connections with the same parameters share one
+ * deflater. */
 TEST(deflaters_that_are_shared) { /* S165, S166 */
   static pair pairs[MANY];
   size_t calls = 0;
@@ -622,13 +623,13 @@ TEST(deflaters_that_are_shared) { /* S165, S166 */
       made += pool.deflaters[i].deflater != NULL;
     CHECK_INT(made, 6);
     if (round == 0) calls = wire_memory.calls;
-    CHECK_INT(wire_memory.calls, calls); /* none made anew */
+    CHECK_INT(wire_memory.calls, calls); /* no new one was made */
   }
   for (size_t i = 0; i < MANY; i++) pair_stop(&pairs[i]);
   stop_pool();
 }
 
-/* Connections that come one after the other do with one of each kind. */
+/* Connections that come one after the other use the same contexts. */
 TEST(memory_does_not_grow_with_connections_gone) {
   size_t after_one = 0;
   start_pool();
@@ -649,7 +650,7 @@ TEST(memory_does_not_grow_with_connections_gone) {
   stop_pool();
 }
 
-/* However many there are: one window each at most, and a small thing. */
+/* However many there are, each takes at most a window and a small struct. */
 TEST(memory_of_many) {
   static pair pairs[4 * WS_POOL_SLOTS];
   size_t count = sizeof pairs / sizeof *pairs;
@@ -668,7 +669,7 @@ TEST(memory_of_many) {
   stop_pool();
 }
 
-/* A block for a long message is given back with the next. */
+/* The block of a long message is freed with the next message. */
 TEST(a_long_message_leaves_no_block) {
   pair it;
   start_pool();
@@ -686,8 +687,8 @@ TEST(a_long_message_leaves_no_block) {
   stop_pool();
 }
 
-/* Nor is one made for each message of the usual lengths: what takes a block of
- * four windows leaves it to the next. */
+/* For messages of usual lengths (blocks up to four windows), the block stays
+ * for the next one. */
 TEST(messages_of_usual_lengths_share_a_block) {
   pair it;
   start_pool();
@@ -702,8 +703,8 @@ TEST(messages_of_usual_lengths_share_a_block) {
   stop_pool();
 }
 
-/* Twenty connections with the n-th request for memory refused. Whoever failed
- * is freed; the others never notice. True when one failed. */
+/* Twenty connections, with the n-th request for memory failing. The one that
+ * fails is freed; the others never notice. True if one failed. */
 static bool without_memory(size_t nth) {
   enum { COUNT = WS_POOL_SLOTS + 4 };
   static pair pairs[COUNT];
@@ -714,7 +715,7 @@ static bool without_memory(size_t nth) {
   wire_memory_reset();
   wire_memory.fail_at = nth;
   for (size_t i = 0; i < 6 * COUNT; i++) {
-    pair *it = &pairs[i / 3 % COUNT]; /* thrice running */
+    pair *it = &pairs[i / 3 % COUNT]; /* three times in a row */
     const ws_buffer *made;
     if (!it->deflate) continue;
     if (i == 1) peer_noise(&text, 60000);
@@ -722,7 +723,7 @@ static bool without_memory(size_t nth) {
     int status =
         ws_deflate_message(it->deflate, text.data, text.len, &made);
     if (status == WS_OK) good = good && peer_gets(it, made);
-    else failures++; /* not sent: the next one is, and is read */
+    else failures++; /* not sent; the next one is sent and read */
     peer_pack(&it->peer, text.data, text.len, &packed);
     int got_it = ws_deflate_feed(it->deflate, packed.data, packed.len);
     if (got_it == WS_OK) got_it = ws_deflate_end(it->deflate);
@@ -758,8 +759,8 @@ TEST(without_memory_anywhere) {
   stop_pool();
 }
 
-/* The n-th request for memory is refused to one that has, with all inflaters in
- * use, to be given one for each of its messages. */
+/* The n-th request for memory fails for a connection that, as all inflaters are
+ * in use, needs one of its own for each message. */
 static int one_more_without_memory(size_t nth) {
   pair it;
   start_usual(&it);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Attack 78: what a peer says cannot break a log. */
+/* A78: bytes from a peer cannot break a log. */
 #include "protocol/excerpt.h"
 
 #include "wire.h"
@@ -25,7 +25,7 @@ TEST(test_escapes) {
               "a\\r\\nb\\t\\\\\\x00\\x1b[2J\\x7f\\xc2\\x9b");
 }
 
-/* Every byte comes out as printable ASCII, and no two alike. */
+/* Every byte becomes printable ASCII, and different bytes stay different. */
 TEST(test_every_byte) {
   char seen[256][5] = {{0}};
   for (unsigned i = 0; i < 256; i++) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* The grammar of Sec-WebSocket-Extensions (S61, S170, R15, R45,
- * R50, R51, X15; attacks 4 and 26), at guarded pages. */
+ * R50, R51, X15; A4, A26), at guarded pages. */
 #include "dear_text.h"
 
 #include "bytes/status.h"
 #include "protocol/extension.h"
 
-/* Writes "name(param,param=value)" for each extension, one after the other;
- * "!" where the grammar breaks. */
+/* Spells each extension as "name(param,param=value)", one after the other, and
+ * "!" where the grammar is broken. */
 static const char *spell(const char *value, bool lax) {
   static char out[256];
   size_t len = strlen(value), used = 0;
@@ -65,7 +65,7 @@ TEST(good_lists_read_the_same_on_both_sides) {
     }
 }
 
-/* X15: the server passes over them, the client does not. */
+/* X15: the server skips empty items, the client does not accept them. */
 TEST(x15_empty_items) {
   static const char *const rows[] = {"", " ", ",", ",a", "a,", "a,,b", "a, ",
                                      "a,\t,b", ",,,,"};
@@ -93,14 +93,14 @@ TEST(broken_grammar) {
   }
 }
 
-/* R45: a reason to decline, not to refuse. */
+/* R45: the offer is declined, but the handshake is not refused. */
 TEST(r45_empty_quoted_value) {
   CHECK_INT(verdict("a;b=\"\"", true), 0);
   CHECK_INT(verdict("a;b=\"\"", false), WS_EHTTP);
   CHECK(strcmp(spell("a;b=\"\";c", true), "a(b= c )") == 0);
 }
 
-/* S169, R42, R50, attack 26 */
+/* S169, R42, R50, A26 */
 TEST(numbers) {
   static const struct {
     const char *value;
@@ -132,7 +132,7 @@ static void read_list(const char *text, size_t len) {
   CHECK(verdict(text, true) <= 0);
 }
 
-/* Attack 4 */
+/* A4 */
 TEST(time_is_linear) {
   static const char *const pieces[] = {",", ";", "\\c", ";b", ",a", " ", "\"",
                                        "a", "a;b=\"c\","};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frame headers against a second, plainer reading of RFC 6455 section 5.2,
- * at every length and at every cut. */
+/* Frame headers against a second, simpler reading of RFC 6455 section 5.2, at
+ * every length and at every cut. */
 #include "protocol/frame.h"
 
 #include "bytes/status.h"
@@ -31,7 +31,7 @@ static bool same(const ws_frame *a, const ws_frame *b) {
          (!a->masked || memcmp(a->key, b->key, 4) == 0);
 }
 
-/* What is written is read again, and no byte before the last tells all. */
+/* What is written is read again; without its last byte it is incomplete. */
 static void round_trip(const ws_frame *frame) {
   uint8_t head[WS_FRAME_HEAD_MAX];
   size_t len = ws_frame_encode(head, frame);
@@ -71,7 +71,7 @@ TEST(test_round_trip_of_control_frames) {
     }
 }
 
-/* S148: the bytes themselves, from the examples of section 5.7. */
+/* S148: the exact bytes of the examples of section 5.7. */
 TEST(test_bytes_of_the_examples) {
   uint8_t head[WS_FRAME_HEAD_MAX];
   ws_frame frame = {.fin = true, .opcode = WS_TEXT, .length = 5};
@@ -90,7 +90,7 @@ TEST(test_bytes_of_the_examples) {
               "\x82\x7f\0\0\0\0\0\1\0\0");
 }
 
-/* S147: on the first byte already. S150: so is a fragmented control frame. */
+/* S147: refused at the first byte, as is a fragmented control frame (S150). */
 TEST(test_first_byte_alone) {
   for (unsigned first = 0; first < 256; first++) {
     unsigned opcode = first & 15;
@@ -102,7 +102,7 @@ TEST(test_first_byte_alone) {
   }
 }
 
-/* S150: a control frame above 125 bytes, on the second byte. */
+/* S150: a control frame above 125 bytes is refused at the second byte. */
 TEST(test_first_two_bytes) {
   for (unsigned first = 0; first < 256; first++)
     for (unsigned second = 0; second < 256; second++) {
@@ -149,7 +149,7 @@ TEST(test_top_bit_of_the_length) {
   refused_from("\x82\xff\xff\xff\xff\xff\xff\xff\xff\xff", 10, 3);
 }
 
-/* S137, against the list written out. */
+/* S137, against a written list. */
 TEST(test_close_codes) {
   static const unsigned good[] = {1000, 1001, 1002, 1003, 1007, 1008,
                                   1009, 1010, 1011, 1012, 1013, 1014};

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening handshake: what is written, byte for byte, and what is made of
- * what comes (S41 to S65, N: R1 to R26; attacks 4, 6 to 9, 13 to 16,
- * 21, 25). */
+/* The opening handshake: what is written, byte for byte, and how what comes is
+ * judged (S41 to S65, R1 to R26; A4, A6 to A9, A13 to A16, A21, A25). */
 #include "dear_text.h"
 
 #include "bytes/memory.h"
@@ -67,7 +66,7 @@ TEST(headers_the_handshake_owns) {
     CHECK(ws_handshake_owns(ws_slice_of(owned[i])));
     CHECK(!ws_handshake_owns(ws_slice_of(free_ones[i])));
   }
-  /* A name ends where it ends, whatever follows it in memory. */
+  /* A name ends with its slice, whatever follows in memory. */
   CHECK(!ws_handshake_owns((ws_slice){"Sec-WebSocket-Key", 13}));
 }
 
@@ -154,7 +153,7 @@ TEST(a_users_origin_and_authorization_replace_ours) {
   ws_buffer_deinit(&into);
 }
 
-/* S47, R26, attacks 15 and 28: nothing that would split the head. */
+/* S47, R26, A15, A28: nothing that would split the head is written. */
 TEST(s47_what_may_not_stand_there) {
   const ws_header bad[] = {
       {S("Host"), S("x")},        {S("Sec-WebSocket-Foo"), S("x")},
@@ -200,13 +199,13 @@ TEST(s47_what_may_not_stand_there) {
   request_fails(&request);
 }
 
-/* At each size that is too small nothing is left behind. */
+/* If the room is too small, by however little, nothing is left behind. */
 TEST(a_request_is_written_whole_or_not_at_all) {
   ws_handshake_request request = plain_request;
   char memory[2048], accept[WS_ACCEPT_LENGTH], path[400];
   memset(path, 'x', sizeof path);
   path[0] = '/';
-  /* Each is longer than what follows it. */
+  /* Each part is longer than what follows it. */
   const ws_slice protocols[] = {{path + 1, 200}, S("chat")};
   request.target = (ws_slice){path, sizeof path};
   request.protocols = protocols;
@@ -274,7 +273,7 @@ TEST(s52_version_and_reason) {
   CHECK_INT(answer.protocol.len, 0);
 }
 
-/* S53 to S55, S63, S65, attacks 7 and 21 */
+/* S53 to S55, S63, S65, A7 and A21 */
 TEST(s53_upgrade_connection_accept) {
   static const response_row rows[] = {
       {GOOD, true},
@@ -305,7 +304,7 @@ TEST(s53_upgrade_connection_accept) {
 
 #define PROTOCOL "Sec-WebSocket-Protocol: "
 
-/* S56 to S59, attack 25 */
+/* S56 to S59, A25 */
 TEST(s56_subprotocol) {
   static const response_row asked[] = {
       {GOOD PROTOCOL "superchat\r\n", true},
@@ -407,7 +406,7 @@ TEST(a_good_request) {
   judge_request(GET ALL);
   CHECK_INT(verdict.kind, WS_REQUEST_UPGRADE);
   CHECK_BYTES(verdict.accept, WS_ACCEPT_LENGTH, ACCEPT);
-  /* R23: the outer blanks are no part of the key. */
+  /* R23: blanks around the key are not part of it. */
   judge_request(GET HOST ASK VERSION
                 "Sec-WebSocket-Key:\t x3JJHMbDL1EzLkh9GBhXDw== \r\n");
   CHECK_INT(verdict.kind, WS_REQUEST_UPGRADE);
@@ -427,7 +426,7 @@ TEST(r1_method_and_version) {
   EXPECT(rows);
 }
 
-/* R3, attack 12 */
+/* R3, A12 */
 TEST(r3_targets) {
   static const request_row rows[] = {
       {"GET /chat?x=/../%00 HTTP/1.1\r\n" ALL, YES},
@@ -452,7 +451,7 @@ TEST(r3_targets) {
   EXPECT(rows);
 }
 
-/* R4, attack 13, both for upgrades and for plain HTTP */
+/* R4, A13, both for upgrades and for plain HTTP */
 TEST(r4_host) {
   static const request_row rows[] = {
       {GET ASK KEY VERSION, NO(400)},
@@ -472,7 +471,7 @@ TEST(r4_host) {
   EXPECT(rows);
 }
 
-/* R5, R6, attack 7 */
+/* R5, R6, A7 */
 TEST(r5_upgrade_and_connection) {
   static const request_row rows[] = {
       {GET HOST "Upgrade: h2c, WebSocket\r\n" CONNECTION KEY VERSION, YES},
@@ -495,7 +494,7 @@ TEST(r5_upgrade_and_connection) {
 
 #define KEYED(value) GET HOST ASK VERSION "Sec-WebSocket-Key: " value "\r\n"
 
-/* R7, attack 6 */
+/* R7, A6 */
 TEST(r7_key) {
   static const request_row rows[] = {
       {GET HOST ASK VERSION, NO(400)},
@@ -510,7 +509,7 @@ TEST(r7_key) {
       {KEYED("dGhlIHNhbXBsZSBub25jZ*=="), NO(400)},
       {KEYED("dGhlIHNhbXBsZSBub2 jZQ=="), NO(400)},
       {KEYED("dGhlIHNhbXBsZS=ub25jZQ=="), NO(400)},
-      {KEYED("AQIDBAUGBwgJCgsMDQ4PEC=="), YES}, /* padding bits, as the RFC */
+      {KEYED("AQIDBAUGBwgJCgsMDQ4PEC=="), YES}, /* padding bits as in RFC */
   };
   EXPECT(rows);
 }
@@ -518,7 +517,7 @@ TEST(r7_key) {
 #define VERSIONED(value) \
   GET HOST ASK KEY "Sec-WebSocket-Version: " value "\r\n"
 
-/* R8, R9, attack 8 */
+/* R8, R9, A8 */
 TEST(r8_version) {
   static const request_row rows[] = {
       {VERSIONED("8"), NO(426)},        {VERSIONED("13, 8"), NO(426)},
@@ -530,7 +529,7 @@ TEST(r8_version) {
   EXPECT(rows);
 }
 
-/* R13: all lines are one list; X15: empty items are passed over. */
+/* R13: all lines form one list; X15: empty items are skipped. */
 TEST(r13_protocols) {
   static const request_row rows[] = {
       {GET ALL PROTOCOL "a, B\r\n" PROTOCOL "b,A\r\n", YES},
@@ -581,7 +580,7 @@ TEST(r15_extensions) {
   EXPECT(rows);
 }
 
-/* R17, attacks 9 and 10 */
+/* R17, A9 and A10 */
 TEST(r17_bodies) {
   static const request_row rows[] = {
       {GET ALL "Content-Length: 0\r\n", YES},
@@ -606,7 +605,7 @@ TEST(r17_bodies) {
   CHECK_INT(verdict.body, WS_BODY_CHUNKED);
 }
 
-/* R14, R24, attack 16 */
+/* R14, R24, A16 */
 TEST(r24_what_was_offered) {
   ws_slice got;
   judge_request(GET ALL PROTOCOL "a,, b\r\nX: c\r\n" PROTOCOL "\r\n" PROTOCOL
@@ -637,7 +636,7 @@ static void read_offers(const char *text, size_t len) {
   CHECK(count < len);
 }
 
-/* Attack 4 */
+/* A4 */
 TEST(time_is_linear) {
   static const char *const pieces[] = {",", ";", " ", "\"", "a,", ",\"",
                                        ";b=\"\\c\"", ";b", "\\c"};
@@ -684,7 +683,7 @@ TEST(r22_the_101) {
   ws_buffer_deinit(&into);
 }
 
-/* R26, attack 15: an error before any byte. */
+/* R26, A15: fails before any byte is written. */
 TEST(r26_no_splitting) {
   const ws_header bad[] = {{S("Content-Length"), S("0")},
                            {S("Connection"), S("close")},
@@ -726,7 +725,7 @@ static void refusal(ws_buffer *into, unsigned status, const char *body,
             WS_OK);
 }
 
-/* N: complete, with a length, and the end of the connection. */
+/* A refusal is complete, has a length, and ends the connection. */
 TEST(refusals) {
   ws_buffer into;
   ws_buffer_init(&into, ws_memory_resize, 0);
@@ -775,7 +774,7 @@ TEST(refusals) {
   ws_buffer_deinit(&into);
 }
 
-/* RFC 9110 section 9.3.2: the same head, and nothing behind it. */
+/* RFC 9110 section 9.3.2: the same head, and nothing after it. */
 TEST(what_answers_head_has_no_body) {
   ws_buffer into;
   ws_buffer_init(&into, ws_memory_resize, 0);
@@ -810,7 +809,7 @@ TEST(answers_are_written_whole_or_not_at_all) {
 
 /* ----------------------------------------------------------------- origin */
 
-/* R10, attack 14 */
+/* R10, A14 */
 TEST(r10_same_origin) {
   static const struct {
     const char *host, *origin;
@@ -891,7 +890,7 @@ TEST(s48_user_and_password) {
     CHECK(same((ws_slice){(char *)into.data, into.len}, rows[i].value));
     ws_buffer_deinit(&into);
   }
-  /* One and two are the URL's. */
+  /* The first two allocations are the URL's. */
   for (uint64_t n = 3; n < 5; n++) {
     ws_memory_fail(n, 0);
     CHECK_INT(authorize("ws://user:password@h/", &into), WS_ENOMEM);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Heads and chunked bodies of HTTP/1.1: at every cut, before guarded pages,
- * good ones and each way to be bad (R2, R17 to R19, S50, S52, S63;
- * attacks 2 to 5, 9, 11, 12, 15). */
+/* Heads and chunked bodies of HTTP/1.1, good ones and all kinds of bad ones, at
+ * every cut and before guarded pages (R2, R17 to R19, S50, S52, S63; A2 to A5,
+ * A9, A11, A12, A15). */
 #include "dear_text.h"
 
 #include "bytes/memory.h"
@@ -39,7 +39,7 @@ static const char sample[] =
     "Empty:\r\nx: c\r\n\r\n";
 #define SAMPLE_LENGTH (sizeof(sample) - 1)
 
-/* Attack 5: `scanned` never goes back, so no byte is searched twice. */
+/* A5: `scanned` never goes back, so no byte is searched twice. */
 TEST(end_is_found_at_every_cut) {
   for (size_t cut = 0; cut <= SAMPLE_LENGTH; cut++) {
     size_t scanned = 0;
@@ -61,7 +61,7 @@ TEST(end_is_found_byte_by_byte) {
   CHECK_INT(ws_http_find_end(sample, SAMPLE_LENGTH, &scanned), SAMPLE_LENGTH);
 }
 
-/* S64, R21: what follows the empty line is not the head's. */
+/* S64, R21: what follows the empty line is not part of the head. */
 TEST(end_leaves_what_follows) {
   static const struct {
     const char *text;
@@ -105,7 +105,7 @@ TEST(a_request_is_cut_into_slices) {
   CHECK_INT(ws_http_count(&head, "Hos"), 0);
 }
 
-/* S63: also a head cut short is only ever an error. */
+/* S63: a head that is cut short is always an error. */
 TEST(a_cut_request_is_an_error) {
   for (size_t cut = 0; cut < SAMPLE_LENGTH; cut++) {
     CHECK_INT(request(sample, cut), WS_EHTTP);
@@ -156,7 +156,7 @@ TEST(an_empty_line_before_a_request_is_skipped) {
   }
 }
 
-/* R2: a version above 1 can be told apart, for a 505. */
+/* R2: a major version above 1 can be distinguished, for a 505. */
 TEST(r2_unknown_major_version) {
   CHECK_INT(REQUEST("PRI * HTTP/2.0\r\n\r\n"), WS_EHTTP);
   CHECK_INT(head.major, 2);
@@ -164,7 +164,7 @@ TEST(r2_unknown_major_version) {
   CHECK(head.major <= 1);
 }
 
-/* Attack 12: raw, or refused. */
+/* A12: targets are taken as they are, or refused. */
 TEST(targets_are_raw_visible_ascii) {
   CHECK_INT(REQUEST("GET /%00/../a//b?\"<> HTTP/1.1\r\n\r\n"), WS_OK);
   CHECK(same(head.target, "/%00/../a//b?\"<>"));
@@ -175,7 +175,7 @@ TEST(targets_are_raw_visible_ascii) {
   CHECK(same(head.target, "http://h/~!x"));
 }
 
-/* R19, attack 11 */
+/* R19, A11 */
 TEST(r19_bad_lines_are_errors) {
   CHECK_INT(REQUEST("GET / HTTP/1.1\nHost: h\r\n\r\n"), WS_EHTTP);
   CHECK_INT(REQUEST("GET / HTTP/1.1\r\nHost: h\n\r\n"), WS_EHTTP);
@@ -204,8 +204,8 @@ TEST(r19_bad_lines_are_errors) {
   CHECK_INT(HEADER("!#$%&'*+-.^_`|~09azAZ:"), WS_OK);
 }
 
-/* Every other byte in every place of a head: never past the page, and what is
- * taken has no control bytes. */
+/* Every other byte in every place of a head: nothing is read beyond the page,
+ * and what is accepted has no control bytes. */
 TEST(every_byte_in_every_place) {
   char *copy = guarded(sample, SAMPLE_LENGTH);
   for (size_t at = 0; at < SAMPLE_LENGTH; at++) {
@@ -223,7 +223,7 @@ TEST(every_byte_in_every_place) {
   }
 }
 
-/* R18, attack 3 */
+/* R18, A3 */
 TEST(r18_one_hundred_headers) {
   char text[8192];
   for (size_t count = 99; count <= 102; count++) {
@@ -278,7 +278,7 @@ TEST(s50_what_is_no_response) {
 
 /* ------------------------------------------------------ tokens and bodies */
 
-/* S54, R6: any place in any line. */
+/* S54, R6: in any place of any line. */
 TEST(tokens_are_found_in_lists) {
   CHECK_INT(HEADER("a: keep-alive, Upgrade\r\nb: x\r\nA:\tfoo ,bar"), WS_OK);
   CHECK(ws_http_has_token(&head, "A", "upgrade"));
@@ -312,7 +312,7 @@ static int body_of(const char *headers, bool is_response, unsigned status,
   return result == WS_OK ? (int)kind : BODY_BAD;
 }
 
-/* R17, attack 9, RFC 9112 section 6.3 */
+/* R17, A9, RFC 9112 section 6.3 */
 TEST(r17_how_a_body_is_delimited) {
   static const struct {
     const char *headers;
@@ -376,7 +376,7 @@ typedef struct unchunked {
   char body[256];
   size_t len;
   size_t used;
-  int status; /* WS_OK: done, WS_EAGAIN: more is wanted */
+  int status; /* WS_OK: done, WS_EAGAIN: needs more */
 } unchunked;
 
 /* Feeds text[0..len) in pieces of `first` and then `step` bytes. */
@@ -431,7 +431,7 @@ TEST(chunks_at_every_cut) {
     CHECK_INT(unchunk(text, short_len, 7, 7).status, WS_EAGAIN);
 }
 
-/* Attack 9 */
+/* A9 */
 TEST(bad_chunks_are_errors) {
   static const char *const rows[] = {
       "\r\n",          "x\r\n",      " 5\r\nhello",   "5\nhello",
@@ -441,7 +441,7 @@ TEST(bad_chunks_are_errors) {
       "0\r\na\n",      "0\r\na\rb",  "0\r\n\rX",      "0\r\na\x01",
       "-1\r\n",        ";\r\n",      "5\r\nhello\r\n\r\n",
       "10000000000000000\r\n",       "fffffffffffffffff\r\n",
-      "10000000000000000", /* without waiting for the line's end */
+      "10000000000000000", /* fails without waiting for the line's end */
       "5  5\r\n",      "5\t\t5\r\n",  "5  \r\n",       "5x\n"};
   for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
     size_t len = strlen(rows[i]);
@@ -464,8 +464,8 @@ TEST(blanks_before_an_extension) {
   }
 }
 
-/* RFC 9112 section 7.1: what a quoted string and a field's value may have is
- * blank, visible or obs-text; CR ends the line. */
+/* RFC 9112 section 7.1: quoted strings and field values may have blanks,
+ * visible characters and obs-text; CR ends the line. */
 TEST(every_byte_in_extensions_and_trailers) {
   for (unsigned c = 0; c < 256; c++) {
     bool allowed = c == '\t' || c == '\r' || (c >= 0x20 && c != 0x7f);
@@ -490,7 +490,7 @@ TEST(a_chunk_of_2_64_minus_1_bytes) {
   CHECK(chunks.left == UINT64_MAX - 2 && !done);
 }
 
-/* Only of a chunk whose size has been read to the line's end. */
+/* Known only once the chunk's size was read to the end of its line. */
 TEST(what_is_left_of_a_chunk) {
   static const char text[] = "12\r\n0123456789abcdefgh\r\n0\r\na:b\r\n\r\n";
   ws_http_chunks chunks = {0};
@@ -515,7 +515,7 @@ TEST(sizes_in_either_case) {
   CHECK_INT(unchunk("`\r\n", 3, 3, 1).status, WS_EHTTP);
 }
 
-/* The most that may be, and one byte more. */
+/* The longest that are allowed, and one byte more. */
 TEST(longest_size_line_and_trailers) {
   static char text[10000];
   for (size_t extra = 0; extra < 2; extra++) {
@@ -534,7 +534,7 @@ TEST(longest_size_line_and_trailers) {
   }
 }
 
-/* What is not body is bounded. */
+/* What is not part of the body is limited, too. */
 TEST(endless_extensions_and_trailers) {
   static const char *const starts[] = {"5;", "0\r\na", "0000", "5 "};
   static const char fills[] = {'x', 'x', '0', ' '};
@@ -562,7 +562,7 @@ TEST(reasons) {
   CHECK(strcmp(ws_http_reason(299), "") == 0);
 }
 
-/* R26, attack 15 */
+/* R26, A15 */
 TEST(r26_headers_are_written_or_refused) {
   ws_buffer into;
   ws_buffer_init(&into, ws_memory_resize, 0);
@@ -609,7 +609,7 @@ static void read_head(const char *text, size_t len) {
   CHECK(status != WS_OK || !ws_http_has_token(&head, "A", "b"));
 }
 
-/* Attacks 2 and 4 */
+/* A2 and A4 */
 TEST(time_is_linear) {
   static const char *const pieces[] = {",", "a,", " ", "\"", "\\", ":",
                                        "a:\r\n", "\n", "\r\n", "\r",

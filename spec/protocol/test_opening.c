@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The opening phase through a session: requests and answers at every cut, and
- * what each side is told about them. */
+/* The opening, through a session: requests and answers at every cut, and the
+ * events of either side. */
 #include "protocol/opening.h"
 
 #include "session_side.h"
@@ -9,14 +9,14 @@
 
 #define GOOD_LINES "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 #define GOOD "HTTP/1.1 101 Switching Protocols\r\n" GOOD_LINES "%\r\n"
-/* `%` is where the right accept line goes. */
+/* `%` stands for the right accept line. */
 
 typedef struct answer {
   const char *rule;
   const char *text;
   const char *events;
-  const char *why;      /* how it begins; NULL: any */
-  const char *protocol; /* asked for, NULL: none */
+  const char *why;      /* its beginning; NULL: any */
+  const char *protocol; /* the requested one; NULL: none */
 } answer;
 
 static void accept_line(const side *client, char line[64]) {
@@ -189,7 +189,7 @@ TEST(test_answers_that_are_no_handshake) {
   RUN_ANSWERS(list);
 }
 
-/* 24: ten interim answers, not eleven. */
+/* A24: ten interim answers are accepted, eleven are not. */
 TEST(test_interim_answers_are_counted) {
   for (int count = 10; count <= 11; count++) {
     side client;
@@ -207,7 +207,7 @@ TEST(test_interim_answers_are_counted) {
   }
 }
 
-/* 29: the limit is that of the whole head, exactly. */
+/* A29: the limit is for the whole head, to the byte. */
 TEST(test_size_of_the_answer) {
   for (size_t over = 0; over < 2; over++)
     for (size_t way = 0; way < 2; way++) {
@@ -227,7 +227,7 @@ TEST(test_size_of_the_answer) {
     }
 }
 
-/* 22: a body without end costs 512 bytes of attention. */
+/* A22: of an endless body, only 512 bytes are read. */
 TEST(test_endless_refusal) {
   side client;
   start_asking(&client, NULL);
@@ -242,14 +242,14 @@ TEST(test_endless_refusal) {
   CHECK(client.failed);
   CHECK(!ws_session_refused(&client.session));
   CHECK_INT(ws_session_answer(&client.session)->status, 500);
-  /* 78 */
+  /* A78 */
   CHECK_INT(strlen(client.why), strlen("the server answered 500 x: ") + 128);
   CHECK(strcmp(client.why + strlen(client.why) - 4, "y...") == 0);
   CHECK_INT(side_feed(&client, "y", 1), 0);
   side_free(&client);
 }
 
-/* 22: nor is what comes after the end of one looked at. */
+/* A22: what comes after a body is not read. */
 TEST(test_refusal_without_a_body) {
   side client;
   wire bytes = {0};
@@ -264,8 +264,8 @@ TEST(test_refusal_without_a_body) {
   wire_free(&bytes);
 }
 
-/* 22: told as soon as the body is whole, or is none; blanks at its end are
- * not shown. */
+/* A22: it fails as soon as the body is complete, or when there is none. Blanks
+ * at the body's end are not shown. */
 TEST(test_refusal_is_told_at_once) {
   static const struct {
     const char *text, *why;
@@ -293,7 +293,7 @@ TEST(test_refusal_is_told_at_once) {
   }
 }
 
-/* 78: the longest message there can be. */
+/* A78: the longest message that is possible. */
 TEST(test_longest_message) {
   static const char *const lines[] = {"HTTP/1.1 500 ", "\x01HTTP/1.1 "};
   for (int i = 0; i < 2; i++) {
@@ -335,7 +335,7 @@ TEST(test_agreed_protocol) {
   wire_free(&bytes);
 }
 
-/* S44: 16 fresh bytes; S41: one request and nothing after it. */
+/* S44: 16 new random bytes; S41: one request and nothing after it. */
 TEST(test_request) {
   side first, second;
   CHECK_INT(client_start(&first, NULL, 0), WS_OK);
@@ -349,7 +349,7 @@ TEST(test_request) {
   side_free(&second);
 }
 
-/* What cannot start leaves nothing behind. */
+/* A client that cannot start leaves nothing behind. */
 TEST(test_client_that_cannot_start) {
   side client;
   side_chance.broken = true;
@@ -371,7 +371,7 @@ TEST(test_client_that_cannot_start) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* S121: close() while connecting ends it, nothing is written. */
+/* S121: close() while connecting ends it, and nothing is written. */
 TEST(test_client_closed_while_connecting) {
   side client;
   wire bytes = {0};
@@ -400,7 +400,7 @@ TEST(test_client_closed_while_connecting) {
 #define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define REQUEST ASK KEY "\r\n"
 
-/* Feeds a whole request in one of its ways. */
+/* Feeds a whole request, cut in this way (see wire_cut). */
 static void ask(side *server, const void *text, size_t len, size_t way) {
   wire bytes = {0};
   server_start(server);
@@ -435,7 +435,7 @@ TEST(test_good_request) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* RFC 9112 section 2.2: one empty line before a request is no part of it. */
+/* RFC 9112 section 2.2: an empty line before a request is not part of it. */
 TEST(test_empty_line_before_a_request) {
   static const char late[] = "\r\n" REQUEST;
   for (size_t way = 0; way < wire_ways(sizeof late - 1); way++) {
@@ -450,7 +450,7 @@ TEST(test_empty_line_before_a_request) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* R18: it counts towards the 16 KiB, and is not the request's own line. */
+/* R18: it counts towards the 16 KiB, but not as the request line. */
 TEST(test_size_with_an_empty_line) {
   for (size_t over = 0; over < 2; over++)
     for (size_t way = 0; way < 2; way++) {
@@ -473,7 +473,7 @@ TEST(test_size_with_an_empty_line) {
     }
 }
 
-/* R21, 10: bytes after the head wait with the caller. */
+/* R21, A10: bytes after the head are not taken; the caller keeps them. */
 TEST(test_early_frames) {
   static const char early[] = REQUEST "\x81\x82\0\0\0\0hi";
   side server;
@@ -497,7 +497,7 @@ typedef struct refused {
   const char *events;
 } refused;
 
-/* Whole, bytewise and at every cut: answered, told, and over. */
+/* Whole, byte by byte and at every cut: it is answered, reported, and over. */
 static void run_refused(const refused *it) {
   size_t len = strlen(it->text);
   for (size_t way = 0; way < wire_ways(len); way++) {
@@ -515,7 +515,7 @@ static void run_refused(const refused *it) {
     CHECK(!ws_session_request(&server.session));
     CHECK_INT(ws_session_state(&server.session), WS_CLOSED);
     size_t sent = server.out.len;
-    /* 9: what comes behind is not looked at. */
+    /* A9: what follows is not read. */
     CHECK_INT(side_feed(&server, REQUEST, sizeof REQUEST - 1), 0);
     CHECK_INT(server.out.len, sent);
     side_free(&server);
@@ -567,8 +567,8 @@ TEST(test_refused_requests) {
     run_refused(&list[i]);
 }
 
-/* A running total stops a chunked body at the size of the chunk that is too
- * much, however it is cut. */
+/* A chunked body is refused at the size of the chunk that exceeds the limit,
+ * however it is cut. */
 TEST(test_chunked_body_above_the_limit) {
 #define CHUNKED \
   "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -595,7 +595,7 @@ TEST(test_chunked_body_above_the_limit) {
   }
 }
 
-/* R18, 2, 3: 16 KiB and a hundred headers, exactly. */
+/* R18, A2, A3: 16 KiB and a hundred headers, exactly. */
 TEST(test_size_of_the_request) {
   for (size_t over = 0; over < 2; over++)
     for (size_t way = 0; way < 2; way++) {
@@ -623,7 +623,7 @@ TEST(test_size_of_the_request) {
     }
 }
 
-/* Plain HTTP and its bodies, at every cut; what follows is not touched. */
+/* Plain HTTP and its bodies, at every cut; what follows is not taken. */
 TEST(test_plain_requests) {
   static const refused list[] = {
       {"R5", "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", "", "request end "},
@@ -685,7 +685,7 @@ TEST(test_finish) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* Who reads a head may make somebody else refuse it. */
+/* While the head is read, the request may be refused: the head stays valid. */
 TEST(test_head_outlives_refusal) {
   side server;
   ask(&server, "GET /x HTTP/1.1\r\nHost: h\r\n\r\n", 28, 0);
@@ -704,7 +704,8 @@ TEST(test_head_outlives_refusal) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* R24, R26, 15, 16: what may not be said is not, and the request waits on. */
+/* R24, R26, A15, A16: a bad answer is not sent, and the request goes on
+ * waiting. */
 TEST(test_accepting) {
   static const char text[] = ASK KEY
       "Sec-WebSocket-Protocol: a, b\r\n\r\n";
@@ -725,7 +726,7 @@ TEST(test_accepting) {
   CHECK_INT(ws_session_protocol(session).len, 0);
   CHECK_INT(ws_session_state(session), WS_CONNECTING);
   SENT(&server, "");
-  /* The choice may lie in the head, which goes with the answer. */
+  /* The choice may point into the head, which is freed with the answer. */
   ws_offer_walk walk = {.head = ws_session_request(session)};
   ws_slice offered;
   CHECK(ws_handshake_next_offer(&walk, &offered));
@@ -759,7 +760,7 @@ TEST(test_refusing) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* Before there is a request there is nothing to answer. */
+/* Before there is a request, nothing can be answered. */
 TEST(test_nothing_to_answer) {
   side server;
   server_start(&server);
@@ -779,7 +780,7 @@ TEST(test_nothing_to_answer) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* 17, 18: the client is gone at each byte; also with the request waiting. */
+/* A17, A18: the client goes at any byte, or while its request waits. */
 TEST(test_end_at_every_byte) {
   for (size_t len = 0; len < sizeof REQUEST; len++) {
     side server;
@@ -791,8 +792,8 @@ TEST(test_end_at_every_byte) {
   }
 }
 
-/* 96: each request for memory refused in turn: told as such, nothing lost,
- * nothing half written. */
+/* A96: each request for memory fails in turn: this is reported, and nothing is
+ * lost or half written. */
 static int open_without_memory(size_t nth) {
   side client, server;
   ws_slice asked = {"b", 1};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Streams of frames and the events they must give: whole, byte by byte, at
- * every cut and read into the receiver's own space, for both roles, before a
- * guarded page. Then what they cost in memory. */
+ * every cut, and read into the receiver's own space; for both roles, before a
+ * guarded page. Then their memory. */
 #include "protocol/receiver.h"
 
 #include "wire.h"
@@ -22,8 +22,8 @@ typedef struct stream {
   const char *events;
 } stream;
 
-/* Raw bytes are those of an unmasked frame; for the other role they get the
- * mask bit, and the key at the end of the header is left out. */
+/* Raw bytes are written as they are, without a key. For the masked role they
+ * get the mask bit, and a key at their end. */
 static void write_stream(wire *to, const stream *from, bool masked) {
   for (const frame *it = from->frames; it->payload; it++) {
     if (!it->raw) {
@@ -38,7 +38,7 @@ static void write_stream(wire *to, const stream *from, bool masked) {
   }
 }
 
-/* Feeds a piece and notes its events. */
+/* Feeds a piece and logs its events. */
 static bool feed(ws_receiver *receiver, uint8_t *data, size_t len, wire *log) {
   size_t used = 0;
   for (;;) {
@@ -162,7 +162,7 @@ TEST(test_messages) {
   RUN_STREAMS(list);
 }
 
-/* S155, S148: the sizes where something changes. */
+/* S155, S148: the sizes at which something changes. */
 TEST(test_sizes) {
   static uint8_t bytes[70000];
   static const size_t sizes[] = {0,     1,     124,   125,   126,  127, 4095,
@@ -236,8 +236,8 @@ TEST(test_headers_that_fail) {
   RUN_STREAMS(list);
 }
 
-/* Also where more than one rule is broken, and however it is cut. 5.2: a
- * length may break either rule, or as a control frame's 5.5. */
+/* Also when several rules are broken, and however it is cut. A length may break
+ * either rule of section 5.2, or, in a control frame, that of 5.5. */
 TEST(test_a_broken_frame_says_what_is_wrong) {
   static const struct {
     const char *head;
@@ -284,7 +284,7 @@ TEST(test_a_broken_frame_says_what_is_wrong) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* S150, S155: the largest control frame is taken at every cut. */
+/* S150, S155: the longest control frame is accepted at every cut. */
 TEST(test_control_frame_of_125_bytes) {
   wire expected = {0};
   ws_event ping = {.type = WS_EVENT_PING,
@@ -297,7 +297,7 @@ TEST(test_control_frame_of_125_bytes) {
   wire_free(&expected);
 }
 
-/* S145, R28, 32: on the header, before any payload, in both roles. */
+/* S145, R28, A32: fails at the header, before any payload, in both roles. */
 TEST(test_wrong_masking) {
   for (int masked = 0; masked < 2; masked++) {
     wire bytes = {0};
@@ -338,7 +338,7 @@ TEST(test_close_bodies) {
   RUN_STREAMS(list);
 }
 
-/* S137, 43: every code there is. */
+/* S137, A43: every possible code. */
 TEST(test_every_close_code) {
   ws_receiver_limits limits = {0, false};
   for (unsigned code = 0; code < 65536; code++) {
@@ -386,7 +386,7 @@ TEST(test_text_that_is_not_utf8) {
   RUN_STREAMS(list);
 }
 
-/* 42: the failure comes with the bad byte, not with the frame's end. */
+/* A42: the failure comes with the bad byte, not with the frame's end. */
 TEST(test_text_fails_at_the_first_bad_byte) {
   static const char text[] = "good \xe2\x82\xac then \xed\xbf bad bytes";
   const size_t bad = 14 + 1; /* ED may be followed by 80..9F only */
@@ -410,7 +410,7 @@ TEST(test_text_fails_at_the_first_bad_byte) {
 
 /* --------------------------------------------------------------- limits */
 
-/* S158, 40: at the limit it is a message, one above is not. */
+/* S158, A40: the limit itself is allowed, one byte more is not. */
 TEST(test_message_limit) {
   for (int masked = 0; masked < 2; masked++)
     for (size_t len = 9; len <= 11; len++) {
@@ -429,7 +429,7 @@ TEST(test_message_limit) {
     }
 }
 
-/* S158: control frames are no part of the message. */
+/* S158: control frames are not part of the message. */
 TEST(test_limit_is_not_for_control_frames) {
   wire bytes = {0};
   wire_frame(&bytes, 0x01, "12", 2, true);
@@ -445,7 +445,7 @@ static int feed_once(ws_receiver *receiver, const void *bytes, size_t len) {
   return event.type == WS_EVENT_FAIL ? event.status : WS_OK;
 }
 
-/* 34, 41: no sum wraps, with and without a limit. */
+/* A34, A41: no sum wraps, with and without a limit. */
 TEST(test_length_arithmetic) {
   static const uint64_t limits_tried[] = {0, 100, UINT64_MAX, INT64_MAX};
   static const char *const lengths[] = {
@@ -465,7 +465,7 @@ TEST(test_length_arithmetic) {
     }
 }
 
-/* S158: from the header, before anything is asked for. */
+/* S158: known from the header, before any memory is requested. */
 TEST(test_too_big_allocates_nothing) {
   ws_receiver_limits limits = {1000, false};
   ws_receiver receiver;
@@ -495,7 +495,7 @@ TEST(test_stays_failed) {
 
 /* --------------------------------------------------------------- memory */
 
-/* A frame that is all there is handed out where it lies. */
+/* A frame that is complete is handed out in place. */
 TEST(test_whole_frames_are_not_copied) {
   for (int masked = 0; masked < 2; masked++) {
     ws_receiver_limits limits = {0, masked != 0};
@@ -518,7 +518,7 @@ TEST(test_whole_frames_are_not_copied) {
   }
 }
 
-/* 35: what is declared costs nothing until it comes. */
+/* A35: a declared length costs no memory until the bytes come. */
 TEST(test_declared_length_allocates_nothing) {
   ws_receiver_limits limits = {(uint64_t)1 << 40, false};
   ws_receiver receiver;
@@ -537,7 +537,7 @@ TEST(test_declared_length_allocates_nothing) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* A known length is never passed. */
+/* Memory never exceeds a known length. */
 TEST(test_memory_ends_at_the_known_length) {
   ws_receiver_limits limits = {0, false};
   for (size_t len = 1; len < 20000; len = len * 3 + 1) {
@@ -557,7 +557,8 @@ TEST(test_memory_ends_at_the_known_length) {
   }
 }
 
-/* Handed out, then given back on the next call, even one with nothing. */
+/* A message that was handed out is freed by the next call, even one without
+ * bytes. */
 TEST(test_nothing_is_held_at_rest) {
   ws_receiver_limits limits = {0, false};
   ws_receiver receiver;
@@ -599,8 +600,8 @@ static void feed_empty_fragments(void *subject, size_t count) {
   ws_receiver_deinit(&receiver);
 }
 
-/* 38, 39: a million empty fragments take time, and not much, but nothing
- * else; at the end there is an empty message. */
+/* A38, A39: a million empty fragments take no memory and linear time, and give
+ * an empty message. */
 TEST(test_empty_fragments) {
   CHECK(check_linear(feed_empty_fragments, NULL, 125000));
 }
@@ -625,13 +626,13 @@ static void feed_tiny_fragments(void *subject, size_t count) {
   ws_receiver_deinit(&receiver);
 }
 
-/* 39: fragments of a byte cost twice their payload, up to the limit. */
+/* A39: fragments of one byte cost twice their payload, up to the limit. */
 TEST(test_tiny_fragments) {
   CHECK(check_linear(feed_tiny_fragments, NULL, 40000));
 }
 
-/* Whole, in fragments and cut anywhere: none is given and none is held, and what
- * is between them and after them is. */
+/* Whole, in fragments and cut anywhere: messages are neither delivered nor
+ * held, but what comes between and after them is delivered. */
 TEST(test_a_muted_one_gives_no_messages) {
   static const uint8_t sent[] =
       "\x82\x02" "ab" "\x02\x01" "c" "\x89\x01" "p" "\x80\x01" "d"
@@ -655,7 +656,8 @@ TEST(test_a_muted_one_gives_no_messages) {
   }
 }
 
-/* Whoever is told a message copies it: then no room for more is held. */
+/* The owner copies a message that is delivered, so meanwhile the receiver keeps
+ * only a little room to spare. */
 TEST(test_a_told_message_holds_little_more) {
   uint8_t piece[4 + 1000] = {0, 126, 1000 >> 8, 1000 & 255};
   ws_receiver_limits limits = {0, false};
@@ -669,7 +671,7 @@ TEST(test_a_told_message_holds_little_more) {
       CHECK_INT(feed_once(&receiver, piece, sizeof piece), WS_OK);
     }
     uint8_t last[] = {0x80, 0};
-    wire_memory.fail_at = count % 3 == 0; /* then it is told all the same */
+    wire_memory.fail_at = count % 3 == 0; /* it is delivered even then */
     ws_receiver_feed(&receiver, last, sizeof last, &event);
     CHECK_INT(event.type, WS_EVENT_MESSAGE);
     CHECK_INT(event.len, count * 1000);
@@ -726,7 +728,7 @@ TEST(test_space_is_only_in_long_frames) {
   ws_receiver_deinit(&receiver);
 }
 
-/* Not past the frame, though the message and its memory go on. */
+/* The space ends with the frame, even when the message continues. */
 TEST(test_space_ends_with_the_frame) {
   ws_receiver_limits limits = {0, false};
   ws_receiver receiver;
@@ -743,8 +745,8 @@ TEST(test_space_ends_with_the_frame) {
   ws_receiver_deinit(&receiver);
 }
 
-/* A long message through the space alone: right bytes, bounded memory, moved
- * seldom. */
+/* A long message through the space only: the bytes are right, memory is
+ * bounded, and they are seldom moved. */
 TEST(test_space_carries_a_long_message) {
   enum { LEN = 1 << 20, LEAST = 16384 };
   uint8_t *payload = malloc(LEN);
@@ -783,7 +785,7 @@ TEST(test_space_carries_a_long_message) {
   free(payload);
 }
 
-/* Text that goes bad inside the space. */
+/* Text with a bad byte inside the space. */
 TEST(test_space_with_bad_text) {
   ws_receiver_limits limits = {0, false};
   ws_receiver receiver;
@@ -820,14 +822,14 @@ static void random_stream(wire *bytes, uint32_t *state, bool masked) {
     unsigned first = firsts[next_random(state) % sizeof firsts];
     wire_frame(bytes, first, payload, len, masked);
   }
-  /* Now and then a bit falls over. */
+  /* Sometimes a bit is flipped. */
   if (next_random(state) % 3 == 0)
     bytes->data[next_random(state) % bytes->len] ^=
         (uint8_t)(1u << next_random(state) % 8);
 }
 
-/* S159: whatever the stream, the events and the reason for a failure do not
- * depend on how it comes in. */
+/* S159: for any stream, the events and the reason of a failure do not depend on
+ * how it is cut. */
 TEST(test_random_streams_do_not_depend_on_the_cuts) {
   uint32_t state = 1;
   for (int round = 0; round < 3000; round++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Compressed messages among frames: streams and the events they must give,
- * at every cut and byte by byte, for both roles, before a guarded page (S162,
+/* Streams of frames with compressed messages, and the events they must give: at
+ * every cut and byte by byte, for both roles, before a guarded page (S162,
  * S163, S172-S179, S181). */
 #include "protocol/receiver.h"
 
@@ -19,7 +19,7 @@ typedef struct frame {
 
 #define F(first, payload) {first, payload, sizeof(payload) - 1}
 
-/* Frames of a compressed text: Hello alone, and Hello once more. */
+/* "Hello" compressed, and the same again, as a match in the window. */
 #define HELLO "\xf2\x48\xcd\xc9\xc9\x07\0"
 #define AGAIN "\xf2\0\x11\0\0"
 #define WHOLE HELLO "\0\0\xff\xff" /* more of the message may follow */
@@ -37,7 +37,7 @@ static void write_stream(wire *to, const stream *from, bool masked) {
 
 /* --------------------------------------------------------------- running */
 
-/* A receiver and what it is lent. */
+/* A receiver and what it needs. */
 typedef struct reading {
   ws_receiver receiver;
   ws_receiver_limits limits;
@@ -63,7 +63,7 @@ static void reading_stop(reading *it) {
   wire_free(&it->log);
 }
 
-/* Feeds a piece and notes its events; false once it failed. */
+/* Feeds a piece and logs its events; false once it has failed. */
 static bool reading_feed(reading *it, const void *data, size_t len) {
   uint8_t *piece = wire_piece(data, len);
   size_t used = 0;
@@ -146,7 +146,7 @@ TEST(compressed_messages) {
       {"S175", {F(0x41, ""), F(0x00, ""), F(0x80, ""), F(0xc1, HELLO)},
        "text() text(Hello) "},
       {"S175", {F(0x41, ""), F(0x80, "\0")}, "text() "},
-      /* Fragments cut what was compressed, wherever they like. */
+      /* Fragments may cut the compressed bytes anywhere. */
       {"S171", {F(0x41, "\xf2\x48\xcd"), F(0x80, "\xc9\xc9\x07\0")},
        "text(Hello) "},
       {"S171", {F(0x42, "\xf2"), F(0x00, "\x48\xcd\xc9"), F(0x00, ""),
@@ -155,7 +155,7 @@ TEST(compressed_messages) {
       {"S171", {F(0x41, WHOLE), F(0x80, AGAIN)}, "text(HelloHello) "},
       {"S171", {F(0x41, ""), F(0x80, HELLO), F(0x41, AGAIN), F(0x80, "")},
        "text(Hello) text(Hello) "},
-      /* S181: what is not compressed does not touch the window. */
+      /* S181: uncompressed messages do not change the window. */
       {"S181", {F(0xc1, HELLO), F(0x81, "plain"), F(0xc1, AGAIN)},
        "text(Hello) text(plain) text(Hello) "},
       {"S181", {F(0xc1, HELLO), F(0x01, "pl"), F(0x80, "ain"), F(0xc1, AGAIN),
@@ -164,7 +164,7 @@ TEST(compressed_messages) {
       {"S181", {F(0x01, "pl"), F(0x80, "ain"), F(0x41, HELLO), F(0x80, ""),
                 F(0x02, "\xff"), F(0x80, "\xfe")},
        "text(plain) text(Hello) binary(\xff\xfe) "},
-      /* RSV1 decides: as it is, this is no text. */
+      /* Without RSV1 these bytes are plain text, which is not UTF-8. */
       {"S181", {F(0x81, HELLO)}, "fail EUTF8 "},
       {"S181", {F(0xc1, HELLO), F(0x82, HELLO), F(0xc1, AGAIN)},
        "text(Hello) binary(\xf2\x48\xcd\xc9\xc9\x07\\0) text(Hello) "},
@@ -249,8 +249,8 @@ TEST(what_cannot_be_inflated) { /* S176 */
   RUN_STREAMS(list, 0, &usual);
 }
 
-/* S177: what is checked is what comes out, over fragments and at the end. The
- * failure is the same however the bytes come in, even when others follow. */
+/* S177: the expanded text is checked, across fragments and at its end. The
+ * failure is the same however the bytes are cut, even when others follow. */
 TEST(text_that_is_not_utf8) {
   static const stream list[] = {
       {"S177", {F(0xc1, "\0\2\0\xfd\xff\xc3\xa4\0")}, "text(\xc3\xa4) "},
@@ -264,9 +264,9 @@ TEST(text_that_is_not_utf8) {
       {"S177", {F(0x41, "\0\1\0\xfe\xff\xc3\0"), F(0x80, "")}, "fail EUTF8 "},
       {"S177", {F(0x41, "\0\2\0\xfd\xff" "a\xff"), F(0x89, "never")},
        "fail EUTF8 "},
-      /* Not text, then not deflate. */
+      /* First not text, then not deflate. */
       {"S177", {F(0xc1, "\0\1\0\xfe\xff\xff\6")}, "fail EUTF8 "},
-      /* Its last byte is already too many for the limit of 10. */
+      /* The bad byte comes before the limit of 10 is exceeded. */
       {"S177", {F(0xc1, "\0\x0c\0\xf3\xff" "ab\xff" "defghijkl\0")},
        "fail EUTF8 "},
       {"S178", {F(0xc1, "\0\x0c\0\xf3\xff" "abcdefghijk\xff\0")},
@@ -283,7 +283,7 @@ TEST(limits_are_for_what_comes_out) { /* S178 */
        "fail ETOOBIG "},
       {"S178", {F(0x41, WHOLE), F(0x89, "p"), F(0x80, AGAIN)},
        "ping(p) fail ETOOBIG "},
-      /* The bytes on the wire may be more. */
+      /* On the wire it may be longer. */
       {"S178",
        {F(0xc2, "\0\1\0\xfe\xff" "a\0\1\0\xfe\xff" "b\0\0\0\xff\xff\0")},
        "binary(ab) "},
@@ -330,8 +330,8 @@ TEST(a_bomb) { /* S178: 1009, in bounded memory */
 
 /* ------------------------------------------------------- many messages */
 
-/* A message of the peer's, compressed or not, in some frames with pings
- * between, and the events it must give. */
+/* Adds a message of the peer, compressed or not, in several frames with pings
+ * in between, and the events that it must give. */
 static void say_message(wire *bytes, wire *events, peer *zlib, bool masked) {
   wire text = {0}, packed = {0};
   unsigned opcode = 1 + peer_random() % 2;
@@ -396,7 +396,7 @@ TEST(random_streams_do_not_depend_on_the_cuts) {
 
 /* -------------------------------------------------------------- memory */
 
-/* A message handed out is given back on the next call, as others are. */
+/* A message that was handed out is freed by the next call, like any other. */
 TEST(nothing_is_held_at_rest) {
   wire bytes = {0};
   reading it;
@@ -421,7 +421,7 @@ TEST(nothing_is_held_at_rest) {
   wire_free(&bytes);
 }
 
-/* Its frames cannot be read into place: they are not the message. */
+/* Compressed frames cannot be read into place, as they are not the message. */
 TEST(no_space_in_compressed_frames) {
   wire bytes = {0}, noise = {0};
   reading it;
@@ -452,8 +452,8 @@ TEST(no_space_in_compressed_frames) {
   wire_free(&expected);
 }
 
-/* The n-th request for memory fails: so does the receiver, and stays so, unless
- * it could do without: then nothing is missing. */
+/* The n-th request for memory fails. Then the receiver fails for good, or does
+ * without that memory, and nothing is missing. */
 static bool without_memory(size_t nth, const wire *bytes,
                            const char *events) {
   reading it;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where redirects lead (RFC 3986 section 5.4, as far as URLs of ours go). */
+/* Where redirects lead (RFC 3986 section 5.4, as far as our URLs allow). */
 #include "protocol/redirect.h"
 
 #include "bytes/memory.h"
@@ -12,7 +12,7 @@ static ws_http_head parse(const char *text) {
   return head;
 }
 
-/* From `from` the Location leads to `expected`; NULL: nowhere. */
+/* From the URL `from`, this Location leads to `expected`; NULL: nowhere. */
 static void leads_from(const char *from, const char *location,
                        const char *expected) {
   char text[300];
@@ -58,8 +58,8 @@ TEST(relative_ones) {
   leads("/", "wss://a.test/");
 }
 
-/* RFC 3986 section 4.1: a colon is that of a scheme only when something that
- * could be one stands before it. */
+/* RFC 3986 section 4.1: a colon ends a scheme only when what precedes it can be
+ * one. */
 TEST(colons_that_follow_no_scheme) {
   leads("/x:y", "wss://a.test/x:y");
   leads("./x:y", "wss://a.test/b/c/x:y");
@@ -68,7 +68,7 @@ TEST(colons_that_follow_no_scheme) {
   leads("x#y:z", "wss://a.test/b/c/x");
 }
 
-/* RFC 3986 section 5.2.2 of a base with neither TLS nor a query. */
+/* RFC 3986 section 5.2.2, with a base without TLS and query. */
 TEST(from_a_plain_url) {
   leads_from("ws://u:p@a.test:81/b/c", "x", "ws://a.test:81/b/x");
   leads_from("ws://u:p@a.test:81/b/c", "?y", "ws://a.test:81/b/c?y");
@@ -83,7 +83,7 @@ TEST(fragments_are_left_out) {
   leads("?y#here", "wss://a.test/b/c/d?y");
 }
 
-/* RFC 3986 section 5.2.2: with neither path nor query the base's are kept. */
+/* RFC 3986 section 5.2.2: without path and query, those of the base stay. */
 TEST(nothing_else_keeps_the_query) {
   leads("", "wss://a.test/b/c/d?q");
   leads("#", "wss://a.test/b/c/d?q");
@@ -138,8 +138,8 @@ TEST(origins) {
   ws_url_deinit(&a);
 }
 
-/* Wherever memory runs out, there is no URL rather than part of one. Both are
- * longer than the block that a buffer begins with. */
+/* Wherever memory runs out, there is no URL instead of a part of one. Both URLs
+ * are longer than the first block of a buffer. */
 TEST(without_memory) {
   char from[600], location[600], answer[700], expected[1200];
   snprintf(from, sizeof from, "ws://a.test/%0500d/", 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames as they go out: their bytes, their keys, and nothing at all when
- * something is missing. Read back by a receiver. */
+/* Frames that are sent: their bytes, their keys, and nothing at all when
+ * something is missing. A receiver reads them back. */
 #include "protocol/sender.h"
 
 #include "protocol/receiver.h"
@@ -11,7 +11,7 @@ static struct {
   bool broken;
 } keys;
 
-/* Keys that can be told from one another. */
+/* Makes keys that differ. */
 static int fake_random(void *data, size_t len) {
   keys.calls++;
   if (keys.broken)
@@ -46,7 +46,7 @@ TEST(test_server_frames) {
   ws_buffer_deinit(&out);
 }
 
-/* S144: also empty and control frames, each with a key of its own. */
+/* S144: all frames, even empty ones and control frames, have their own key. */
 TEST(test_client_frames) {
   ws_sender sender = a_sender(true);
   ws_buffer out = an_out();
@@ -83,7 +83,7 @@ TEST(test_close_frames) {
   ws_buffer_deinit(&out);
 }
 
-/* 48: no key, no frame. */
+/* A48: no key, no frame. */
 TEST(test_without_random_nothing_goes_out) {
   ws_sender sender = a_sender(true);
   ws_buffer out = an_out();
@@ -96,7 +96,7 @@ TEST(test_without_random_nothing_goes_out) {
   ws_buffer_deinit(&out);
 }
 
-/* A frame that does not fit leaves nothing behind, at any size too small. */
+/* A frame that does not fit, by however little, leaves nothing behind. */
 TEST(test_without_room_nothing_is_appended) {
   for (size_t size = 0; size < 11; size++) {
     ws_sender sender = a_sender(true);
@@ -113,7 +113,7 @@ TEST(test_without_room_nothing_is_appended) {
   CHECK_INT(out.len, 11);
   CHECK(ws_sender_write(&sender, WS_TEXT, "x", 1, &out) < 0);
   CHECK_INT(out.len, 11);
-  /* No sum wraps, where there would be room for what is left of it. */
+  /* No sum wraps to something for which there would be room. */
   ws_buffer_init_fixed(&out, check_guarded(64), 64);
   CHECK_INT(ws_sender_write(&sender, WS_TEXT, "x", SIZE_MAX, &out),
             WS_ETOOBIG);
@@ -133,7 +133,7 @@ TEST(test_without_memory) {
   ws_buffer_deinit(&out);
 }
 
-/* S148: what is sent is received, in both roles; the head on its own is that
+/* S148: what is sent is received, in both roles; a head written alone is that
  * of the frame. The payload ends at a guarded page and is not changed. */
 TEST(test_round_trip) {
   static const size_t sizes[] = {0, 1, 125, 126, 127, 65535, 65536, 70001};

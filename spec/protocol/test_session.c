@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The life of a session after the handshake: a client and a server in memory
- * talk, close and fail, and each is fed what a peer should not send. */
+/* A session after the handshake: a client and a server in memory talk, close
+ * and fail, and each is fed what a peer must not send. */
 #include "protocol/session.h"
 
 #include "session_side.h"
@@ -8,7 +8,7 @@
 static const size_t steps[] = {1, 2, 7, 100000};
 #define STEPS (sizeof steps / sizeof *steps)
 
-/* Frames from a peer that does as the spec says; `it` is the receiving side. */
+/* Feeds a frame of a peer whose behaviour the test decides to `it`. */
 static size_t peer_sends(side *it, unsigned first, const void *data,
                          size_t len) {
   wire bytes = {0};
@@ -20,7 +20,7 @@ static size_t peer_sends(side *it, unsigned first, const void *data,
   return used;
 }
 
-/* One open side on its own. Its peer's end of the pair is let go. */
+/* Opens one side alone; the other side of its pair is freed. */
 static void open_one(side *it, bool server) {
   side other;
   if (server)
@@ -39,7 +39,7 @@ static int close_it(side *it, unsigned code, const char *reason) {
                           &it->out);
 }
 
-/* A client's frames are masked: reads one back to see what it is. */
+/* Whether this frame was sent. A client's is masked, so it is read back. */
 static bool sent_frame(side *it, unsigned first, const void *payload,
                        size_t len) {
   ws_frame frame;
@@ -61,7 +61,7 @@ static bool sent_frame(side *it, unsigned first, const void *payload,
 
 /* --------------------------------------------------------- conversation */
 
-/* S94, S110, S122, S130, S134: the same at every size of the pieces. */
+/* S94, S110, S122, S130, S134: the same for every size of pieces. */
 TEST(test_conversation) {
   static uint8_t big[70000];
   for (size_t i = 0; i < sizeof big; i++)
@@ -105,8 +105,8 @@ TEST(test_conversation) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* Attack 35: a long frame read straight into its place, through the
- * session; none before and none in other phases. */
+/* A35: a long frame is read straight into its place, through the session. There
+ * is no such place before it or in other states. */
 TEST(test_space) {
   side server;
   wire bytes = {0};
@@ -133,7 +133,8 @@ TEST(test_space) {
 
 /* ----------------------------------------------------------------- pings */
 
-/* S155: each with its payload, at once, also between fragments (S152). */
+/* S155: each ping is answered at once with its payload, also between fragments
+ * (S152). */
 TEST(test_pings_are_answered) {
   for (int is_server = 0; is_server < 2; is_server++) {
     side it;
@@ -157,7 +158,7 @@ TEST(test_pings_are_answered) {
   }
 }
 
-/* 45: one pong is kept, the latest; ten thousand pings cost nothing. */
+/* A45: only the latest pong is kept; ten thousand pings cost nothing. */
 TEST(test_pongs_held_back) {
   side it;
   open_one(&it, true);
@@ -178,7 +179,7 @@ TEST(test_pongs_held_back) {
   SENT(&it, "");
   peer_sends(&it, 0x89, "x", 1);
   SENT_FRAME(&it, 0x8a, "x");
-  /* An empty one is one too. */
+  /* An empty pong counts, too. */
   ws_session_hold_pong(&it.session, true, &it.out);
   peer_sends(&it, 0x89, "x", 1);
   peer_sends(&it, 0x89, "", 0);
@@ -189,7 +190,7 @@ TEST(test_pongs_held_back) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* S155: not after the peer's Close; S157: but after our own. */
+/* S155: no pong after the peer's Close; S157: but after ours. */
 TEST(test_held_pong_and_close) {
   side it;
   open_one(&it, true);
@@ -211,7 +212,7 @@ TEST(test_held_pong_and_close) {
 
 /* ---------------------------------------------------------------- closing */
 
-/* S112, S114, S120, S130, S131, R31: what goes out, what comes back. */
+/* S112, S114, S120, S130, S131, R31: what is sent, and what comes back. */
 TEST(test_closing_handshake) {
   static const struct {
     unsigned code;
@@ -251,7 +252,7 @@ TEST(test_closing_handshake) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* S129, S141: both at once; each hears the other's. */
+/* S129, S141: both close at once, and each gets the other's Close. */
 TEST(test_crossing_closes) {
   side client, server;
   wire late = {0};
@@ -290,8 +291,8 @@ TEST(test_closing_twice) {
   side_free(&it);
 }
 
-/* S139, X11, 43: what follows the peer's Close is swallowed, once closed
- * always clean. */
+/* S139, X11, A43: what follows the peer's Close is dropped, and the close stays
+ * clean. */
 TEST(test_after_the_peers_close) {
   for (int is_server = 0; is_server < 2; is_server++) {
     side it;
@@ -312,8 +313,8 @@ TEST(test_after_the_peers_close) {
   }
 }
 
-/* S91, S157, R32, R33, 44: after our own Close messages are judged, not told;
- * pings are answered; the peer's Close ends it. */
+/* S91, S157, R32, R33, A44: after our own Close, messages are checked but not
+ * delivered, pings are answered, and the peer's Close ends it. */
 TEST(test_after_our_own_close) {
   for (int is_server = 0; is_server < 2; is_server++) {
     side it;
@@ -380,7 +381,7 @@ TEST(test_end_without_close) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* S113, S117, S119: refused before anything happens. */
+/* S113, S117, S119: wrong arguments fail before anything happens. */
 TEST(test_closing_wrongly) {
   static const unsigned codes[] = {1,    999,  1004, 1005,  1006,
                                    1015, 1016, 2999, 5000, 65536 + 1000};
@@ -401,7 +402,7 @@ TEST(test_closing_wrongly) {
 
 /* ---------------------------------------------------------------- failing */
 
-/* S133, S143, R30: the Close that fits, the event, then nothing is taken. */
+/* S133, S143, R30: the right Close, the event, and then nothing is taken. */
 TEST(test_failures) {
   static const struct {
     const char *rule;
@@ -460,7 +461,7 @@ TEST(test_wrong_masking) {
   }
 }
 
-/* S160: after our own Close a failure writes no second one. */
+/* S160: after our own Close, a failure sends no second one. */
 TEST(test_failure_after_our_own_close) {
   side it;
   open_one(&it, true);
@@ -474,7 +475,7 @@ TEST(test_failure_after_our_own_close) {
   side_free(&it);
 }
 
-/* S95: whole messages before the failure come first. */
+/* S95: complete messages before the failure are delivered first. */
 TEST(test_message_before_failure) {
   side it;
   open_one(&it, false);
@@ -485,7 +486,7 @@ TEST(test_message_before_failure) {
 
 /* ---------------------------------------------------------------- sending */
 
-/* S98, S128, S160, R33: what may go out when. */
+/* S98, S128, S160, R33: what may be sent in which state. */
 TEST(test_what_may_be_sent_when) {
   side it;
   ws_session *session = &it.session;
@@ -521,7 +522,7 @@ TEST(test_what_may_be_sent_when) {
   side_free(&it);
 }
 
-/* 48, S144: no random bytes, no frame; also not for an answer. */
+/* A48, S144: without random bytes no frame is sent, not even an answer. */
 TEST(test_without_random) {
   side it;
   open_one(&it, false);
@@ -538,8 +539,8 @@ TEST(test_without_random) {
   side_free(&it);
 }
 
-/* An answer that finds no room fails the session; the peer's Close is then
- * not one that was answered. */
+/* Without room for an answer, the session fails; a peer's Close then counts as
+ * not answered. */
 TEST(test_answers_without_room) {
   for (int i = 0; i < 2; i++) {
     side it;
@@ -560,7 +561,7 @@ TEST(test_answers_without_room) {
   CHECK_INT(wire_memory.blocks, 0);
 }
 
-/* 96: an open session where each request for memory fails in turn. */
+/* A96: an open session in which each request for memory fails in turn. */
 static bool talk_without_memory(size_t nth) {
   static uint8_t big[9000];
   side client, server;
@@ -593,7 +594,7 @@ TEST(test_without_memory) {
   CHECK(nth > 4);
 }
 
-/* Nothing is held by a session at rest, on either side. */
+/* A session at rest holds no memory, on either side. */
 TEST(test_at_rest) {
   side client, server;
   open_pair(&client, &server, 7);
@@ -621,7 +622,7 @@ static bool dry_after(side *it, const void *data, size_t len,
   return ws_session_dry(&it->session);
 }
 
-/* What was kept of pieces is given back by one more call. */
+/* One more call frees what was kept of pieces. */
 TEST(test_dry) {
   side it;
   open_one(&it, false);

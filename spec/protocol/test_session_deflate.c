@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* permessage-deflate over the whole life of a session: what is agreed in the
- * handshake, messages both ways under every combination of the parameters, and
- * how it fails (S161-S181, R37-R53). */
+/* permessage-deflate in the whole life of a session: what the handshake agrees
+ * on, messages both ways with every combination of parameters, and failures
+ * (S161-S181, R37-R53). */
 #include "protocol/session.h"
 
 #include "deflate_peer.h"
@@ -59,7 +59,7 @@ static bool agreed_is(const side *it, const char *expected) {
   return same;
 }
 
-/* Frames from a peer that does as the spec says. */
+/* Feeds a frame of a peer whose behaviour the test decides. */
 static void peer_says(side *it, unsigned first, const void *data,
                       size_t len) {
   wire bytes = {0};
@@ -98,7 +98,7 @@ TEST(what_is_agreed) {
   stop();
 }
 
-/* S163, R53: one of them does not want it: all goes on without. */
+/* S163, R53: if one side does not want it, everything works without. */
 TEST(nothing_is_agreed) {
   for (int way = 0; way < 3; way++) {
     start(way == 0 ? &on : &off, way == 1 ? &on : &off);
@@ -117,7 +117,7 @@ TEST(nothing_is_agreed) {
   }
 }
 
-/* A server's answer with that line in it. */
+/* A server's answer with this value of the header. */
 static void answer(const char *value) {
   wire bytes = {0};
   char line[300];
@@ -159,7 +159,7 @@ TEST(answers_that_fail) { /* S164-S169: during the handshake, no Close */
   stop();
 }
 
-/* An accept that may not be is asked again, and agrees on the same. */
+/* After an accept with bad arguments, a second one agrees on the same. */
 TEST(accepting_twice) {
   ws_header bad = {text_slice("Bad Name"), text_slice("x")};
   use(&on, &on);
@@ -214,7 +214,7 @@ TEST(no_takeover_on_the_wire) { /* S165, S166, R43, R44 */
     SENT(&server, "\xc1\7" HELLO);
     PEER_SAYS(&client, 0xc1, HELLO);
     EVENTS(&client, "text(Hello) ");
-    /* The other direction was not spoken of. */
+    /* The other direction is not affected. */
     if (i == 0) PEER_SAYS(&server, 0xc1, HELLO);
     else PEER_SAYS(&server, 0xc1, AGAIN);
     EVENTS(&server, "text(Hello) ");
@@ -247,7 +247,7 @@ TEST(short_messages_go_as_they_are) { /* S181 */
   stop();
 }
 
-/* S180, R52: a window of 8 bits is agreed to, and nothing is compressed. */
+/* S180, R52: a window of 8 bits is accepted, but then nothing is compressed. */
 TEST(eight_bits) {
   ws_deflate_options eight = on;
   eight.server_bits = 8;
@@ -271,7 +271,8 @@ TEST(eight_bits) {
 
 /* --------------------------------------------------- every combination */
 
-/* A message from one to the other, in steps; whether it was compressed. */
+/* Sends a message from one to the other, in steps. Returns whether it was
+ * compressed. */
 static bool hear(side *from, side *to, const wire *text, size_t step) {
   wire expected = {0};
   CHECK_INT(ws_session_send(&from->session, WS_BINARY, text->data, text->len,
@@ -306,7 +307,7 @@ static unsigned least(unsigned a, unsigned b) {
   return a < b ? a : b;
 }
 
-/* S161-S168, R37-R44: each of the four wished or not by each of them. */
+/* S161-S168, R37-R44: each side asks for any of the four parameters or not. */
 TEST(every_combination) {
   static const uint8_t bits[] = {0, 8, 9, 12};
   for (unsigned i = 0; i < 4 * 16 * 16; i++) {
@@ -373,7 +374,7 @@ TEST(failures) { /* S162, S176, S177, S178: the Close that says why */
   }
 }
 
-/* S178: as long as the limit is not too long, in any number of frames. */
+/* S178: the limit itself is not too long, in any number of frames. */
 TEST(limits) {
   server_config.limits.max_payload = 5;
   start(&on, &on);
@@ -384,8 +385,8 @@ TEST(limits) {
   stop();
 }
 
-/* After our own Close no more messages, but their bytes are gone through: the
- * peer's Close behind them is found. */
+/* After our own Close, messages are not delivered, but their frames are still
+ * parsed: the peer's Close after them is found. */
 TEST(after_our_own_close) {
   start(&on, &on);
   CHECK_INT(ws_session_close(&server.session, 1000, "", 0, &server.out),
@@ -400,8 +401,8 @@ TEST(after_our_own_close) {
   stop();
 }
 
-/* A bomb that nobody will be told of is not expanded, nor what is left of a
- * message that was under way: here the first half of a letter. */
+/* A bomb that will not be delivered is not expanded, nor is the rest of a
+ * message that had begun: here, after the first half of a letter. */
 TEST(nothing_is_expanded_after_our_own_close) { /* A52 */
   server_config.limits.max_payload = 5;
   start(&on, &on);
@@ -417,8 +418,8 @@ TEST(nothing_is_expanded_after_our_own_close) { /* A52 */
   stop();
 }
 
-/* What could not be written the peer has not seen: later messages do not
- * refer to it. */
+/* The peer has not seen a message that could not be written, so later ones do
+ * not refer to it. */
 TEST(messages_that_were_not_sent) {
   uint8_t memory[64];
   ws_buffer small;
@@ -448,8 +449,8 @@ TEST(messages_that_were_not_sent) {
 
 /* -------------------------------------------------------------- memory */
 
-/* Of a session at rest only what the pool may keep is left; when that is gone
- * nothing is. */
+/* A session at rest holds only what the pool may keep; when the pool is gone,
+ * nothing. */
 TEST(at_rest) {
   wire text = {0};
   start(&on, &on);
@@ -484,8 +485,8 @@ TEST(freed_inside_a_message) {
   }
 }
 
-/* A whole life with the n-th request for memory refused: whatever fails is
- * told, and nothing is lost. True when it failed. */
+/* A session's whole life while the n-th request for memory fails: the failure
+ * is reported, and no memory is lost. True if one failed. */
 static bool without_memory(size_t nth) {
   wire text = {0};
   bool good = true;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is said to proxies, and what becomes of their answers, at every cut. */
+/* What is sent to proxies, and how their answers are judged, at every cut. */
 #include "protocol/tunnel.h"
 
 #include "bytes/memory.h"
@@ -18,7 +18,7 @@ static void log_in(ws_tunnel_target *target, const char *user,
   target->password = ws_slice_of(password);
 }
 
-/* One conversation: our words, the proxy's answers, and so on. */
+/* A line of a conversation: what we send, and the proxy's answer to it. */
 typedef struct line {
   const char *ours;
   size_t ours_len;
@@ -29,7 +29,8 @@ typedef struct line {
 #define LINE(ours, theirs) \
   { ours, sizeof(ours) - 1, theirs, sizeof(theirs) - 1 }
 
-/* The proxy's bytes come `step` at a time; how it ended. */
+/* Runs a conversation in which the proxy's bytes come `step` at a time; returns
+ * the status at its end. */
 static int converse(const ws_tunnel_target *target, const line *lines,
                     size_t count, size_t step, char *why, size_t *left) {
   ws_tunnel tunnel;
@@ -60,7 +61,7 @@ static int converse(const ws_tunnel_target *target, const line *lines,
   return status;
 }
 
-/* Every size of step gives the same end. */
+/* Checks that it ends so with every size of step. */
 static void ends(ws_tunnel_target target, const line *lines, size_t count,
                  int status, const char *words) {
   for (size_t step = 1; step < 40; step++) {
@@ -91,7 +92,7 @@ TEST(http_waits_for_the_real_answer) {
   ends(target_of(WS_TUNNEL_HTTP, "example.com"), lines, 1, WS_OK, "");
 }
 
-/* No stream of them holds its reader. */
+/* An endless stream of interim answers must not keep us reading. */
 TEST(http_waits_for_ten_at_most) {
   char text[400] = "";
   for (int i = 0; i < 10; i++) strcat(text, "HTTP/1.1 102 Wait\r\n\r\n");
@@ -113,7 +114,8 @@ TEST(http_refuses) {
        "407 Proxy Authentication Required");
 }
 
-/* Told at the first byte that shows it: such a peer may say no more. */
+/* Fails at the first byte that shows it, as such a peer may send nothing
+ * more. */
 TEST(http_does_not_wait_for_what_is_not_http) {
   const line odd[] = {
       LINE(CONNECT, "S"), LINE(CONNECT, "HTTQ"), LINE(CONNECT, "\r"),
@@ -124,7 +126,8 @@ TEST(http_does_not_wait_for_what_is_not_http) {
          "not HTTP");
 }
 
-/* What is said of an answer with that status line and so many headers. */
+/* Checks the message for an answer with this status line and so many
+ * headers. */
 static void told(const char *first, int headers, const char *expected) {
   char text[2048], why[WS_TUNNEL_WHY];
   size_t left, len = (size_t)sprintf(text, "%s\r\n", first);
@@ -169,7 +172,7 @@ TEST(http_and_ipv6) {
   ends(target, lines, 1, WS_OK, "");
 }
 
-/* What comes right behind the answer is the peer's, not ours. */
+/* What follows the answer comes from the target, and is not taken. */
 TEST(nothing_behind_the_answer_is_taken) {
   const line lines[] = {LINE(CONNECT, "HTTP/1.1 200 OK\r\n\r\nPEER")};
   char why[WS_TUNNEL_WHY];
@@ -305,7 +308,7 @@ TEST(what_cannot_be_said) {
   ends(target, NULL, 0, WS_EINVAL, "colon");
 }
 
-/* Starts while the n-th request for memory fails; what is said at once. */
+/* Starts while the n-th request for memory fails; *said: bytes sent first. */
 static int start_failing(ws_tunnel_kind kind, uint64_t n, size_t *said) {
   ws_tunnel tunnel;
   ws_buffer out;

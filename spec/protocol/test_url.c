@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* URLs: what the URL Standard makes of them, rule by rule (S3 to
- * S22), at guarded pages and with memory running out. */
+/* URLs: parsed as by the URL Standard, rule by rule (S3 to S22), at guarded
+ * pages and with failing memory. */
 #include "dear_text.h"
 
 #include "bytes/memory.h"
@@ -24,7 +24,7 @@ static ws_slice whole(const ws_url *url) {
   return (ws_slice){(const char *)url->text.data, url->text.len};
 }
 
-/* The input becomes the normalised URL, and that one becomes itself. */
+/* The input is normalised to the expected URL, and that one to itself. */
 static void becomes(const char *input, size_t len, const char *expected) {
   ws_url url;
   const char *why = NULL;
@@ -123,7 +123,7 @@ TEST(s8_url_then_scheme_then_fragment) {
   CHECK(fragment_why != url_why && fragment_why != scheme_why);
   failure("ws://h:80#x", &why);
   CHECK(why == fragment_why);
-  /* What a scheme is made of. */
+  /* The characters that a scheme may have. */
   failure("azAZ09+-.:x", &why);
   CHECK(why == scheme_why);
   failure("x:y", &why);
@@ -384,13 +384,13 @@ TEST(s18_bad_ipv6_is_an_error) {
   FAILS("ws://x[::1]/");
   FAILS("ws://[::1]]/");
   FAILS("ws://::1/");
-  /* The URL Standard knows no zones. */
+  /* The URL Standard does not allow zones. */
   FAILS("ws://[fe80::1%25eth0]/");
   FAILS("ws://[fe80::1%eth0]/");
   FAILS("ws://[%3a:1]/");
 }
 
-/* Each before a guarded page; whatever the kind was before. */
+/* Each ends at a guarded page; what `kind` was before does not matter. */
 TEST(hosts_alone) {
   static const struct {
     const char *host, *written; /* NULL: an error */
@@ -493,7 +493,7 @@ TEST(s19_empty_hosts_and_forbidden_characters) {
   FAILS("ws://a%4/");
 }
 
-/* URL Standard, forbidden domain code points; no name is beyond ASCII here. */
+/* URL Standard, forbidden domain code points; names are ASCII only. */
 TEST(s19_every_byte_of_a_name) {
   const char *beyond, *forbidden;
   CHECK_INT(failure("ws://a%80/", &beyond), WS_EURL);
@@ -544,7 +544,7 @@ TEST(s22_target_and_host) {
   }
 }
 
-/* S22: a "?" alone stays in the URL. */
+/* S22: a bare "?" stays in the URL. */
 TEST(s22_a_bare_question_mark_stays) {
   BECOMES("ws://h/?", "ws://h/?");
   BECOMES("ws://h?", "ws://h/?");
@@ -629,7 +629,7 @@ static void read_url(const char *text, size_t len) {
   if (status == WS_OK) ws_url_deinit(&url);
 }
 
-/* Attack 27 */
+/* A27 */
 TEST(long_ones_take_linear_time) {
   static const char *const pieces[] = {"a", "a/", "../", "/./", "@", ":", "%61",
                                        ".", "0.", "a/../", "%2e%2e/", "[", "#"};
@@ -640,7 +640,7 @@ TEST(long_ones_take_linear_time) {
       dear_is_cheap((dear_text){fronts[j], pieces[i], "", read_url});
 }
 
-/* Every length: what is written fits, however much of it is escaped. */
+/* At every length, what is written fits, however much is escaped. */
 TEST(escaped_all_through) {
   char text[1007] = "ws://h/";
   memset(text + 7, '"', sizeof(text) - 7);
@@ -653,7 +653,7 @@ TEST(escaped_all_through) {
   }
 }
 
-/* Lengths that no memory has are refused before a byte is read. */
+/* Lengths beyond any memory are refused before a byte is read. */
 TEST(longer_than_memory) {
   static const size_t lengths[] = {SIZE_MAX / 4 + 1, SIZE_MAX / 2, SIZE_MAX};
   for (size_t i = 0; i < sizeof(lengths) / sizeof(*lengths); i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* For the specs of receiver and session: frames written by hand, input that
- * comes in pieces before a guarded page, what came of it as text, and memory
- * that is counted. */
+/* For the tests of receivers and sessions: frames written by hand, input that
+ * comes in pieces before a guarded page, events as text, and memory that is
+ * counted. */
 #pragma once
 #include "bytes/buffer.h"
 #include "bytes/status.h"
@@ -32,7 +32,7 @@ static inline void *wire_resize(void *block, size_t size) {
   size_t *fresh = realloc(old, size + 2 * sizeof(size_t));
   if (!fresh)
     return NULL;
-  if (size > had) /* as memory of others would be */
+  if (size > had) /* new memory is never zero */
     memset((uint8_t *)(fresh + 2) + had, 0xdb, size - had);
   *fresh = size;
   wire_memory.blocks += old == NULL;
@@ -49,7 +49,7 @@ static inline void wire_memory_reset(void) {
 
 /* --------------------------------------------------------------- frames */
 
-/* A growing run of bytes of the spec's own. */
+/* A growing run of bytes, independent of the code under test. */
 typedef struct wire {
   uint8_t *data;
   size_t len, cap;
@@ -108,8 +108,8 @@ static inline void wire_say_number(wire *log, unsigned long long number) {
            (size_t)snprintf(digits, sizeof digits, "%llu", number));
 }
 
-/* Short payloads as they are, a zero byte as \0; of long ones length and sum.
- */
+/* Logs a short payload as it is, with \0 for a zero byte, or the length and sum
+ * of a long one. */
 static inline void wire_say_bytes(wire *log, const uint8_t *data, size_t len) {
   unsigned long long sum = 5381;
   wire_say(log, "(");
@@ -156,7 +156,7 @@ static inline bool wire_is(const wire *log, const char *expected) {
 
 /* ---------------------------------------------------------------- pieces */
 
-/* Copies a piece so that it ends at a page that may not be touched. */
+/* Copies a piece so that it ends at a guarded page. */
 static inline uint8_t *wire_piece(const uint8_t *data, size_t len) {
   static uint8_t *end;
   enum { MOST = 1 << 21 };
@@ -169,8 +169,8 @@ static inline uint8_t *wire_piece(const uint8_t *data, size_t len) {
   return end - len;
 }
 
-/* The i-th way of cutting a stream of `len` bytes: 0 whole, 1 by single bytes,
- * then every place for one cut. The end of the piece that begins at `at`. */
+/* Ways to cut a stream of `len` bytes: 0: whole, 1: byte by byte, then one cut
+ * at every place. Returns the end of the piece that begins at `at`. */
 static inline size_t wire_cut(size_t way, size_t at, size_t len) {
   if (way == 1)
     return at + 1;
