@@ -36,7 +36,7 @@ TEST(zones) {
   CHECK(parses("fe80::1%0", "fe80::1", 6)); /* RFC 4007 section 11.2: none */
 }
 
-/* Whatever interfaces there are here, by their names. */
+/* The interfaces of this machine, by name. */
 TEST(zones_by_name) {
   struct if_nameindex *all = if_nameindex();
   CHECK(all && all->if_index != 0);
@@ -108,8 +108,8 @@ TEST(paths_that_cannot_be) {
   CHECK_INT(strlen(shown), room - 1);
 }
 
-/* A peer's path may fill its place without a NUL; Linux then counts one more
- * byte than the struct has. */
+/* A peer's path may fill its field without a NUL; Linux then reports a length
+ * of one byte more than the struct has. */
 TEST(a_path_without_a_nul) {
   ws_address address = {0};
   struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -160,7 +160,7 @@ TEST(none) {
   CHECK_INT(ws_address_port(&address), 0);
 }
 
-/* What is copied field by field leaves other bytes in the padding. */
+/* An address that was copied field by field has other bytes in its padding. */
 TEST(same) {
   ws_address a, b;
   memset(&a, 0, sizeof a);

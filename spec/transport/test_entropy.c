@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Random bytes: as many as asked for, never the same twice. */
+/* Random bytes: as many as requested, and never the same twice. */
 #include "transport/entropy.h"
 
 #include "bytes/status.h"
@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 
 #ifdef __linux__
-/* In place of the system's: the real one, or trouble. */
+/* Replaces the system's function by the real one or by some trouble. */
 static enum { REAL, SHORT, INTERRUPTED, MISSING, BROKEN, EMPTY } mood;
 static atomic_uint calls;
 
@@ -41,8 +41,8 @@ TEST(fills_what_was_asked_for) {
   CHECK_INT(ws_entropy(NULL, 0), WS_OK);
 }
 
-/* Long enough to draw several blocks: every byte value turns up, every bit is
- * set about half the time. */
+/* Several blocks: every byte value occurs, and about half of the bits are
+ * set. */
 TEST(looks_random) {
   size_t seen[256] = {0};
   size_t bits = 0;
@@ -55,13 +55,13 @@ TEST(looks_random) {
     }
   }
   for (int value = 0; value < 256; value++) CHECK(seen[value] > 0);
-  CHECK(bits > 257000 && bits < 267300); /* 262144, 10 deviations */
+  CHECK(bits > 257000 && bits < 267300); /* 262144 +- 10 deviations */
 }
 
 static int compare(const void *a, const void *b) { return memcmp(a, b, 16); }
 
-/* Each byte is given once, also around the end of a block: no two requests of
- * 16 bytes are alike, whatever other sizes come between. */
+/* Each byte is given out once, also around the end of a block: no two requests
+ * of 16 bytes are alike, whatever sizes come in between. */
 TEST(nothing_is_given_twice) {
   enum { COUNT = 4000 };
   static uint8_t all[COUNT][16], between[1100];
@@ -75,7 +75,8 @@ TEST(nothing_is_given_twice) {
 }
 
 #ifdef __linux__
-/* The whole of `data` was written to: 64 runs, each byte changed in one. */
+/* Whether all `len` bytes are written: in 64 runs, each changes at least
+ * once. */
 static bool fills(size_t len) {
   uint8_t *data = check_guarded(len);
   uint8_t *ever = check_guarded(len);
@@ -98,7 +99,7 @@ TEST(short_and_interrupted_draws_go_on) {
   mood = REAL;
 }
 
-/* A kernel without the call has the file. */
+/* A kernel without the system call has the file. */
 TEST(the_file_serves_too) {
   mood = MISSING;
   CHECK(fills(5000));
@@ -119,8 +120,8 @@ static void *draw_in_trouble(void *status) {
   return NULL;
 }
 
-/* In a thread of its own, whose block was never drawn: never predictable
- * bytes, and what was given before does not come again. */
+/* In a thread of its own, which has drawn no block yet: there are never
+ * predictable bytes, and those given before do not come again. */
 TEST(trouble_is_a_status) {
   uint8_t large[2000];
   int statuses[5];
@@ -144,7 +145,7 @@ TEST(trouble_is_a_status) {
   CHECK_INT(ws_entropy(key, sizeof key), WS_OK);
 }
 
-/* Masking keys cost one call of the system for a thousand. */
+/* A thousand masking keys cost one system call. */
 TEST(a_block_is_drawn_ahead) {
   uint8_t key[4];
   atomic_store(&calls, 0);

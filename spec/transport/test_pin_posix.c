@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A small library made of pin_posix.c alone: closed, it goes away; closed
- * after pinning, it stays, and its code can still be called. To be run from
- * the top of the tree. */
+/* A small library that is made from pin_posix.c alone. When closed, it is
+ * unloaded; closed after pinning, it stays, and its code can still be called.
+ * To be run from the top of the tree. */
 #include "transport/pin.h"
 
 #include "check.h"
@@ -11,7 +11,7 @@
 
 static char folder[] = "/tmp/ws-pin-XXXXXX";
 
-/* Each test has a library of its own: one that was pinned stays. */
+/* Each test has its own library, because one that was pinned stays. */
 static bool build(const char *name, char *path, size_t room) {
   char command[500];
   snprintf(path, room, "%s/%s.so", folder, name);
@@ -36,7 +36,7 @@ static pin_function *pin_of(void *library) {
   return pin;
 }
 
-/* What the other test would be worth nothing without. */
+/* Without this, the next test would prove nothing. */
 TEST(without_it_a_library_goes) {
   char path[64];
   CHECK(build("unpinned", path, sizeof path));
@@ -60,7 +60,7 @@ TEST(with_it_a_library_stays) {
   unlink(path);
 }
 
-/* The name it was loaded by may mean nothing any more. */
+/* The name by which it was loaded may no longer lead to it. */
 TEST(by_a_name_of_another_folder) {
   char path[64], before[400];
   CHECK(build("elsewhere", path, sizeof path));
@@ -76,7 +76,7 @@ TEST(by_a_name_of_another_folder) {
   unlink(path);
 }
 
-/* Linked into a program there is nothing to pin, and nothing happens. */
+/* When it is linked into a program, there is nothing to pin. */
 TEST(a_program_can_pin_itself) {
   void *before = dlopen(NULL, RTLD_NOW);
   ws_pin_library();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Names to addresses off this thread: answers, cancelling, going away while
- * threads are still at it. */
+/* Names to addresses in other threads: answers, cancelling, and freeing the
+ * resolver while threads still work. */
 #include "transport/resolve.h"
 
 #include "bytes/memory.h"
@@ -16,15 +16,15 @@
 #include <sys/socket.h>
 #include <time.h>
 
-/* A name server of our own: it answers "n<number>" with 127.0.0.<number>,
+/* A stand-in for getaddrinfo: it answers "n<number>" with 127.0.0.<number>,
  * holds back names that begin with "wait" until the gate opens, and counts how
- * many ask at once. */
+ * many threads ask at once. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static bool gate_open;
 static int asking, most_asking;
 static atomic_int answered;
-static char last_host[300]; /* what was asked last */
+static char last_host[300]; /* the last name asked for */
 static int last_family;
 static bool signals_reach_it;
 
@@ -80,7 +80,7 @@ static uint64_t ask(ws_resolver *resolver, const char *host, void *owner) {
   return handle;
 }
 
-/* The next answer, waited for. */
+/* Waits for the next answer. */
 static ws_lookup *next(ws_resolver *resolver) {
   for (;;) {
     ws_lookup *lookup = ws_resolver_next(resolver);
@@ -90,7 +90,7 @@ static ws_lookup *next(ws_resolver *resolver) {
   }
 }
 
-/* Threads end on their own: their memory is theirs until then. */
+/* Whether all memory is freed; threads free theirs when they end, later. */
 static bool all_given_back(void) {
   for (int i = 0; i < 5000 && ws_memory_live() > 0; i++) poll(NULL, 0, 1);
   return ws_memory_live() == 0;
@@ -113,7 +113,7 @@ TEST(the_system_knows_localhost) {
   ws_resolver_free(resolver);
 }
 
-/* By text: a BSD's addresses have a length in them. */
+/* Compares as text, because a BSD's addresses have a length in them. */
 static bool holds(const ws_lookup *lookup, const struct addrinfo *info) {
   ws_address given = {.len = (uint32_t)info->ai_addrlen};
   char wanted[WS_ADDRESS_TEXT], text[WS_ADDRESS_TEXT];
@@ -126,8 +126,8 @@ static bool holds(const ws_lookup *lookup, const struct addrinfo *info) {
   return false;
 }
 
-/* Also ::1, on a host whose only IPv6 address it is: a server may listen on
- * that one. */
+/* Also ::1, even if it is the host's only IPv6 address: a server may listen on
+ * that. */
 TEST(localhost_is_all_that_the_system_says) {
   static const char *const names[] = {"localhost", "LocalHost"};
   ws_resolver *resolver = ws_resolver_new();
@@ -181,7 +181,7 @@ TEST(literals_are_answered_too) {
   ws_resolver_free(resolver);
 }
 
-/* RFC 6761 section 6.4: no name server knows it, and none need be asked. */
+/* RFC 6761 section 6.4: no such name exists, and no server need be asked. */
 TEST(a_name_that_cannot_be) {
   ws_resolver *resolver = ws_resolver_new();
   ws_lookup *lookup = look_up(resolver, "name.invalid", 0);
@@ -214,7 +214,7 @@ TEST(what_cannot_be_a_name_is_not_asked_for) {
       {longer, 255}, {longer, sizeof longer}};
   ws_resolver *resolver = ws_resolver_new();
   uint64_t handle;
-  ws_resolver_replace(answer); /* would say yes to some */
+  ws_resolver_replace(answer); /* which would answer some of them */
   atomic_store(&answered, 0);
   for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
     ws_resolver_start(resolver, hosts[i], 1, 0, NULL, &handle);
@@ -228,7 +228,7 @@ TEST(what_cannot_be_a_name_is_not_asked_for) {
   ws_resolver_free(resolver);
 }
 
-/* RFC 1035 section 2.3.4: 253 bytes as text, the root's dot not counted. */
+/* RFC 1035 section 2.3.4: 253 bytes as text, without the root's dot. */
 TEST(the_longest_names_are_asked_for_whole) {
   static const size_t lengths[] = {1, 252, 253, 254};
   ws_resolver_replace(answer);
@@ -236,7 +236,7 @@ TEST(the_longest_names_are_asked_for_whole) {
   for (size_t i = 0; i < 4; i++) {
     char name[256] = {0};
     size_t len = lengths[i];
-    char *inside = (char *)check_guarded(len); /* no NUL follows */
+    char *inside = (char *)check_guarded(len); /* without a NUL */
     memset(name, 'n', len);
     if (len == 254) name[253] = '.';
     memcpy(inside, name, len);
@@ -259,8 +259,8 @@ static bool is_readable(ws_resolver *resolver, int ms) {
   return poll(&p, 1, ms) == 1;
 }
 
-/* Readable until the last answer is taken, then not: a loop that watches it
- * neither misses one nor spins. */
+/* The descriptor is readable until the last answer is taken, so a loop that
+ * watches it neither misses one nor spins. */
 TEST(the_descriptor_tells) {
   ws_resolver *resolver = ws_resolver_new();
   CHECK(!is_readable(resolver, 0));
@@ -281,14 +281,14 @@ TEST(the_descriptor_tells) {
   wait_until_asking(1);
   ws_resolver_cancel(resolver, unwanted);
   set_gate(true);
-  CHECK(is_readable(resolver, 5000)); /* for nothing, once */
+  CHECK(is_readable(resolver, 5000)); /* once, without an answer */
   CHECK(ws_resolver_next(resolver) == NULL);
   CHECK(!is_readable(resolver, 0));
   ws_resolver_free(resolver);
   CHECK(all_given_back());
 }
 
-/* More wakings than one read takes are over all the same. */
+/* More wake-ups than one read takes are cleared, too. */
 TEST(many_answers_before_the_first_is_taken) {
   ws_resolver *resolver = ws_resolver_new();
   int before = atomic_load(&answered);
@@ -305,7 +305,7 @@ TEST(many_answers_before_the_first_is_taken) {
   CHECK(all_given_back());
 }
 
-/* A signal is for the program's own threads. */
+/* Only the program's own threads get signals. */
 TEST(signals_do_not_reach_the_threads) {
   ws_resolver *resolver = ws_resolver_new();
   sigset_t before, after;
@@ -397,7 +397,7 @@ TEST(cancelled_in_every_state) {
   uint64_t queued = ask(resolver, "n3", &owner);
   ws_resolver_cancel(resolver, running);
   ws_resolver_cancel(resolver, queued);
-  ws_resolver_cancel(resolver, 4711); /* nobody's */
+  ws_resolver_cancel(resolver, 4711); /* no such lookup */
   set_gate(true);
   for (int i = 0; i < 7; i++) {
     ws_lookup *lookup = next(resolver);
@@ -416,7 +416,7 @@ TEST(cancelled_in_every_state) {
   CHECK(all_given_back());
 }
 
-/* The first, one between and the last of those that wait. */
+/* Of those that wait: the first, one in the middle and the last. */
 TEST(cancelled_before_it_is_asked_it_never_is) {
   set_gate(false);
   ws_resolver *resolver = ws_resolver_new();
@@ -430,7 +430,7 @@ TEST(cancelled_before_it_is_asked_it_never_is) {
   ask(resolver, "n5", NULL);
   unwanted[2] = ask(resolver, "n6", NULL);
   for (int i = 0; i < 3; i++) ws_resolver_cancel(resolver, unwanted[i]);
-  ask(resolver, "n7", &owner); /* behind what was the last but one */
+  ask(resolver, "n7", &owner); /* follows what was the last but one */
   int before = atomic_load(&answered);
   set_gate(true);
   int wanted = 0;
@@ -459,7 +459,7 @@ TEST(going_away_waits_for_nobody) {
   CHECK(all_given_back());
 }
 
-/* Some are being asked for, some wait, some are answered but not taken. */
+/* Some names are being looked up, some wait, some have untaken answers. */
 TEST(going_away_in_the_middle_of_all) {
   set_gate(false);
   ws_resolver *resolver = ws_resolver_new();
@@ -471,10 +471,11 @@ TEST(going_away_in_the_middle_of_all) {
   ws_resolver_free(resolver);
   set_gate(true);
   CHECK(all_given_back());
-  CHECK_INT(atomic_load(&answered), before + 8); /* no thread took another */
+  CHECK_INT(atomic_load(&answered), before + 8); /* no thread took any more */
 }
 
-/* The second of those that would be given out next: a pair takes two. */
+/* The second of the descriptors that would be given out next, as a pair takes
+ * two. */
 static int second_descriptor(void) {
   int first = dup(STDERR_FILENO), second = dup(STDERR_FILENO);
   close(first);
@@ -499,7 +500,7 @@ TEST(many_that_come_and_go) {
   CHECK_INT(second_descriptor(), before); /* none is left open */
 }
 
-/* An answer is whoever's who took it. */
+/* An answer belongs to the one who took it. */
 TEST(an_answer_outlives_its_resolver) {
   ws_resolver *resolver = ws_resolver_new();
   uint64_t handle = ask(resolver, "n7", NULL);
@@ -514,7 +515,7 @@ TEST(an_answer_outlives_its_resolver) {
 }
 
 #ifdef __GLIBC__
-/* Stacks as large as this are not to be had. */
+/* Makes it impossible to start threads, by stacks that are too large. */
 static void set_threads(bool possible, size_t usual) {
   pthread_attr_t attributes;
   pthread_attr_init(&attributes);
@@ -537,7 +538,7 @@ TEST(without_threads) {
     CHECK_INT(ws_resolver_start(resolver, ws_slice_of("n1"), 1, 0, NULL,
                                 &handle),
               WS_ESYSTEM);
-  ws_resolver_cancel(resolver, handle); /* it is not there any more */
+  ws_resolver_cancel(resolver, handle); /* it no longer exists */
   ws_resolver_free(resolver);
   set_threads(true, usual);
   CHECK_INT(ws_memory_live(), live);
@@ -546,7 +547,7 @@ TEST(without_threads) {
   ask(resolver, "wait1", NULL);
   wait_until_asking(1);
   set_threads(false, usual);
-  ask(resolver, "n1", NULL); /* the one that there is gets to it */
+  ask(resolver, "n1", NULL); /* the only thread gets to it later */
   set_threads(true, usual);
   set_gate(true);
   for (int i = 0; i < 2; i++) {
@@ -554,7 +555,7 @@ TEST(without_threads) {
     CHECK(lookup && lookup->status == WS_OK);
     ws_lookup_free(lookup);
   }
-  CHECK(ws_resolver_next(resolver) == NULL); /* the failed left nothing */
+  CHECK(ws_resolver_next(resolver) == NULL); /* failed ones leave nothing */
   ws_resolver_free(resolver);
   CHECK(all_given_back());
   CHECK_INT(ws_memory_live(), live);
@@ -587,7 +588,7 @@ int main(void) {
   RUN(a_name_that_cannot_be);
   RUN(one_family_only);
   RUN(what_cannot_be_a_name_is_not_asked_for);
-  RUN(the_longest_names_are_asked_for_whole); /* from here on ours answers */
+  RUN(the_longest_names_are_asked_for_whole); /* the stand-in answers now */
   RUN(the_descriptor_tells);
   RUN(many_answers_before_the_first_is_taken);
   RUN(signals_do_not_reach_the_threads);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What sockets promise on every system, and all that Windows' can be asked
- * in Wine; more of POSIX' in test_socket_posix.c. */
+/* What sockets promise on every system, as far as Wine shows it for Windows.
+ * More about those of POSIX is in test_socket_posix.c. */
 #include "transport/socket.h"
 
 #include "bytes/status.h"
@@ -10,7 +10,7 @@
 
 static const ws_poller_kind *kind = &ws_poller_poll;
 
-/* Waits with the poll poller: what it says, within five seconds. */
+/* Waits up to five seconds with the poll poller; returns the events. */
 static unsigned await(ws_fd fd, unsigned wants) {
   ws_poller *poller;
   ws_ready ready = {NULL, 0};
@@ -43,7 +43,7 @@ TEST(a_pair_carries_bytes_both_ways) {
     CHECK_BYTES(got, (size_t)(len > 0 ? len : 0), "abcd");
   }
   ws_socket_shutdown(pair[0]);
-  CHECK(await(pair[1], WS_READABLE) != 0); /* WSAPoll: a hang-up */
+  CHECK(await(pair[1], WS_READABLE) != 0); /* for WSAPoll it is a hang-up */
   CHECK_INT(ws_socket_read(pair[1], got, sizeof got), WS_EOF);
   ws_socket_close(pair[0]);
   ws_socket_close(pair[1]);
@@ -66,7 +66,7 @@ static void connect_to(const char *text, int family) {
   ws_socket_close(server);
   CHECK(await(client, WS_READABLE) != 0);
   ptrdiff_t end = ws_socket_read(client, &peer, 1);
-  CHECK(end == WS_ECONNRESET || end == WS_EOF); /* Wine says the latter */
+  CHECK(end == WS_ECONNRESET || end == WS_EOF); /* the latter in Wine */
   ws_socket_close(client);
   ws_socket_close(listener);
 }

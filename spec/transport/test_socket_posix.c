@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The system's sockets: what every call says in each of its cases. Those with
- * a path are in test_socket_unix.c. */
+/* The system's sockets: what every call returns in each of its cases. Sockets
+ * with a path are in test_socket_unix.c. */
 #include "bytes/status.h"
 #include "check.h"
 #include "transport/socket.h"
@@ -78,9 +78,9 @@ static void talk_over(const char *host, int family) {
   CHECK_INT(ws_address_family(&peer), family);
   ws_socket_shutdown(pair[0]);
   CHECK(wait_for(pair[1], POLLIN));
-  errno = EINTR; /* of some call before */
+  errno = EINTR; /* left by an earlier call */
   CHECK_INT(ws_socket_read(pair[1], data, sizeof data), WS_EOF);
-  CHECK_INT(write_text(pair[1], "still"), 5); /* one direction only */
+  CHECK_INT(write_text(pair[1], "still"), 5); /* only one direction ended */
   ws_socket_close(pair[0]);
   ws_socket_close(pair[1]);
 }
@@ -118,7 +118,7 @@ TEST(gathers) {
   ws_socket_close(pair[1]);
 }
 
-/* More than fits is taken in part, and what was taken arrives in order. */
+/* Of more than fits, a part is taken, and arrives in order. */
 TEST(a_short_write) {
   enum { SIZE = 16 << 20 };
   ws_fd pair[2];
@@ -169,7 +169,7 @@ TEST(a_full_socket_says_again) {
   ws_socket_close(pair[1]);
 }
 
-/* With SIGPIPE at its default the program would end here. */
+/* With SIGPIPE's default action, the program would end here. */
 TEST(a_broken_pipe_is_a_status) {
   ws_fd pair[2];
   signal(SIGPIPE, SIG_DFL);
@@ -187,12 +187,12 @@ TEST(a_broken_pipe_is_a_status) {
   ws_socket_close(pair[1]);
 }
 
-/* Signals that meet a call that waits: the first does nothing, the second
- * brings what is waited for. The descriptors are made blocking for it. */
+/* Signals interrupt a call that waits: the first does nothing, the second
+ * causes what it waits for. The descriptors are made blocking for this. */
 static struct {
   ws_fd fd;
   const ws_address *where; /* to connect to, or NULL */
-  bool drain;              /* read all there is, or write a byte */
+  bool drain;              /* read all there is; else write a byte */
   int signals;
 } visitor;
 
@@ -230,7 +230,7 @@ static void stop_visits(void) {
   struct itimerval never = {{0, 0}, {0, 0}};
   setitimer(ITIMER_REAL, &never, NULL);
   CHECK(visitor.signals >= 2);
-  signal(SIGALRM, SIG_IGN); /* one may still be on its way */
+  signal(SIGALRM, SIG_IGN); /* another one may still come */
 }
 
 TEST(an_interrupted_read_goes_on) {
@@ -299,8 +299,8 @@ TEST(a_refused_connection) {
   CHECK_INT(status, WS_ECONNREFUSED);
 }
 
-/* A socket that was never told to connect, or whose answer is not there yet,
- * is neither connected nor failed. */
+/* A socket that was never told to connect, or has no answer yet, is neither
+ * connected nor failed. */
 TEST(not_yet_connected) {
   ws_address address;
   ws_fd fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -315,7 +315,7 @@ TEST(not_yet_connected) {
   CHECK(ws_socket_connected(fd) < WS_EAGAIN);
 }
 
-/* TCP meets itself when the port it was given is the one it calls. */
+/* TCP connects to itself when its own port is the one it connects to. */
 TEST(connected_to_itself_is_refused) {
   ws_address where = literal("127.0.0.1", 0);
   ws_fd fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -350,7 +350,7 @@ TEST(what_fails_leaves_no_descriptor) {
   fd = 99;
   CHECK(ws_socket_connect(&nothing, &fd) < WS_EAGAIN);
   CHECK_INT(fd, WS_FD_NONE);
-  fd = 99; /* a port of 0 is nobody's */
+  fd = 99; /* nobody can listen on port 0 */
   nowhere = literal("127.0.0.1", 0);
   int status = ws_socket_connect(&nowhere, &fd);
   if (status == WS_EAGAIN) ws_socket_close(fd);
@@ -373,7 +373,7 @@ TEST(a_port_in_use) {
   ws_address where;
   ws_listen_options options = {0};
   ws_fd listener = listener_on("127.0.0.1", &where), other = WS_FD_NONE;
-  /* A server that starts again need not wait for its connections' ends. */
+  /* A server that restarts need not wait for the end of old connections. */
   CHECK_INT(option_of(listener, SOL_SOCKET, SO_REUSEADDR), 1);
   CHECK_INT(option_of(listener, SOL_SOCKET, SO_REUSEPORT), 0);
   CHECK_INT(ws_socket_listen(&where, &options, &other), WS_EADDRINUSE);
@@ -397,7 +397,7 @@ TEST(nobody_waits) {
   ws_address where, peer;
   ws_fd listener = listener_on("::1", &where), fd;
   ws_listen_options options = {0};
-  ws_address mapped = literal("::ffff:127.0.0.1", 0); /* that is IPv4 */
+  ws_address mapped = literal("::ffff:127.0.0.1", 0); /* this is IPv4 */
   CHECK(ws_socket_listen(&mapped, &options, &fd) < WS_EAGAIN);
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_EAGAIN);
   ws_socket_close(listener);
@@ -426,7 +426,7 @@ TEST(nought_is_a_descriptor) {
   ws_socket_close(pair[1]);
   ws_socket_close(other);
   ws_socket_close(kept);
-  if (input < 0) return; /* there was none before, either */
+  if (input < 0) return; /* it was closed before, too */
   dup2(input, STDIN_FILENO);
   close(input);
 }
@@ -441,7 +441,7 @@ TEST(no_descriptors_left) {
   struct rlimit before, few;
   getrlimit(RLIMIT_NOFILE, &before);
   few = before;
-  few.rlim_cur = (rlim_t)spare + 1; /* all below are taken */
+  few.rlim_cur = (rlim_t)spare + 1; /* all below it are in use */
   setrlimit(RLIMIT_NOFILE, &few);
   ws_listen_options options = {0};
   ws_address any = literal("127.0.0.1", 0);
@@ -454,7 +454,7 @@ TEST(no_descriptors_left) {
   CHECK_INT(fd, WS_FD_NONE);
   CHECK_INT(ws_socket_pair(pair), WS_EMFILE);
   ws_socket_close(spare);
-  CHECK_INT(ws_socket_pair(pair), WS_EMFILE); /* one is not two */
+  CHECK_INT(ws_socket_pair(pair), WS_EMFILE); /* only one is left */
   CHECK_INT(ws_socket_accept(listener, &fd, &peer), WS_OK);
   setrlimit(RLIMIT_NOFILE, &before);
   ws_socket_close(fd);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Sockets that have a path: who may take it over, what its length may be, how
- * it goes away. All lie in a folder of their own. */
+/* Sockets with a path: who may take it over, how long it may be, how it is
+ * removed. All are in a folder of their own. */
 #include "bytes/status.h"
 #include "check.h"
 #include "transport/socket.h"
@@ -110,7 +110,7 @@ TEST(one_that_is_left_is_taken_over) {
   ws_socket_unlink(&where);
 }
 
-/* A server that is busy does not answer at once, but it is there. */
+/* A busy server does not answer at once, but it exists. */
 TEST(one_with_a_full_queue_is_not) {
   ws_listen_options short_queue = {.backlog = 1};
   ws_address where = place("full"), peer;
@@ -127,15 +127,15 @@ TEST(one_with_a_full_queue_is_not) {
   CHECK_INT(fd, WS_FD_NONE);
   CHECK(exists(&where));
   ws_socket_close(accept_from(listener, &peer));
-  CHECK_INT(ws_socket_connect(&where, &fd), WS_OK); /* still the same one */
+  CHECK_INT(ws_socket_connect(&where, &fd), WS_OK); /* still the same server */
   ws_socket_close(fd);
   for (size_t i = 0; i < count; i++) ws_socket_close(clients[i]);
   ws_socket_close(listener);
   ws_socket_unlink(&where);
 }
 
-/* What is not a socket of our kind is nobody's to remove. */
-/* Nor one of which nobody can tell, for want of a descriptor to ask with. */
+/* Nor is one taken over when there is no descriptor to find out whether it is
+ * in use. */
 TEST(one_that_cannot_be_asked_is_not) {
   ws_address where = place("unasked"), peer;
   ws_fd listener = listen_at(&where), fd, client;
@@ -145,12 +145,12 @@ TEST(one_that_cannot_be_asked_is_not) {
   ws_socket_close(one_more);
   CHECK_INT(ws_socket_listen(&where, &plain, &fd), WS_EADDRINUSE);
   CHECK_INT(dup(listener), next);
-  CHECK_INT(dup(listener), one_more); /* nothing is left of the question */
+  CHECK_INT(dup(listener), one_more); /* finding out left nothing open */
   ws_socket_close(next);
   ws_socket_close(one_more);
   getrlimit(RLIMIT_NOFILE, &before);
   few = before;
-  few.rlim_cur = (rlim_t)next + 1; /* for the new listener alone */
+  few.rlim_cur = (rlim_t)next + 1; /* enough only for the new listener */
   setrlimit(RLIMIT_NOFILE, &few);
   CHECK_INT(ws_socket_listen(&where, &plain, &fd), WS_EADDRINUSE);
   setrlimit(RLIMIT_NOFILE, &before);
@@ -161,6 +161,7 @@ TEST(one_that_cannot_be_asked_is_not) {
   ws_socket_unlink(&where);
 }
 
+/* Neither a file nor a socket of another kind is removed. */
 TEST(anything_else_in_the_way_stays) {
   ws_address file = place("file"), datagram = place("datagram");
   char path[WS_ADDRESS_TEXT];
@@ -181,7 +182,7 @@ TEST(anything_else_in_the_way_stays) {
   ws_socket_unlink(&datagram);
 }
 
-/* A child that ends leaves its parent's in place. */
+/* A child that ends leaves its parent's socket in place. */
 TEST(one_that_another_process_shares_stays) {
   ws_address where = place("shared");
   ws_fd listener = listen_at(&where), client;
@@ -237,7 +238,7 @@ TEST(the_longest_path) {
   CHECK(!exists(&where));
 }
 
-/* A client may bind itself to a path that fills its place: no NUL. */
+/* A client may bind itself to a path that fills its field, without a NUL. */
 TEST(a_peer_whose_path_has_no_nul) {
   ws_address where = place("server"), peer, again;
   struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -264,7 +265,7 @@ TEST(a_peer_whose_path_has_no_nul) {
   ws_socket_unlink(&where);
 }
 
-/* Only a path is a file's name: nothing else is unlinked. */
+/* Only a path names a file, so nothing else is unlinked. */
 TEST(unlinking_what_is_no_path) {
   ws_address address = {0};
   ws_socket_unlink(&address);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The fault filter does what its plan says, and nothing else; with it the TCP
- * stream below: the calls that every filter has. */
+/* The fault filter does what its plan says and nothing else. With it, the TCP
+ * stream below is tested: the calls that every filter has. */
 #include "transport/stream_fault.h"
 
 #include "bytes/memory.h"
@@ -104,7 +104,7 @@ TEST(fails_at_the_nth_call) {
   end(e);
 }
 
-/* A call that says "again" is none of the calls that are counted to fail. */
+/* Calls that return "again" are not counted among those that can fail. */
 TEST(again_is_no_try) {
   ends e = make((ws_fault_plan){.again_every = 2, .fail_read = 2,
                                 .fail_write = 1, .status = WS_EPIPE});
@@ -117,7 +117,7 @@ TEST(again_is_no_try) {
   CHECK_INT(write_two(e, "x", "y"), WS_EPIPE);             /* write 1 */
   CHECK_INT(ws_stream_read(e.stream, data, 1), WS_EAGAIN); /* call 6 */
   CHECK_INT(ws_stream_read(e.stream, data, 1), 1);         /* read 3 */
-  CHECK_BYTES(data, 1, "b"); /* the failed one took nothing */
+  CHECK_BYTES(data, 1, "b"); /* the failed read took nothing */
   end(e);
 }
 
@@ -133,7 +133,7 @@ TEST(again_every_time) {
   end(e);
 }
 
-/* Only the n-th: those after it go through again. What fails sends nothing. */
+/* Only the n-th call fails; later ones succeed. A failed one sends nothing. */
 TEST(fails_once) {
   ends e = make((ws_fault_plan){
       .fail_read = 1, .fail_write = 2, .status = WS_EOF});
@@ -149,7 +149,7 @@ TEST(fails_once) {
   end(e);
 }
 
-/* Else a writer that waits for progress would wait for ever. */
+/* Otherwise a writer that waits for progress would wait for ever. */
 TEST(short_writes_see_past_empty_slices) {
   ends e = make((ws_fault_plan){.write_most = 2});
   ws_slice slices[] = {{NULL, 0}, {"", 0}, {"abc", 3}, {"d", 1}};
@@ -161,7 +161,7 @@ TEST(short_writes_see_past_empty_slices) {
   end(e);
 }
 
-/* A stream that notes what reaches it and answers as no other would. */
+/* A stream that records its calls, and returns values that no other would. */
 typedef struct noted {
   ws_stream stream;
   unsigned opens, reads, writes, flushes, closes, frees;
@@ -237,7 +237,7 @@ TEST(passes_everything_on) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* What would have failed or said "again" never gets below. */
+/* Calls that fail or return "again" do not reach the stream below. */
 TEST(what_fails_stays_here) {
   noted below = {.stream = {&noted_kind, NULL}};
   ws_fault_plan plan = {.again_every = 2, .fail_read = 1, .fail_write = 1,

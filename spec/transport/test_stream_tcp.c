@@ -75,7 +75,7 @@ static void make_pair(ws_stream *pair[2]) {
   ws_socket_close(listener);
 }
 
-/* It takes what fits, says "again", and goes on once there is room. */
+/* It takes what fits, returns "again", and continues once there is room. */
 TEST(a_full_one_says_again) {
   ws_stream *pair[2];
   static uint8_t block[1 << 16];
@@ -100,7 +100,7 @@ TEST(a_full_one_says_again) {
   ws_stream_free(pair[1]);
 }
 
-/* The end in order is EOF, any other is a failure; none ends the program. */
+/* An orderly end is EOF, any other a failure; neither ends the program. */
 TEST(a_reset_is_no_end) {
   ws_stream *pair[2];
   ws_slice slice = {"x", 1};
@@ -113,7 +113,7 @@ TEST(a_reset_is_no_end) {
   CHECK_INT(ws_stream_read(pair[0], data, sizeof data), WS_ECONNRESET);
   CHECK_INT(ws_stream_write(pair[0], &slice, 1), WS_EPIPE);
   CHECK(ws_stream_why(pair[0]) == NULL);
-  CHECK_INT(ws_stream_close(pair[0]), WS_OK); /* closing what is closed */
+  CHECK_INT(ws_stream_close(pair[0]), WS_OK); /* though it is closed */
   ws_stream_free(pair[0]);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS streams against each other: opening, ending, wrong bytes. How bytes flow
- * is in test_stream_tls_bytes.c, other peers in test_stream_tls_openssl.c. */
+/* TLS streams with each other: opening, ending, wrong bytes. How bytes flow is
+ * in test_stream_tls_bytes.c, other peers are in test_stream_tls_openssl.c. */
 #include "tls_pair.h"
 
 #include <openssl/err.h>
@@ -48,8 +48,8 @@ TEST(handshake_tells_what_was_agreed) { /* S23 */
   pair_end(&pair);
 }
 
-/* Nor is anything read from it: only opening goes on with the handshake. */
-TEST(nothing_is_sent_to_a_peer_not_judged_yet) { /* attack 80 */
+/* Nor is anything read from it: only ws_stream_open continues the handshake. */
+TEST(nothing_is_sent_to_a_peer_not_judged_yet) { /* A80 */
   tls_pair pair;
   uint8_t got[8];
   ws_tls *wrong = tls_server("wrong.pem", NULL);
@@ -59,7 +59,7 @@ TEST(nothing_is_sent_to_a_peer_not_judged_yet) { /* attack 80 */
     CHECK_INT(ws_stream_open(pair.client), WS_EAGAIN);
     CHECK_INT(ws_stream_open(pair.server), WS_EAGAIN);
     size_t sent = pair.to_server.total;
-    /* All that the handshake needs is there. */
+    /* All bytes that the handshake needs have arrived. */
     CHECK_INT(put(pair.client, "secret"), WS_EAGAIN);
     CHECK_INT(ws_stream_read(pair.client, got, sizeof got), WS_EAGAIN);
     CHECK_INT(pair.to_server.total, sent);
@@ -91,7 +91,7 @@ TEST(handshake_byte_by_byte) {
   }
 }
 
-/* While held back, the wish to write is said, and nothing more is taken. */
+/* While bytes are held back, it wants to write, and takes nothing more. */
 TEST(held_bytes_are_announced) {
   tls_pair pair;
   begin(&pair);
@@ -169,7 +169,7 @@ static bool hello_holds(ws_tls *tls, const char *host, const char *text) {
   return found;
 }
 
-TEST(names_go_out_and_addresses_do_not) { /* S23, attack 80 */
+TEST(names_go_out_and_addresses_do_not) { /* S23, A80 */
   ws_tls_options off = {.no_verify = true};
   ws_tls *contexts[] = {client_tls, tls_make(&off)};
   for (size_t i = 0; i < 2; i++) {
@@ -215,7 +215,7 @@ TEST(close_notify_is_the_end_and_reading_goes_on) {
   pair_end(&pair);
 }
 
-/* Who waits for the descriptor after a short read misses nothing. */
+/* A reader that waits for the descriptor after a short read misses nothing. */
 TEST(drained_when_the_next_read_would_wait) {
   tls_pair pair;
   uint8_t got[8];
@@ -265,7 +265,7 @@ TEST(close_waits_for_room) {
   pair_end(&pair);
 }
 
-TEST(end_without_close_notify_is_truncation) { /* attack 84 */
+TEST(end_without_close_notify_is_truncation) { /* A84 */
   tls_pair pair;
   uint8_t got[8];
   begin(&pair);
@@ -279,7 +279,7 @@ TEST(end_without_close_notify_is_truncation) { /* attack 84 */
   pair_end(&pair);
 }
 
-/* The end at each byte of what the server sends to open. */
+/* The end comes at any byte of what the server sends in the handshake. */
 TEST(end_during_the_handshake) {
   for (size_t cut = 0; cut < 200; cut += 7) {
     tls_pair pair;
@@ -313,7 +313,7 @@ TEST(reset_below_passes_through) {
   begin(&pair);
   uint8_t got[8];
   CHECK_INT(put(pair.server, "last"), 4);
-  pair.to_server.ended = true; /* our writes fail, theirs are still there */
+  pair.to_server.ended = true; /* our writes fail, theirs still arrive */
   CHECK_INT(put(pair.client, "x"), WS_EPIPE);
   CHECK_INT(put(pair.client, "x"), WS_EPIPE);
   CHECK_INT(ws_stream_flush(pair.client), WS_EPIPE);
@@ -368,9 +368,9 @@ TEST(a_flipped_bit_ends_it) {
   pair_end(&pair);
 }
 
-/* Somebody else's leftovers in OpenSSL's queue are not our failure, and we
- * leave nothing there ourselves. */
-TEST(error_queue_stays_apart) { /* attack 88 */
+/* Errors that others left in OpenSSL's queue are not our failures, and we leave
+ * none there. */
+TEST(error_queue_stays_apart) { /* A88 */
   tls_pair good, bad;
   uint8_t got[8];
   begin(&good);

@@ -28,7 +28,7 @@ static uint8_t next_byte(uint32_t *seed) {
   return (uint8_t)(*seed >> 24);
 }
 
-/* Writes what comes next in two slices of odd sizes. */
+/* Writes the next bytes of the flow, in two slices of odd sizes. */
 static void flow_write(flow *f, ws_stream *stream, size_t whole) {
   static uint8_t bytes[50000];
   size_t len = whole - f->sent < sizeof bytes ? whole - f->sent
@@ -72,11 +72,11 @@ TEST(a_mebibyte_each_way_through_a_slow_pipe) {
   }
   CHECK_INT(up.got, WHOLE);
   CHECK_INT(down.got, WHOLE);
-  CHECK(most <= 3 * 16384 + 3000); /* what is in between stays bounded */
+  CHECK(most <= 3 * 16384 + 3000); /* what is on its way stays bounded */
   pair_end(&pair);
 }
 
-/* A reader's 64 KiB are filled with all that is there, in one call. */
+/* One call fills a reader's 64 KiB with all there is. */
 TEST(reading_fills_the_buffer) {
   static uint8_t text[40000], got[65536];
   tls_pair pair;
@@ -90,8 +90,8 @@ TEST(reading_fills_the_buffer) {
   pair_end(&pair);
 }
 
-/* A buffer smaller than what came: the rest comes with the next call, though
- * the descriptor says nothing any more. */
+/* With a buffer smaller than what has come, the rest comes with the next call,
+ * though the descriptor no longer announces it. */
 TEST(reading_in_small_pieces) {
   uint8_t got[4];
   tls_pair pair;
@@ -124,7 +124,7 @@ TEST(small_slices_become_one_record) {
   pair_end(&pair);
 }
 
-/* What is there is read in one piece, not each record's head and body. */
+/* All there is is read at once, not the head and body of each record. */
 TEST(many_records_take_one_read) {
   tls_pair pair;
   uint8_t got[64];
@@ -136,7 +136,7 @@ TEST(many_records_take_one_read) {
   pair_end(&pair);
 }
 
-/* Slices across the border of a record: nothing lost, nothing twice. */
+/* Slices that cross the end of a record: nothing is lost or repeated. */
 TEST(slices_across_records) {
   static uint8_t text[16384 * 2 + 100], got[sizeof text];
   static const size_t cuts[] = {1, 16383, 16384, 16385, 32768, 100};
@@ -175,8 +175,8 @@ static bool begin_over_sockets(tls_pair *pair, const ws_fault_plan *client,
   return true;
 }
 
-/* Opens both, sends a text each way and closes, as far as that goes. The
- * texts arrive as they are or not at all. */
+/* Opens both, sends a text each way and closes, as far as possible. The texts
+ * arrive as they are or not at all. */
 static bool whole_life(tls_pair *pair) {
   uint8_t up[16], down[16];
   ptrdiff_t went = 0, came = 0, put_up = WS_EAGAIN, put_down = WS_EAGAIN;
@@ -224,8 +224,8 @@ TEST(over_sockets_in_small_bites) {
   }
 }
 
-/* The n-th read or write of either side fails, for each n until none does:
- * that failure comes out as it is, and no byte is wrong. */
+/* The n-th read or write of either side fails, for each n until none does: the
+ * result is exactly that failure, and no byte is wrong. */
 TEST(over_sockets_with_each_call_failing) {
   for (int kind = 0; kind < 4; kind++) {
     bool whole = false;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* TLS left out: everything says so. The file is taken in here, for the build
+/* TLS left out: everything says so. The file is included here, as the build
  * under test has the other one. */
 #include "../../csrc/transport/stream_tls_none.c"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Our streams against OpenSSL used plainly: versions, protocols, sessions. */
+/* Our streams with plain OpenSSL as peer: versions, protocols, sessions. */
 #include "tls_pair.h"
 
 #include <openssl/err.h>
@@ -14,10 +14,10 @@ static bool why_has(ws_stream *stream, const char *part) {
   return found;
 }
 
-/* ---- OpenSSL used plainly, as the peer of one of our streams ---- */
+/* ---- plain OpenSSL as the peer of one of our streams ---- */
 
 typedef struct raw_peer {
-  memory_pipe in, out; /* seen from the raw side */
+  memory_pipe in, out; /* as the raw side sees them */
   SSL_CTX *context;
   SSL *ssl;
   ws_stream *ours;
@@ -61,7 +61,7 @@ static void raw_move(raw_peer *raw) {
   if (got > 0) out->len += (size_t)got;
 }
 
-/* Our side's status in the end. */
+/* Does the handshake; returns our side's status. */
 static int raw_shake(raw_peer *raw) {
   int status = WS_EAGAIN;
   for (int i = 0; i < 12; i++) {
@@ -78,7 +78,7 @@ static int raw_shake(raw_peer *raw) {
 
 static void raw_end(raw_peer *raw) {
   ws_stream_free(raw->ours);
-  /* Without this its session counts as broken and is not taken up again. */
+  /* Without this, its session counts as broken and cannot be resumed. */
   SSL_set_shutdown(raw->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
   SSL_free(raw->ssl);
   raw->ssl = NULL;
@@ -86,7 +86,7 @@ static void raw_end(raw_peer *raw) {
 
 /* ---- versions, protocols, sessions: against plain OpenSSL ---- */
 
-TEST(old_versions_are_refused) { /* attack 85 */
+TEST(old_versions_are_refused) { /* A85 */
   static const int versions[] = {TLS1_VERSION, TLS1_1_VERSION};
   for (size_t i = 0; i < 4; i++) {
     raw_peer raw;
@@ -115,7 +115,7 @@ static int choose_protocol(SSL *ssl, const unsigned char **out,
   return SSL_TLSEXT_ERR_OK;
 }
 
-TEST(a_server_that_chooses_h2_is_refused) { /* attack 85, S23 */
+TEST(a_server_that_chooses_h2_is_refused) { /* A85, S23 */
   static char *const protocols[] = {NULL, "http/1.1", "h2", "http/1.10"};
   for (size_t i = 0; i < 4; i++) {
     raw_peer raw;
@@ -180,7 +180,7 @@ TEST(min_version_and_ciphers) {
   ws_tls_unref(narrow);
 }
 
-TEST(renegotiation_is_refused) { /* attack 83 */
+TEST(renegotiation_is_refused) { /* A83 */
   raw_peer raw;
   uint8_t got[8];
   raw_context(&raw, false);
@@ -207,8 +207,8 @@ static void update_keys(raw_peer *raw, int count, int kind) {
   raw_move(raw);
 }
 
-/* Deriving keys takes long, and each is asked for by a few bytes. */
-TEST(one_read_follows_few_key_updates) { /* attack 83 */
+/* Deriving keys takes long, and a few bytes are enough to ask for it. */
+TEST(one_read_follows_few_key_updates) { /* A83 */
   raw_peer raw;
   uint8_t got[8];
   raw_context(&raw, false);
@@ -231,8 +231,8 @@ TEST(one_read_follows_few_key_updates) { /* attack 83 */
   SSL_CTX_free(raw.context);
 }
 
-/* Each KeyUpdate asks for one in return; the peer reads none of them. */
-TEST(key_update_flood_stays_bounded) { /* attack 83 */
+/* Each KeyUpdate asks for one in return, and the peer reads none of them. */
+TEST(key_update_flood_stays_bounded) { /* A83 */
   raw_peer raw;
   uint8_t got[8];
   raw_context(&raw, false);
@@ -245,7 +245,7 @@ TEST(key_update_flood_stays_bounded) { /* attack 83 */
     update_keys(&raw, 1, SSL_KEY_UPDATE_REQUESTED);
     status = ws_stream_read(raw.ours, got, sizeof got);
   }
-  /* Not one that waits, readable for ever. */
+  /* It must not wait and stay readable for ever. */
   CHECK_INT(status, WS_EBACKPRESSURE);
   CHECK(updates > 1000);
   CHECK_INT(ws_stream_read(raw.ours, got, sizeof got), WS_EBACKPRESSURE);
@@ -254,7 +254,7 @@ TEST(key_update_flood_stays_bounded) { /* attack 83 */
   SSL_CTX_free(raw.context);
 }
 
-/* A peer may change keys while what we send does not get through. */
+/* A peer may change keys while our output is blocked. */
 TEST(key_updates_are_answered_when_there_is_room) {
   raw_peer raw;
   uint8_t got[8];
@@ -292,7 +292,8 @@ static int keep_session(SSL *ssl, SSL_SESSION *session) {
   return 1;
 }
 
-/* A connection to `tls` as `name`, with the session kept from before. */
+/* Connects to `tls` for `name` with the session of the last connection; returns
+ * whether it was resumed. */
 static bool resumes(raw_peer *raw, ws_tls *tls, const char *name) {
   char got[8];
   raw_begin(raw, tls, false);
@@ -301,7 +302,7 @@ static bool resumes(raw_peer *raw, ws_tls *tls, const char *name) {
   CHECK_INT(raw_shake(raw), WS_OK);
   CHECK_INT(put(raw->ours, "x"), 1);
   raw_move(raw);
-  CHECK_INT(SSL_read(raw->ssl, got, sizeof got), 1); /* and the tickets */
+  CHECK_INT(SSL_read(raw->ssl, got, sizeof got), 1); /* also reads tickets */
   ws_tls_info info;
   CHECK(ws_stream_tls_info(raw->ours, &info));
   CHECK_INT(info.resumed, SSL_session_reused(raw->ssl));
@@ -330,13 +331,13 @@ static void resume_with(int version) {
   ws_tls_unref(other);
 }
 
-TEST(sessions_stay_with_their_context) { /* attack 82 */
+TEST(sessions_stay_with_their_context) { /* A82 */
   resume_with(TLS1_2_VERSION);
   resume_with(TLS1_3_VERSION);
 }
 
-/* Who must show a certificate shows it each time. */
-TEST(no_sessions_where_clients_are_verified) { /* attack 82 */
+/* A client that must show a certificate shows it each time. */
+TEST(no_sessions_where_clients_are_verified) { /* A82 */
   static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
   ws_tls_options options = {.server = true,
                             .require_cert = true,

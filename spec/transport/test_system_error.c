@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* errno -> status. */
+/* From errno to status. */
 #include "transport/system_error.h"
 
 #include "bytes/status.h"
@@ -14,7 +14,7 @@ TEST(waiting_is_no_failure) {
   CHECK_INT(ws_system_error(EINPROGRESS), WS_EAGAIN);
 }
 
-/* The word a program compares is the system's own. */
+/* The names that programs compare are the system's. */
 TEST(names_that_users_see) {
   static const struct {
     int error;
@@ -50,18 +50,18 @@ TEST(kin_are_one) {
   CHECK_INT(ws_system_error(ENOTCONN), WS_ECONNRESET);
   CHECK_INT(ws_system_error(EHOSTDOWN), WS_EHOSTUNREACH);
   CHECK_INT(ws_system_error(ENETDOWN), WS_ENETUNREACH);
-  CHECK_INT(ws_system_error(EPROTO), WS_ECONNABORTED); /* of accept(2) */
+  CHECK_INT(ws_system_error(EPROTO), WS_ECONNABORTED); /* from accept(2) */
 }
 
 TEST(anything_else) {
   CHECK_INT(ws_system_error(EXDEV), WS_ESYSTEM);
   CHECK_INT(ws_system_error(EBADF), WS_ESYSTEM);
-  CHECK_INT(ws_system_error(0), WS_ESYSTEM); /* asked for a failure */
+  CHECK_INT(ws_system_error(0), WS_ESYSTEM); /* always a failure */
   CHECK_INT(ws_system_error(-1), WS_ESYSTEM);
   CHECK_INT(ws_system_error(1 << 20), WS_ESYSTEM);
 }
 
-/* Nor the end of a stream, nor a word that is of no status. */
+/* Never a success, the end of a stream, or a number without a name. */
 TEST(never_good) {
   for (int error = 1; error < 200; error++) {
     int status = ws_system_error(error);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* A side's settings, and which certificate a client gets. */
+/* The settings of a side, and which certificate a client gets. */
 #include "transport/tls_context.h"
 
 #include "tls_pair.h"
 
 #include <openssl/conf.h>
 
-/* The subject that a client asking for `host` is shown; it takes any. */
+/* The subject of the certificate that a client gets when it asks for `host`; it
+ * accepts any. */
 static const char *shown(ws_tls *server, const char *host) {
   static tls_pair pair;
   static char subject[64];
@@ -47,7 +48,7 @@ TEST(names_choose_the_certificate) {
   shows(server, "b.test", "CN=b");
   shows(server, "x.a.test", "CN=wild");
   shows(server, "X.A.Test", "CN=wild");
-  shows(server, "b.a.test", "CN=b"); /* the exact name comes first */
+  shows(server, "b.a.test", "CN=b"); /* the exact name has precedence */
   shows(server, "s.a.test", "CN=localhost");
   shows(server, "y.x.a.test", "CN=localhost"); /* one label only */
   shows(server, "unknown.test", "CN=localhost");
@@ -56,7 +57,7 @@ TEST(names_choose_the_certificate) {
   ws_tls_unref(server);
 }
 
-/* A name given again is replaced; connections made before stay good. */
+/* A name that is set again is replaced; earlier connections still work. */
 TEST(names_are_replaced) {
   static tls_pair pair;
   ws_tls *server = tls_server("server.pem", NULL);
@@ -77,7 +78,7 @@ TEST(names_are_replaced) {
   ws_tls_unref(again);
   shows(server, "a.test", "CN=a");
   ws_tls_unref(client);
-  ws_tls_unref(server); /* held by the streams alone */
+  ws_tls_unref(server); /* now only the streams hold it */
   uint8_t got[8];
   CHECK_INT(put(pair.server, "x"), 1);
   CHECK_INT(ws_stream_read(pair.client, got, sizeof got), 1);
@@ -108,8 +109,8 @@ TEST(names_that_cannot_be_added) {
   ws_tls_unref(client);
 }
 
-/* The demands of the name asked for hold, not those of the default. */
-TEST(demands_come_with_the_name) { /* attack 82 */
+/* What is demanded of a client depends on the name it asks for. */
+TEST(demands_come_with_the_name) { /* A82 */
   static tls_pair pair;
   ws_tls_options strict = {.server = true,
                            .require_cert = true,
@@ -154,8 +155,8 @@ TEST(demands_come_with_the_name) { /* attack 82 */
   ws_tls_unref(known);
 }
 
-/* A client that has to say hello twice, as its first key is of no use, keeps
- * the certificate that it got by the first. */
+/* A client that has to say hello twice, because its first key does not fit,
+ * gets the certificate that its first hello chose. */
 TEST(a_second_hello_changes_nothing) {
   static tls_pair pair;
   ws_tls_options off = {.no_verify = true};
@@ -181,13 +182,14 @@ TEST(a_second_hello_changes_nothing) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
-/* A hello whose server_name has only `len` bytes. Where the name's would be is
- * another extension, and it says that the name is longer than all there is. */
+/* Cuts the server_name extension of a hello to `len` bytes. The name's bytes
+ * become another extension, and a length says that the name is longer than what
+ * is left. */
 static void cut_name(memory_pipe *pipe, size_t len, const char *host) {
   uint8_t *at = pipe_data(pipe), *end = at + pipe->len - strlen(host);
   while (at < end && memcmp(at, host, strlen(host)) != 0) at++;
   if (!CHECK(at < end)) return;
-  size_t left = strlen(host) + 5 - len - 4; /* in the other extension */
+  size_t left = strlen(host) + 5 - len - 4; /* for the other extension */
   uint8_t *data = at - 5;
   memset(data, 0xff, 5 + strlen(host));
   data[-1] = (uint8_t)len;
@@ -243,8 +245,8 @@ TEST(settings_that_cannot_be) {
   refused(&o, "a server needs a certificate");
 }
 
-/* Whatever the system's configuration or a cipher list says. */
-TEST(the_floor_holds) { /* attack 85 */
+/* Whatever a cipher list says. */
+TEST(the_floor_holds) { /* A85 */
   ws_tls_options o = {.ca = cert_path("root.pem"),
                       .ciphers = ws_slice_of("ALL:@SECLEVEL=0")};
   ws_tls *tls = tls_make(&o);
@@ -292,7 +294,7 @@ TEST(settings_without_memory) {
   CHECK_INT(ws_tls_new(&o, &tls, tls_why, sizeof tls_why), WS_ENOMEM);
 }
 
-/* As openssl.cnf would have it. */
+/* Configures OpenSSL as openssl.cnf could. */
 static void configure(const char *least) {
   char text[240];
   snprintf(text, sizeof text, "openssl_conf = a\n[a]\nssl_conf = b\n[b]\n"
@@ -327,7 +329,7 @@ TEST(the_system_may_demand_more) {
   CONF_modules_finish();
 }
 
-TEST(the_system_cannot_lower_the_floor) { /* attack 85 */
+TEST(the_system_cannot_lower_the_floor) { /* A85 */
   const uint64_t unsafe = SSL_OP_ALLOW_UNSAFE_LEGACY_RENEGOTIATION |
                           SSL_OP_LEGACY_SERVER_CONNECT;
   ws_tls_options o = {.ca = cert_path("root.pem")};
@@ -341,7 +343,7 @@ TEST(the_system_cannot_lower_the_floor) { /* attack 85 */
   CONF_modules_finish();
 }
 
-/* What OpenSSL finds wrong with a certificate that is optional is noted. */
+/* What OpenSSL finds wrong with an optional certificate is recorded. */
 TEST(a_refusal_is_noted) {
   ws_tls_options o = {.server = true,
                       .request_cert = true,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* OpenSSL's queue as a sentence. */
+/* OpenSSL's error queue as a sentence. */
 #include "transport/tls_error.h"
 
 #include "bytes/status.h"
@@ -23,7 +23,7 @@ TEST(sentences) {
   CHECK(strcmp(text, "key 'given as text': bad") == 0);
 }
 
-/* The first in the queue is the cause; nothing is left. */
+/* The first error in the queue is the cause; the queue is emptied. */
 TEST(reasons) {
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_LENGTH, "spec", 1);
   ERR_put_error(ERR_LIB_SSL, 0, SSL_R_BAD_PACKET, "spec", 1);

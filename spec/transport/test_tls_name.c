@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Which name a certificate must be for, and which certificates are. */
+/* The name for which a certificate must be, and which certificates are. */
 #include "transport/tls_name.h"
 
 #include "tls_pair.h"
 
 #include <openssl/pem.h>
 
-/* OpenSSL's check says so, not only the second one of ours. */
+/* The messages show that OpenSSL's check fails, not only our second one. */
 #define MISMATCH "certificate verify failed: hostname mismatch (host "
 #define IP_MISMATCH "certificate verify failed: IP address mismatch (host "
 
@@ -57,7 +57,7 @@ TEST(matrix_of_names) {
   ws_tls_unref(client);
 }
 
-TEST(matrix_of_names_with_verify_off) { /* attack 80 */
+TEST(matrix_of_names_with_verify_off) { /* A80 */
   ws_tls_options options = {.no_verify = true};
   ws_tls *client = tls_make(&options);
   for (size_t i = 0; i < ROWS; i++) CHECK(row_try(&rows[i], client, false));
@@ -71,8 +71,8 @@ static X509 *read_leaf(const char *file) {
   return leaf;
 }
 
-/* Our own check comes to the same answers, without OpenSSL's: this is what
- * holds when that one is lost. */
+/* Our own check alone gives the same answers: it is what remains when OpenSSL's
+ * is lost. */
 TEST(second_check_agrees) {
   for (size_t i = 0; i < ROWS; i++) {
     ws_tls_name name;
@@ -116,7 +116,7 @@ TEST(names_come_in_one_form) {
   CHECK_INT(init("0xcafe.cafe", &name), WS_OK);
   CHECK_INT(init("AZ.az09", &name), WS_OK);
   CHECK(strcmp(name.text, "az.az09") == 0);
-  CHECK_INT(init("a.cx", &name), WS_OK); /* no number: it has no 0 */
+  CHECK_INT(init("a.cx", &name), WS_OK); /* no number, without a 0 */
   CHECK_INT(init("a.0b", &name), WS_OK); /* nor this, without an x */
 }
 
@@ -135,7 +135,7 @@ TEST(names_that_cannot_be) {
       fprintf(stderr, "host: '%s'\n", hosts[i]);
 }
 
-/* At the border of a page, at each length up to what is too long. */
+/* At a guarded page, with each length up to one that is too long. */
 TEST(names_of_every_length) {
   ws_tls_name name;
   for (size_t len = 1; len <= 300; len++) {

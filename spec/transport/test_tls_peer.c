@@ -65,7 +65,7 @@ TEST(revoked_with_a_list) { /* matrix 58, 59 */
 }
 
 /* The system's store does not know our root. */
-TEST(verify_is_on_by_default) { /* attack 80 */
+TEST(verify_is_on_by_default) { /* A80 */
   static const cert_row row = {"9", "server.pem", NULL, "ws.test",
                                "certificate verify failed"};
   ws_tls_options options = {0};
@@ -74,7 +74,7 @@ TEST(verify_is_on_by_default) { /* attack 80 */
   ws_tls_unref(client);
 }
 
-/* ---- weak certificates, which our own server will not even load ---- */
+/* ---- weak certificates, which our own server does not even load ---- */
 
 static int shake_weak(const char *cert, const char *key) {
   static memory_pipe to_server, to_client;
@@ -122,7 +122,7 @@ static X509 *read_leaf(const char *file) {
   return leaf;
 }
 
-/* "sha256//" and the key's digest in base64, as other tools print it. */
+/* "sha256//" and the key's digest in base64 or hex, as other tools print it. */
 static void pin_of(const char *file, char text[64], bool hex) {
   unsigned char *der = NULL, digest[32];
   X509 *leaf = read_leaf(file);
@@ -148,7 +148,7 @@ static void try_pins(const ws_slice *pins, size_t count, bool no_verify,
                             .pin_count = count};
   ws_tls *client = tls_make(&options);
   ws_tls *server = tls_server("server.pem", NULL);
-  /* Twice with one context: a failure sticks to its connection only. */
+  /* Twice with one context: a failure affects only its own connection. */
   for (int i = 0; i < 2; i++) {
     pair_begin(&pair, client, server, host, PIPE_ROOM, PIPE_ROOM);
     pair_shake(&pair);
@@ -204,7 +204,7 @@ TEST(pins_that_are_none) {
   }
 }
 
-/* As long as they like: the room for a decoded one has an end. */
+/* Of any length, though the room for a decoded pin is limited. */
 TEST(pins_of_every_length) {
   ws_tls_pin pin;
   char text[300];
@@ -232,8 +232,8 @@ TEST(pins_in_hex_and_base64) {
 
 typedef struct client_row {
   const char *cert;
-  int required;  /* the server's status when it insists */
-  bool verified; /* when it does not */
+  int required;  /* the server's status when a certificate is required */
+  bool verified; /* whether it is verified when none is required */
 } client_row;
 
 static ws_tls *client_with(const char *cert) {
@@ -259,7 +259,7 @@ static void try_client(const client_row *row, ws_tls *server, bool require) {
   } else {
     CHECK(!ws_stream_tls_info(pair.server, &info));
     CHECK(ws_stream_why(pair.server) != NULL);
-    /* TLS 1.3: the client hears of it when it reads. */
+    /* In TLS 1.3, the client notices it when it reads. */
     CHECK_INT(ws_stream_read(pair.client, got, sizeof got), WS_ETLS);
     const char *why = ws_stream_why(pair.client);
     CHECK(why && strstr(why, "alert"));
@@ -268,7 +268,7 @@ static void try_client(const client_row *row, ws_tls *server, bool require) {
   ws_tls_unref(client);
 }
 
-TEST(client_certificates) { /* matrix 70, attack 87 */
+TEST(client_certificates) { /* matrix 70, A87 */
   static const client_row clients[] = {
       {"client.pem", WS_OK, true},
       {NULL, WS_ETLS, false},
@@ -290,9 +290,9 @@ TEST(client_certificates) { /* matrix 70, attack 87 */
   }
 }
 
-/* ---- a session of one host at another ---- */
+/* ---- one host's session used at another ---- */
 
-/* Moves what each side wrote to the other until both are done. */
+/* Moves what each side writes to the other, until both are done. */
 static void raw_shake(SSL *client, SSL *server) {
   char data[16384], byte;
   for (int i = 0; i < 6; i++) {
@@ -322,8 +322,8 @@ static int judge_as(SSL *ssl, const ws_tls_name *name, bool *verified) {
                            (ws_tls_why){tls_why, sizeof tls_why});
 }
 
-/* OpenSSL takes up the session of a.test for b.test and finds nothing wrong:
- * only the second check does. */
+/* OpenSSL resumes the session of a.test for b.test and finds nothing wrong:
+ * only our second check does. */
 TEST(resumed_sessions_are_checked_again) { /* finding 2, matrix 65 */
   ws_tls *server = tls_server("a.pem", NULL);
   SSL_CTX *here = SSL_CTX_new(TLS_client_method());
@@ -364,7 +364,7 @@ TEST(resumed_sessions_are_checked_again) { /* finding 2, matrix 65 */
   ws_tls_unref(server);
 }
 
-/* ---- what OpenSSL let pass is judged all the same ---- */
+/* ---- what OpenSSL has accepted is still judged ---- */
 
 typedef struct raw_pair {
   SSL_CTX *here, *there;
@@ -381,7 +381,7 @@ static int take_h2(SSL *ssl, const unsigned char **out,
   return len > 0 ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
 }
 
-/* Both sides take any certificate. */
+/* Both sides accept any certificate. */
 static void raw_pair_begin(raw_pair *pair, const char *cert, const char *key,
                            const char *protocols) {
   pair->here = SSL_CTX_new(TLS_client_method());
@@ -463,7 +463,7 @@ TEST(judging_a_peer_without_certificate) {
   raw_pair_end(&pair);
 }
 
-TEST(judging_leaves_no_error_behind) { /* attack 88 */
+TEST(judging_leaves_no_error_behind) { /* A88 */
   raw_pair pair;
   char text[8];
   bool verified;
@@ -478,7 +478,7 @@ TEST(judging_leaves_no_error_behind) { /* attack 88 */
   raw_pair_end(&pair);
 }
 
-/* Pins after the last do not count. */
+/* Only `pin_count` pins count. */
 TEST(judging_by_the_pins_there_are) {
   raw_pair pair;
   char text[80];
@@ -495,7 +495,7 @@ TEST(judging_by_the_pins_there_are) {
   raw_pair_end(&pair);
 }
 
-TEST(judging_the_protocol) { /* attack 85 */
+TEST(judging_the_protocol) { /* A85 */
   static const char *const protocols[] = {"\x02h2", "\x08http/1.0",
                                           "\x08http/1.1", NULL};
   for (size_t i = 0; i < 4; i++) {

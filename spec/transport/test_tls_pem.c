@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Certificates and keys from files and text, and what is said of bad ones. */
+/* Certificates and keys from files and text, and the messages for bad ones. */
 #include "transport/tls_pem.h"
 
 #include "tls_pair.h"
@@ -13,7 +13,7 @@ static ws_tls_options server_options(const char *cert, const char *key) {
                           .key = cert_path(key)};
 }
 
-/* It fails, says so in these words, and leaves nothing behind. */
+/* Checks that it fails with these words, and leaves nothing behind. */
 static void refused(const ws_tls_options *options, const char *name,
                     const char *reason) {
   ws_tls *tls = NULL;
@@ -34,7 +34,7 @@ static void accepted(const ws_tls_options *options) {
   ws_tls_unref(tls);
 }
 
-TEST(certificates_that_cannot_be_used) { /* attack 87, matrix 67 */
+TEST(certificates_that_cannot_be_used) { /* A87, matrix 67 */
   ws_tls_options o = server_options("missing.pem", "leaf.key");
   refused(&o, "missing.pem'", "No such file");
   o = server_options("empty.pem", "leaf.key");
@@ -70,7 +70,7 @@ TEST(chains_that_cannot_be_used) {
   free(both);
 }
 
-TEST(keys_that_cannot_be_used) { /* attack 87 */
+TEST(keys_that_cannot_be_used) { /* A87 */
   ws_tls_options o = server_options("server.pem", "other.key");
   refused(&o, "other.key'", "does not belong");
   o = server_options("server.pem", "rsa1024.key");
@@ -149,7 +149,7 @@ TEST(roots_that_cannot_be_used) { /* matrix 67 */
   refused(&o, "empty.pem'", "no certificate in it");
 }
 
-/* The root under its hash, as OpenSSL looks for it. */
+/* Writes the root under its hash, where OpenSSL looks for it. */
 static void write_root(const char *folder, char *path, size_t size) {
   char *text = cert_text("root.pem");
   BIO *bio = BIO_new_mem_buf(text, -1);
@@ -162,7 +162,7 @@ static void write_root(const char *folder, char *path, size_t size) {
   free(text);
 }
 
-/* Not quite the name of a revocation list, which would be missed then. */
+/* Almost the name of a revocation list: OpenSSL would not find it. */
 static const char *const no_lists[] = {"0123abcd.r", "0123abcd.r0~",
                                        "0123abcd.rx"};
 
@@ -193,7 +193,7 @@ TEST(roots_in_a_folder) {
   CHECK_INT(rmdir(folder), 0);
 }
 
-/* Out of memory at each of our own allocations. */
+/* Each of our own allocations fails. */
 TEST(memory_failing) {
   ws_slice pin = ws_slice_of("47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=");
   ws_tls_options o = server_options("server.pem", "leaf.key");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Without a ca of the user's a client trusts whom the system does: here the
- * root that SSL_CERT_FILE names, elsewhere nobody of ours. */
+/* Without a `ca` option, a client trusts the system's roots: here the one that
+ * SSL_CERT_FILE names; otherwise none of ours. */
 #include "tls_pair.h"
 
 #include <openssl/x509.h>
@@ -9,7 +9,7 @@ static const cert_row known = {"1", "server.pem", NULL, "ws.test", NULL};
 static const cert_row unknown = {"9", "server.pem", NULL, "ws.test",
                                  "unable to get local issuer"};
 
-/* setenv is not everywhere. */
+/* Not all systems have setenv. */
 static void name_roots(const char *file) {
   static char text[300];
   snprintf(text, sizeof text, "%s=%s", X509_get_default_cert_file_env(),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A root in Windows' own store is trusted, unless it is there for something
- * else. Puts one of ours in for a moment, which Windows itself asks its user
- * about and Wine does not. */
+/* A root in Windows' own store is trusted, unless it is there for other uses.
+ * Adds one of ours for a moment; Windows would ask the user about this, Wine
+ * does not. */
 #include "tls_pair.h"
 
 #include <openssl/pem.h>
@@ -13,7 +13,7 @@ static const cert_row known = {"1", "server.pem", NULL, "ws.test", NULL};
 static const cert_row unknown = {"9", "server.pem", NULL, "ws.test",
                                  "unable to get local issuer"};
 static HCERTSTORE store;
-static const CERT_CONTEXT *root; /* ours, in the store */
+static const CERT_CONTEXT *root; /* our root, in the store */
 
 static bool trusts(const cert_row *row) {
   ws_tls_options options = {0};
@@ -23,7 +23,7 @@ static bool trusts(const cert_row *row) {
   return good;
 }
 
-/* What others who open the store see. */
+/* Makes changes visible to others who open the store. */
 static void commit(void) {
   CHECK(CertControlStore(store, 0, CERT_STORE_CTRL_COMMIT, NULL));
 }
@@ -43,7 +43,7 @@ static const CERT_CONTEXT *read_root(void) {
   return read;
 }
 
-/* `usage` NULL: for everything. */
+/* Adds the root for that use; NULL: for everything. */
 static void put_root(const char *usage) {
   LPSTR usages[] = {(LPSTR)(uintptr_t)usage};
   CERT_ENHKEY_USAGE only = {1, usages};

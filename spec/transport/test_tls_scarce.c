@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Attack 81: an allocation of OpenSSL's fails on the client while it judges a
- * server that it must not trust. Whatever is lost on the way, no such
- * connection opens: OpenSSL itself forgets the name it was to check. Without
- * the second check in tls_peer.c three allocations of OpenSSL 3.0's let the
- * wrong name in, and this fails. */
+/* A81: an allocation of OpenSSL's fails on the client while it judges a
+ * server that it must not trust. Whatever is lost, no such connection opens.
+ * OpenSSL itself forgets the name that it has to check: without the second
+ * check in tls_peer.c, failures of three allocations of OpenSSL 3.0 accept the
+ * wrong name, and this test fails. */
 #include "transport/tls_peer.h"
 
 #include "tls_pair.h"
@@ -13,9 +13,9 @@
 
 /* ------------------------------------------------------------ scarcity */
 
-static bool counting;      /* the client is at work */
-static size_t allocations; /* since it was set to 0 */
-static size_t fails_at;    /* the number of the one that fails; 0: none */
+static bool counting;      /* while the client works */
+static size_t allocations; /* how many, since it was set to 0 */
+static size_t fails_at;    /* number of the one that fails; 0: none */
 static bool ever_after;
 
 static bool fails(void) {
@@ -57,7 +57,7 @@ static const cert_row rows[] = {
     {"untrusted", "unknown.pem", NULL, "ws.test", ""},
     {"self-signed", "self.pem", "other.key", "ws.test", ""},
     {"revoked", "revoked.pem", NULL, "ws.test", ""},
-    {"wrong key", "server.pem", NULL, "ws.test", ""}, /* but all else good */
+    {"wrong key", "server.pem", NULL, "ws.test", ""}, /* all else is good */
 };
 
 #define ROWS (sizeof rows / sizeof *rows)
@@ -72,10 +72,10 @@ static void open_client(tls_pair *pair) {
     pair->client_status = ws_stream_open(pair->client);
   (void)ws_stream_flush(pair->client);
   counting = false;
-  CHECK_INT(ERR_peek_error(), 0); /* attack 88: nothing is left for others */
+  CHECK_INT(ERR_peek_error(), 0); /* A88: nothing is left for others */
 }
 
-/* As pair_shake; the client's side alone is short of memory. */
+/* Like pair_shake, but only the client's side is short of memory. */
 static int shake(ws_tls *client, ws_tls *server, const char *host) {
   static tls_pair pair;
   pair_begin(&pair, client, server, host, PIPE_ROOM, PIPE_ROOM);
@@ -96,7 +96,8 @@ static int shake(ws_tls *client, ws_tls *server, const char *host) {
   return status;
 }
 
-/* How many of the allocations first, first + step ... let that row in. */
+/* How many failures of the allocations first, first + step ... let a server
+ * with the row's certificate in. */
 static size_t let_in_from(size_t first, size_t row, size_t step, bool ever) {
   const char *host = rows[row].host;
   size_t in = 0, n = first;
@@ -108,7 +109,7 @@ static size_t let_in_from(size_t first, size_t row, size_t step, bool ever) {
       in++;
     }
     n += step;
-  } while (allocations >= fails_at); /* it failed there */
+  } while (allocations >= fails_at); /* that one has failed */
   fails_at = 0;
   CHECK(n > 1000);
   return in;
@@ -118,8 +119,8 @@ static size_t let_in(size_t row, size_t step, bool ever) {
   return let_in_from(1, row, step, ever);
 }
 
-/* How many a handshake takes. A key is compared with the pins after it, by the
- * last of them. */
+/* How many allocations a handshake takes. The key is compared with the pins
+ * after the handshake, which takes the last of them. */
 static size_t all_of(ws_tls *client, ws_tls *server, int status) {
   CHECK_INT(shake(client, server, "ws.test"), status);
   CHECK(allocations > 1000);
@@ -132,8 +133,7 @@ TEST(no_wrong_key_gets_in_when_an_allocation_fails) {
   CHECK_INT(let_in_from(all - 50, WRONG_KEY, 1, true), 0);
 }
 
-/* The subject is read last: without memory for it there is none, or an empty
- * one. */
+/* The subject is read last: without memory, there is none or an empty one. */
 TEST(whom_we_trust_gets_in_or_not_at_all) {
   size_t all = all_of(good_client, good_server, WS_OK), in = 0;
   ever_after = false;
@@ -159,7 +159,7 @@ TEST(whom_we_trust_gets_in_afterwards) {
 
 /* ------------------------------------------------- the server's memory */
 
-/* Made, or not made and nothing left of it. */
+/* Whether the context could be made; if not, nothing of it is left. */
 static bool makes(const ws_tls_options *options) {
   char why[200];
   ws_tls *tls = NULL;
@@ -191,8 +191,8 @@ TEST(settings_when_an_allocation_fails) {
   CHECK(failed > 10);
 }
 
-/* Who asks for a name is shown its certificate, not the default's. */
-TEST(names_hold_when_an_allocation_fails) { /* attack 82 */
+/* A client that asks for a name gets its certificate, not the default. */
+TEST(names_hold_when_an_allocation_fails) { /* A82 */
   static tls_pair pair;
   ws_tls_options off = {.no_verify = true};
   ws_tls *client = tls_make(&off), *a = tls_server("a.pem", NULL);
@@ -227,7 +227,7 @@ TEST(names_hold_when_an_allocation_fails) { /* attack 82 */
 
 /* ------------------------------------------------------------- streams */
 
-/* Takes the stream below only if it could be made. */
+/* Makes a TLS stream, which owns `below` only if it could be made. */
 static ws_stream *make_stream(ws_stream *below, ws_tls *tls) {
   ws_stream *stream = NULL;
   size_t live = ws_memory_live();
@@ -243,7 +243,7 @@ static ws_stream *make_stream(ws_stream *below, ws_tls *tls) {
   return stream;
 }
 
-/* Not made, or as good as any. */
+/* A stream either cannot be made, or works as any other. */
 static void make_streams(ws_tls *client, ws_tls *server, bool scarce_client) {
   static tls_pair pair;
   size_t failed = 0;
@@ -273,8 +273,8 @@ static void make_streams(ws_tls *client, ws_tls *server, bool scarce_client) {
   CHECK(failed > 10);
 }
 
-/* Without the name, or without notes on the server, the wrong certificate
- * would be shown. */
+/* Without the name, or the server's data about it, the wrong certificate would
+ * be shown. */
 TEST(streams_when_an_allocation_fails) {
   ws_tls *server = tls_server("a.pem", NULL);
   CHECK_INT(ws_tls_add_name(server, ws_slice_of("ws.test"), good_server),
@@ -284,7 +284,7 @@ TEST(streams_when_an_allocation_fails) {
   ws_tls_unref(server);
 }
 
-/* What a write took arrives; else the stream has failed for good. */
+/* What a write has taken arrives, or the stream has failed for good. */
 TEST(bytes_when_an_allocation_fails) {
   static tls_pair pair;
   uint8_t got[8];

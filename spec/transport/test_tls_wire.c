@@ -35,7 +35,7 @@ TEST(writing_passes_through) {
   CHECK_INT(BIO_write(bio, "hello", 5), 5);
   CHECK_BYTES(pipe_data(&out), out.len, "hello");
   CHECK(!ws_tls_wire_is_held(&wire));
-  CHECK_INT(ws_memory_live(), 0); /* and keeps nothing */
+  CHECK_INT(ws_memory_live(), 0); /* nothing is kept */
   CHECK_INT(BIO_flush(bio), 1);
   end();
 }
@@ -51,7 +51,7 @@ TEST(writing_holds_the_rest_in_order) {
   CHECK_INT(ws_tls_wire_push(&wire), WS_OK);
   CHECK_BYTES(pipe_data(&out), out.len, "hello you");
   CHECK(!ws_tls_wire_is_held(&wire));
-  CHECK_INT(ws_memory_live(), 0); /* the block is given back */
+  CHECK_INT(ws_memory_live(), 0); /* the block is freed */
   end();
 }
 
@@ -60,14 +60,14 @@ TEST(writing_fails_for_good) {
   CHECK_INT(BIO_write(bio, "hello", 5), 5);
   out.ended = true;
   CHECK_INT(ws_tls_wire_push(&wire), WS_EPIPE);
-  CHECK_INT(BIO_write(bio, "x", 1), 1); /* OpenSSL does not hear of it */
+  CHECK_INT(BIO_write(bio, "x", 1), 1); /* OpenSSL does not see the failure */
   CHECK_INT(wire.write_status, WS_EPIPE);
   CHECK_INT(ws_tls_wire_push(&wire), WS_EPIPE);
   CHECK(!ws_tls_wire_is_held(&wire));
   char got[4];
   arrive("ok");
   ws_tls_wire_allow(&wire, 100);
-  CHECK_INT(BIO_read(bio, got, 4), 2); /* reading goes on */
+  CHECK_INT(BIO_read(bio, got, 4), 2); /* reading still works */
   end();
   begin(0);
   CHECK_INT(BIO_write(bio, "x", 1), 1);
@@ -78,7 +78,7 @@ TEST(writing_fails_for_good) {
   CHECK_INT(ws_tls_wire_push(&wire), WS_ENOMEM);
   out.room = 100;
   CHECK_INT(BIO_write(bio, "y", 1), 1);
-  CHECK_INT(out.len, 0); /* nothing goes out behind what was lost */
+  CHECK_INT(out.len, 0); /* nothing is sent after what was lost */
   end();
 }
 
@@ -123,7 +123,7 @@ TEST(content_pays_for_more_reading) {
   end();
 }
 
-/* A peer that takes nothing is not listened to for ever. */
+/* From a peer that takes nothing, we do not read for ever. */
 TEST(reading_ends_when_too_much_is_held) {
   char got[8];
   begin(1);

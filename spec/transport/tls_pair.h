@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* For the TLS tests: the certificates of spec/certs.sh, and two streams that
- * are each other's peer in memory, with room and bites as small as wished. */
+/* For the TLS tests: the certificates of spec/certs.sh, and a pair of streams
+ * that are joined in memory, by pipes whose room and bite can be small. */
 #pragma once
 #include "bytes/memory.h"
 #include "bytes/status.h"
@@ -14,8 +14,8 @@
 static char certs_folder[256];
 static bool certs_made;
 
-/* WS_CERTS names a folder made before; else one is made now (a second or
- * two) and goes with certs_end. Run from the top of the tree. */
+/* WS_CERTS names a folder that exists. Otherwise one is made, which takes a
+ * second or two, and certs_end removes it. Run from the top of the tree. */
 static inline void certs_begin(void) {
   const char *given = getenv("WS_CERTS");
   char command[600];
@@ -37,7 +37,7 @@ static inline void certs_end(void) {
   if (system(command) != 0) exit(2);
 }
 
-/* The path of a file there; good for a few calls. NULL gives nothing. */
+/* The path of a file there, valid for a few calls; NULL gives no path. */
 static inline ws_slice cert_path(const char *file) {
   static char paths[8][320];
   static unsigned next;
@@ -47,7 +47,7 @@ static inline ws_slice cert_path(const char *file) {
   return (ws_slice){path, strlen(path)};
 }
 
-/* A file's text, for PEM in place of a name. To be freed. */
+/* A file's text, for options that take PEM instead of a path. To be freed. */
 static inline char *cert_text(const char *file) {
   char *text = calloc(1, 65536);
   FILE *in = fopen(cert_path(file).data, "r");
@@ -68,7 +68,7 @@ static inline ws_tls *tls_make(const ws_tls_options *options) {
   return status == WS_OK ? tls : NULL;
 }
 
-/* A server with that certificate and the key most of them have. */
+/* A server with that certificate; by default, with the key that most have. */
 static inline ws_tls *tls_server(const char *cert, const char *key) {
   ws_tls_options options = {.server = true,
                             .cert = cert_path(cert),
@@ -85,15 +85,15 @@ static inline ws_tls *tls_client(const char *ca) {
 
 #define PIPE_ROOM 65536
 
-/* Twice the room: what was read is moved over only once in a while, so that
- * many small reads cost what their bytes do. */
+/* The block is twice the room, so that bytes are seldom moved to its front and
+ * many small reads cost only as much as their bytes. */
 typedef struct memory_pipe {
   uint8_t block[2 * PIPE_ROOM];
-  size_t at; /* where what it holds begins */
+  size_t at; /* where its bytes begin */
   size_t len;
-  size_t room;   /* bytes it holds at most */
-  size_t bite;   /* bytes one read or write moves at most */
-  size_t reads;  /* calls that moved something */
+  size_t room;   /* most bytes that it holds */
+  size_t bite;   /* most bytes that one read or write moves */
+  size_t reads;  /* how many calls moved something */
   size_t writes;
   size_t total;  /* bytes ever written */
   bool ended;
@@ -104,12 +104,12 @@ typedef struct memory_end {
   memory_pipe *in, *out;
 } memory_end;
 
-/* The bytes it holds; PIPE_ROOM of them may be there. */
+/* The bytes it holds; from there on, PIPE_ROOM bytes may be used. */
 static inline uint8_t *pipe_data(memory_pipe *pipe) {
   return pipe->block + pipe->at;
 }
 
-/* Empty; its block stays as it is. */
+/* Makes it empty; its block is not cleared. */
 static inline void pipe_begin(memory_pipe *pipe, size_t room, size_t bite) {
   pipe->at = pipe->len = pipe->reads = pipe->writes = pipe->total = 0;
   pipe->room = room;
@@ -206,7 +206,7 @@ static inline void pair_pipes(tls_pair *pair, size_t room, size_t bite) {
   pipe_begin(&pair->to_client, room, bite);
 }
 
-/* Takes neither context. Small or slow pipes: PIPE_ROOM and 1, say. */
+/* The caller keeps both contexts. For slow pipes use a bite of 1, say. */
 static inline void pair_begin(tls_pair *pair, ws_tls *client, ws_tls *server,
                               const char *host, size_t room, size_t bite) {
   pair_pipes(pair, room, bite);
@@ -227,7 +227,7 @@ static inline size_t pair_moves(const tls_pair *pair) {
          pair->to_client.reads + pair->to_client.writes;
 }
 
-/* Both sides' handshakes until they are done or nothing moves any more. */
+/* Runs both sides' handshakes until they are done or nothing moves any more. */
 static inline void pair_shake(tls_pair *pair) {
   size_t moves;
   pair->client_status = pair->server_status = WS_EAGAIN;
@@ -247,19 +247,19 @@ static inline void pair_end(tls_pair *pair) {
   ws_stream_free(pair->server);
 }
 
-/* One write of a string; what was taken. */
+/* Writes a string once; returns how much was taken. */
 static inline ptrdiff_t put(ws_stream *stream, const char *text) {
   ws_slice slice = ws_slice_of(text);
   return ws_stream_write(stream, &slice, 1);
 }
 
-/* ---- one row of the certificate matrix ---- */
+/* ---- the certificate matrix: which server is accepted for which host ---- */
 
 typedef struct cert_row {
-  const char *number; /* of the row */
+  const char *number; /* the row's, as in "matrix 58" */
   const char *cert;   /* the server's */
   const char *key;    /* NULL: leaf.key */
-  const char *host;   /* asked for */
+  const char *host;   /* which the client wants */
   const char *refusal; /* part of why, or NULL: it must be accepted */
 } cert_row;
 
