@@ -227,7 +227,7 @@ amalgamation:  ## write the library as three files to build in: build/ws.[ch], w
 	@mkdir -p build
 	@lua5.4 spec/tools/amalgamation.lua build
 
-amalgamation-test: amalgamation build/certs/done  ## build those into a program, in C and C++
+amalgamation-test: amalgamation build/certs/done  ## build these files into a program, in C and C++
 	@$(tally) env CC="$(CC)" LUA_PC=$(lua_pc) sh spec/tools/amalgamation.sh
 
 docs: all  ## write LuaLS definitions and LDoc pages: build/docs
@@ -241,7 +241,7 @@ docs-check: docs  ## check that everything public is described, typed, and writt
 	@$(run_env) $(tally) $(LUA) /usr/bin/busted --pattern=_spec spec/ws/meta_spec.lua
 	@$(run_env) $(tally) $(LUA) spec/tools/docs/check.lua build/docs
 
-rockspecs:  ## write the release's rockspec: that of scm with the version
+rockspecs:  ## write the release's rockspec: that of scm, with the release's version
 	@lua5.4 spec/tools/release.lua
 
 checks := lint layers headers musl exports rock install-check makefile-check \
@@ -338,7 +338,7 @@ instructions: all build/bench/counted build/bench/still_clock.so  ## count instr
 	@sh spec/tools/install.sh instructions
 	@UPDATE=$(UPDATE) $(tally) lua5.4 spec/bench/instructions.lua $(LUA) $(CC) "$(CFLAGS)"
 
-growth: all build/bench/load  ## measure CPU time per unit as there are more: build/bench; ONLY="timers"
+growth: all build/bench/load  ## measure how CPU time per unit grows with their number: build/bench; ONLY="timers"
 	@ONLY="$(ONLY)" lua5.4 spec/bench/growth.lua $(LUA)
 
 profile: bench-programs  ## show where our echo's time goes: LOAD="echo -k 16 -s 125"

@@ -9,7 +9,7 @@
 -- base      {subject=, mode=, load=}, each by default as the row's own;
 --           {tool=}: the load generator without a server, with these options;
 --           {own=}: the load generator's own figure with these options
--- must, aim the ratio's limit, and what it should be
+-- must, aim the limit of the ratio, and the ratio to aim for
 -- most      the limit of the figure itself
 -- more      by how much the figure may exceed the base's
 -- unit      the figure's unit, "us" by default; scale: the factor that converts it

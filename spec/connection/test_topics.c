@@ -347,7 +347,7 @@ TEST(without_memory) {
   party_listen(&p);
   side *s = join(&p, &client);
   CHECK(failing_to_subscribe(&p, s) >= 2);
-  /* Now that the tables exist, it needs fewer allocations. */
+  /* The tables exist now, so the n-th allocation is another one. */
   CHECK_INT(failing_to_subscribe(&p, s), 3);
   subscribe(&p, s, "t");
   ws_memory_fail(1, 0);

@@ -9,7 +9,7 @@ other = $(MAKE) --no-print-directory -j$(jobs)
 
 coverage_flags := build=build/coverage CFLAGS="-O0 -g --coverage" LDFLAGS=--coverage
 
-coverage:  ## list lines and branches of the core that the tests run, and which not
+coverage:  ## show which lines and branches of the core the tests run, and which not
 	@sh spec/tools/install.sh analysis
 	@sh spec/tools/install.sh test
 	@$(other) $(coverage_flags) all c-test-programs build/certs/done
@@ -64,6 +64,6 @@ valgrind: $(c_test_programs) build/certs/done  ## run the C tests under memcheck
 	  $(tally) timeout 600 valgrind -q --error-exitcode=9 --leak-check=full \
 	    --errors-for-leak-kinds=definite,indirect
 
-soak: all build/certs/done  ## put load on it, with churn: MINUTES=5 COUNT=10000 SEED=1
+soak: all build/certs/done  ## put load on a server while connections come and go: MINUTES=5 COUNT=10000 SEED=1
 	@$(run_env) $(tally) sh spec/soak/run.sh $(LUA) $(or $(MINUTES),5) \
 	  $(or $(COUNT),10000) $(or $(SEED),1)

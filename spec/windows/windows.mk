@@ -67,7 +67,7 @@ windows: windows-tools  ## cross-build the C core and its tests for Windows, run
 
 # Each spec has a process of its own, because a test that is skipped halfway leaves
 # things behind. First, what was built for another Lua is removed.
-windows-lua: windows-tools  ## run the Lua module and its specs there: LUA_INCDIR=, LUA_LIB=, LUA_EXE=
+windows-lua: windows-tools  ## run the Lua module and its specs in Wine: LUA_INCDIR=, LUA_LIB=, LUA_EXE=
 	@[ -n "$(LUA_INCDIR)" ] && [ -n "$(LUA_LIB)" ] && [ -n "$(LUA_EXE)" ] || \
 	  { echo "which Lua? see spec/windows/windows.mk" >&2; exit 2; }
 	@rm -rf $(windows_build)/obj/lua $(windows_build)/ws
