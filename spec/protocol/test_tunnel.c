@@ -167,8 +167,9 @@ TEST(http_logs_in) {
 TEST(http_and_ipv6) {
   ws_tunnel_target target = target_of(WS_TUNNEL_HTTP, "::1");
   target.port = 8;
-  const line lines[] = {LINE("CONNECT [::1]:8 HTTP/1.1\r\nHost: [::1]:8\r\n\r\n",
-                             "HTTP/1.1 200 OK\r\n\r\n")};
+  const line lines[] = {
+      LINE("CONNECT [::1]:8 HTTP/1.1\r\nHost: [::1]:8\r\n\r\n",
+           "HTTP/1.1 200 OK\r\n\r\n")};
   ends(target, lines, 1, WS_OK, "");
 }
 

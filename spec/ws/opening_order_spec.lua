@@ -68,7 +68,7 @@ describe("S43 connections to one address", function()
   end)
 
   it("go on when one fails, is given up or ends", function()
-    open("late", { timeout = 50 })
+    open("late", { timeout = 300 })
     local dropped, waiting = open "dropped", open "waiting"
     open "last"
     see("asked /late", "closed late", "asked /dropped")
@@ -83,7 +83,7 @@ describe("S43 connections to one address", function()
 
   it("have their deadlines while they wait, and say what for", function()
     open "first"
-    open("second", { timeout = 50 })
+    open("second", { timeout = 300 })
     see("asked /first", "closed second")
     assert.matches("tcp: waiting for another connection", why.second)
     verdicts["/first"] = true
