@@ -207,19 +207,29 @@ static void keep_alive(ws_connection *c) {
   if (!c->ended) schedule_open(c);
 }
 
+static bool has_ended(const ws_connection *c) {
+  if (c->phase == WS_PHASE_LINGERING) return false;
+  return c->ended || c->phase == WS_PHASE_DEAD;
+}
+
 /* A deadline is for the peer: if others kept the loop busy, first what has come
  * meanwhile is read, and what can be written is written. True if the deadline
- * no longer counts after that: it has ended, or waits for something else. */
+ * no longer counts after that: it has ended, is answered, or waits for
+ * something else. */
 static bool was_only_late(ws_connection *c) {
   if (c->phase == WS_PHASE_DIALLING) return false;
+  bool had_begun = c->answering;
   ws_connection_ready(c, WS_READABLE | WS_WRITABLE);
-  return c->ended || c->phase == WS_PHASE_DEAD || ws_timer_running(&c->timer);
+  if (has_ended(c) || ws_timer_running(&c->timer)) return true;
+  bool begins = c->answering && !had_begun;
+  if (begins) schedule_answer(c);
+  return begins;
 }
 
 void ws_connection_timeout(void *owner) {
   ws_connection *c = owner;
+  if (has_ended(c) || was_only_late(c)) return;
   if (c->phase == WS_PHASE_LINGERING) ws_connection_kill(c);
-  else if (c->ended || was_only_late(c)) return;
   else if (c->state == WS_CONNECTING) open_ran_out(c);
   else if (c->state == WS_OPEN) keep_alive(c);
   else closing_ran_out(c);

@@ -384,12 +384,18 @@ static struct {
   size_t len;
 } meanwhile;
 
-/* Blocks the loop; meanwhile the bytes of the first side's peer arrive. */
+/* Blocks the loop; meanwhile the bytes of the first side's peer arrive, or if
+ * it has none to send, it reads. */
 static void hold_up(side *s, const char *event) {
+  static char some[65536];
   if (strcmp(event, "message") != 0) return;
   ws_slice said = {meanwhile.bytes, meanwhile.len};
-  CHECK_INT(ws_socket_write(meanwhile.by->fd, &said, 1), said.len);
-  party_await_input(&s->party->sides[0]);
+  if (said.len > 0) {
+    CHECK_INT(ws_socket_write(meanwhile.by->fd, &said, 1), said.len);
+    party_await_input(&s->party->sides[0]);
+  } else {
+    while (ws_socket_read(meanwhile.by->fd, some, sizeof some) > 0) continue;
+  }
   virtual_clock += 600;
 }
 
@@ -460,6 +466,41 @@ static void a_request_where_turns_serve(int most) {
 TEST(a_request_while_the_loop_was_held_up) {
   a_request_where_turns_serve(INT_MAX);
   a_request_where_turns_serve(1);
+}
+
+/* Plain HTTP: an answer that begins then may take its time. */
+static void an_answer_where_turns_serve(int most, unsigned idle_timeout) {
+  static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  party p;
+  ws_connection_events events = side_events;
+  events.on_body_end = begin_answer;
+  party_begin(&p);
+  p.served = &events;
+  p.server_config->open_timeout = 400;
+  p.server_config->idle_timeout = idle_timeout;
+  p.echo = false;
+  party_listen(&p);
+  raw quiet = raw_connect(party_port(&p));
+  PARTY_UNTIL(&p, p.count, 1);
+  raw busy = raw_open(&p);
+  held_up(&p, most, &busy, &quiet, request, strlen(request));
+  raw_read(&p, &quiet, 2);
+  party_pass(&p, 499);
+  CHECK_INT(p.sides[0].gones, 0);
+  ws_connection_finish(p.sides[0].connection, "c", 1);
+  raw_read_to_end(&p, &quiet);
+  CHECK_BYTES(quiet.data, quiet.len, "abc");
+  raw_end(&quiet);
+  raw_end(&busy);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(an_answer_while_the_loop_was_held_up) {
+  an_answer_where_turns_serve(INT_MAX, 0);
+  an_answer_where_turns_serve(1, 0);
+  an_answer_where_turns_serve(INT_MAX, 500);
+  an_answer_where_turns_serve(1, 500);
 }
 
 static void a_close_where_turns_serve(int most) {
@@ -912,6 +953,30 @@ TEST(a_stream_to_who_has_gone) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* A peer that reads while the loop is held up has not stopped taking, also when
+ * the next turn begins with the timers. */
+static void a_download_where_turns_serve(int most) {
+  ws_connection_events events;
+  party p;
+  raw r = take_nothing(&p, &events, answer_at_length,
+                       "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  raw busy = raw_open(&p);
+  held_up(&p, most, &busy, &r, NULL, 0);
+  for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
+  CHECK_INT(p.sides[0].gones, 0);
+  party_pass(&p, 3 * 300); /* now it takes nothing more */
+  CHECK_INT(p.sides[0].gones, 1);
+  raw_end(&r);
+  raw_end(&busy);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+TEST(a_download_while_the_loop_was_held_up) {
+  a_download_where_turns_serve(INT_MAX);
+  a_download_where_turns_serve(1);
+}
+
 /* But a peer that takes nothing is not waited for longer than a silent one. One
  * that has broken the protocol and does not hang up fails at once, and is soon
  * dropped. */
@@ -957,6 +1022,7 @@ int main(void) {
   RUN(a_late_pong_is_no_event);
   RUN(nobody_dies_of_a_loop_that_was_held_up);
   RUN(a_request_while_the_loop_was_held_up);
+  RUN(an_answer_while_the_loop_was_held_up);
   RUN(a_close_while_the_loop_was_held_up);
   RUN(a_peer_that_reads_is_not_silent);
   RUN(an_answered_ping_is_no_idleness);
@@ -973,6 +1039,7 @@ int main(void) {
   RUN(an_answer_not_taken);
   RUN(a_download_that_is_given_up);
   RUN(a_stream_to_who_has_gone);
+  RUN(a_download_while_the_loop_was_held_up);
   RUN(lingering_has_an_end);
   return check_done();
 }
