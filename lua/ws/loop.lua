@@ -15,12 +15,6 @@ local failure          -- what the error handler itself raised, boxed
 local stopping = false
 local on_use           -- see loop.on_use
 
--- The core takes functions only, but ws.onerror may be any callable value.
-local function tell_core()
-  local handler = error_handler
-  current:onError(handler and function(message, traceback) handler(message, traceback) end)
-end
-
 --- Sets a function to be called before each use of the loop; nil for none. It is for
 --- an adapter that drives the loop and may have been idle until now.
 function loop.on_use(fn)
@@ -33,7 +27,7 @@ function loop.get()
     local made, message = core.loop(os.getenv("WS_POLLER"))
     if not made then error("cannot make a loop: " .. message, 2) end
     current = made
-    tell_core()
+    current:onError(loop.report)
   end
   if on_use then on_use() end
   return current
@@ -78,9 +72,21 @@ local function raise_failure()
   error(raised, 0)
 end
 
+-- At Ctrl-C the program luajit raises this in whatever runs; lua does so in the main
+-- coroutine only, where no handlers run.
+local function is_interrupt(raised)
+  return jit and type(raised) == "string" -- luacheck: ignore 113
+    and (raised == "interrupted!" or raised:find ":%d+: interrupted!$")
+end
+
 --- Passes an error of a handler to ws.onerror(message, traceback), or prints it.
---- Never raises: what ws.onerror raises is raised later, by ws.run or ws.poll.
+--- Never raises: an interrupt, and what ws.onerror raises, is raised later, by ws.run
+--- or ws.poll.
 function loop.report(message, traceback)
+  if is_interrupt(message) then
+    loop.raise_later(message)
+    return
+  end
   if not error_handler then
     io.stderr:write(traceback or loop.describe(message), "\n")
     return
@@ -99,7 +105,6 @@ function loop.set_error_handler(handler, level)
       level + 1)
   end
   error_handler = handler
-  if current then tell_core() end
 end
 
 --- One turn, waiting at most `ms` milliseconds (nil: until something happens)

@@ -403,6 +403,24 @@ describe("the loop", function()
     sock:terminate()
   end)
 
+  -- LuaJIT raises in whatever runs, other Lua programs in the main coroutine.
+  it("Ctrl-C ends run, also while a handler runs", function()
+    for _, where in ipairs { "ws.setTimeout", "ws.spawn" } do
+      local status, output = helper.child(([[
+        local ws = require "ws"
+        ws.onerror = print
+        ws.setTimeout(function() print "still here" ws.stop() end, 5000)
+        ws.setTimeout(function()
+          %s(function() io.popen("kill -INT $PPID"):close() end)
+        end)
+        ws.run()
+      ]]):format(where))
+      assert.matches("interrupted!", output)
+      assert.not_matches("still here", output)
+      assert.equal(1, status)
+    end
+  end)
+
   it("what ws.onerror raises while something of it waits to come out goes to stderr", function()
     local status, output = helper.child [[
       local ws = require "ws"
