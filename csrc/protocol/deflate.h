@@ -41,9 +41,9 @@ void ws_inflater_free(ws_inflater *inflater); /* NULL is fine */
 void ws_inflater_reset(ws_inflater *inflater);
 
 /* Inflates part of a message and appends it to `out`, in steps. Stops with
- * WS_ETOOBIG after the first step that makes `out` longer than `most`, by at
- * most 16 KiB. WS_OK, WS_ENOMEM, or WS_EDEFLATE for bytes that are not deflate.
- * After a failure only reset and free are allowed. */
+ * WS_ETOOBIG when `out` is one byte longer than `most`. WS_OK, WS_ENOMEM, or
+ * WS_EDEFLATE for bytes that are not deflate. After a failure only reset and
+ * free are allowed. */
 int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
                      ws_buffer *out, size_t most);
 

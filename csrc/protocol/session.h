@@ -143,7 +143,8 @@ int ws_session_refuse(ws_session *session, unsigned status, ws_slice body,
                       const ws_header *headers, size_t header_count,
                       ws_buffer *out);
 
-/* Ends the session of a plain request that the caller has answered itself. */
+/* Ends the session of a request that waits, and that the caller has answered
+ * itself as plain HTTP. */
 void ws_session_finish(ws_session *session);
 
 /* What was agreed on, valid as long as the session. */

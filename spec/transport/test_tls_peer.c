@@ -324,7 +324,7 @@ static int judge_as(SSL *ssl, const ws_tls_name *name, bool *verified) {
 
 /* OpenSSL resumes the session of a.test for b.test and finds nothing wrong:
  * only our second check does. */
-TEST(resumed_sessions_are_checked_again) { /* finding 2, matrix 65 */
+TEST(resumed_sessions_are_checked_again) { /* matrix 65 */
   ws_tls *server = tls_server("a.pem", NULL);
   SSL_CTX *here = SSL_CTX_new(TLS_client_method());
   SSL_CTX *there = SSL_CTX_new(TLS_server_method());
