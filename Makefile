@@ -179,11 +179,17 @@ build/peers/done: spec/peers/package.json
 	npm install --prefix $(@D) --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Debian installs Go packages as sources under this GOPATH.
+# Debian installs Go packages as sources under this GOPATH. From Debian 13 on, one of
+# them has another owner.
+go_path := /usr/share/gocode
+nhooyr := $(if $(wildcard $(go_path)/src/github.com/coder),github.com/coder,nhooyr.io)
+
 build/peers/%_peer: spec/peers/%_peer.go spec/peers/go_peer.go
-	@mkdir -p $(@D)
-	@echo "  GO $@"; GOPATH=/usr/share/gocode GO111MODULE=off GOFLAGS= \
-	  GOCACHE=$(CURDIR)/build/peers/go-cache go build -o $@ $^
+	@mkdir -p $@.d
+	@for source in $^; do sed 's,"nhooyr.io/,"$(nhooyr)/,' $$source \
+	  >$@.d/$${source##*/} || exit 1; done
+	@echo "  GO $@"; GOPATH=$(go_path) GO111MODULE=off GOFLAGS= \
+	  GOCACHE=$(CURDIR)/build/peers/go-cache go build -o $@ $@.d/*.go
 
 # Not optimized, because compiling is what takes long.
 build/peers/%_peer: spec/peers/%_peer.cpp

@@ -53,6 +53,13 @@ static void arm(source *from, unsigned long nth, unsigned long times) {
 
 /* -------------------------------------------------------------- memory */
 
+/* From 5.4.5 on, Lua does not try again to make a coroutine's stack longer. So
+ * growing blocks are spared where it is to collect garbage and go on. */
+static int is_spared(const void *block) {
+  int once = of_lua.each || of_lua.times == 1;
+  return LUA_VERSION_RELEASE_NUM >= 50405 && block && once;
+}
+
 /* Lua's allocator. Making a block smaller must not fail. */
 static void *lua_memory(void *unused, void *block, size_t old, size_t size) {
   (void)unused;
@@ -61,7 +68,8 @@ static void *lua_memory(void *unused, void *block, size_t old, size_t size) {
     return NULL;
   }
   bool grows = !block || size > old;
-  if (grows && (size > largest || must_fail(&of_lua))) return NULL;
+  if (grows && size > largest) return NULL;
+  if (grows && must_fail(&of_lua) && !is_spared(block)) return NULL;
   return realloc(block, size);
 }
 

@@ -33,7 +33,7 @@ async def order(ws, text):
 
 
 async def obey(ws):
-    reason = ""
+    code, reason = None, ""
     while not ws.closed:
         message = await ws.receive()
         if message.type == WSMsgType.PING:
@@ -43,12 +43,13 @@ async def obey(ws):
         elif message.type == WSMsgType.BINARY:
             await ws.send_bytes(message.data)
         elif message.type == WSMsgType.CLOSE:
-            reason = message.extra
+            # Newer versions take a Close without a code for none.
+            code, reason = message.data or 1005, message.extra
         elif message.type == WSMsgType.TEXT and message.data.startswith("!"):
             reason = await order(ws, message.data)
         elif message.type == WSMsgType.TEXT:
             await ws.send_str(message.data)
-    await report(f"closed {ws.close_code or 1005} {reason}")
+    await report(f"closed {code or ws.close_code or 1005} {reason}")
 
 
 # ------------------------------------------------------------------ server

@@ -17,12 +17,19 @@ async def fragments(ws, kind):
     await ws.send(parts)
 
 
+async def close_without_code(ws):
+    if hasattr(ws, "write_close_frame"):  # before version 14
+        await ws.write_close_frame(websockets.frames.Close(1005, ""), b"")
+    else:
+        await ws.close(None)
+
+
 async def close(ws, rest):
     code, _, reason = rest.partition(" ")
     if code:
         await ws.close(int(code), reason)
     else:
-        await ws.write_close_frame(websockets.frames.Close(1005, ""), b"")
+        await close_without_code(ws)
 
 
 async def terminate(ws, _):

@@ -14,18 +14,30 @@ async def report(text):
     await control.send(text)
 
 
-async def serve_one(ws, path):
+def path_of(ws):
+    return ws.path if hasattr(ws, "path") else ws.request.path  # before 14, and since
+
+
+async def serve_one(ws):
     global control
-    if path == "/control":
+    if path_of(ws) == "/control":
         control = ws
         await ws.wait_closed()
     else:
         await obey(ws, report)
 
 
+def choose(first, second):
+    """Gets the offered subprotocols first before version 14, and second since. Without
+    this, newer servers refuse those who offer none."""
+    offered = first if isinstance(first, list) else second
+    return "chat.v1" if "chat.v1" in offered else None
+
+
 async def serve(tls):
     server = await websockets.serve(
-        serve_one, "127.0.0.1", 0, ssl=tls, subprotocols=["chat.v1"], max_size=None
+        serve_one, "127.0.0.1", 0, ssl=tls, subprotocols=["chat.v1"],
+        select_subprotocol=choose, max_size=None
     )
     return server.sockets[0].getsockname()[1]
 

@@ -7,11 +7,11 @@ set -eu
 
 build="gcc make pkg-config lua5.4 liblua5.4-dev libssl-dev zlib1g-dev openssl
 ca-certificates"
-# nginx's Lua module is built for luajit2.
+# nginx's Lua module is built for luajit2, which is OpenResty's LuaJIT (see `names`).
 test="lua-busted lua-check lua-socket lua-copas lua-cqueues lua-luaossl lua-luv neovim
 luarocks curl nodejs npm python3 python3-websockets tinyproxy microsocks nginx
-libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1
-luajit2 libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
+libnginx-mod-http-lua lua-nginx-websocket chromium faketime libasan8 libubsan1 luajit2
+libluajit2-5.1-dev python3-aiohttp python3-tornado libmojolicious-perl
 libio-socket-ssl-perl golang-go golang-github-gorilla-websocket-dev
 golang-nhooyr-websocket-dev g++ libboost-dev libwebsockets-dev love"
 luas="$test lua5.1 liblua5.1-0-dev lua-coxpcall lua5.2 liblua5.2-dev lua5.3
@@ -35,6 +35,9 @@ for group in "${@:-}"; do
   esac
 done
 
+# From Debian 13 on, luajit2 has taken the place of luajit.
+plain_name() { echo "$*" | sed 's/luajit2/luajit/g'; }
+
 # A tool that works counts as installed, wherever it came from.
 have() {
   case "$1" in
@@ -43,6 +46,8 @@ have() {
     neovim) command -v nvim >/dev/null ;;
     nodejs) command -v node >/dev/null ;;
     npm) command -v npm >/dev/null ;;
+    *luajit2*) dpkg-query -W -f '${Version}' "$(plain_name "$1")" 2>/dev/null \
+      | grep -q openresty ;;
     *) return 1 ;;
   esac
 }
@@ -66,11 +71,17 @@ for package in $wanted; do
 done
 [ -n "$missing" ] || exit 0
 
+# What is missing, as this system calls it.
+names() {
+  if LC_ALL=C apt-cache policy luajit2 | grep -q 'Candidate: [0-9]'; then echo "$missing"
+  else plain_name "$missing"; fi
+}
+
 if [ "$(id -u)" = 0 ]; then sudo=
 elif command -v sudo >/dev/null; then sudo=sudo
 else
   echo "Please install, as root:" >&2
-  echo "  apt-get install --no-install-recommends$missing" >&2
+  echo "  apt-get install --no-install-recommends$(names)" >&2
   exit 1
 fi
 
@@ -80,8 +91,8 @@ apt() {
     -o DPkg::Lock::Timeout=300 "$@" </dev/null >"$log" 2>&1
 }
 
-# shellcheck disable=SC2086 # the words are package names
-get_all() { apt -y --no-install-recommends install $missing; }
+# shellcheck disable=SC2046 # the words are package names
+get_all() { apt -y --no-install-recommends install $(names); }
 
 echo "Installing:$missing"
 log=$(mktemp)

@@ -111,7 +111,7 @@ static size_t let_in_from(size_t first, size_t row, size_t step, bool ever) {
     n += step;
   } while (allocations >= fails_at); /* that one has failed */
   fails_at = 0;
-  CHECK(n > 1000);
+  CHECK(n > 500); /* otherwise hardly any could fail */
   return in;
 }
 
@@ -243,7 +243,22 @@ static ws_stream *make_stream(ws_stream *below, ws_tls *tls) {
   return stream;
 }
 
-/* A stream either cannot be made, or works as any other. */
+/* False if the side that lacked memory fails at once: since 3.2, OpenSSL may
+ * make one without all it needs. Any other way to fail is an error. */
+static bool shakes(tls_pair *pair, bool scarce_client) {
+  pair_shake(pair);
+  int scarce = scarce_client ? pair->client_status : pair->server_status;
+  int other = scarce_client ? pair->server_status : pair->client_status;
+  if (OPENSSL_VERSION_NUMBER >= 0x30200000L && scarce == WS_ETLS) {
+    CHECK_INT(other, WS_EAGAIN);
+    return false;
+  }
+  CHECK_INT(scarce, WS_OK);
+  CHECK_INT(other, WS_OK);
+  return true;
+}
+
+/* A stream either cannot be made, or works as any other (but see shakes). */
 static void make_streams(ws_tls *client, ws_tls *server, bool scarce_client) {
   static tls_pair pair;
   size_t failed = 0;
@@ -260,12 +275,7 @@ static void make_streams(ws_tls *client, ws_tls *server, bool scarce_client) {
     fails_at = scarce_client ? 0 : at;
     pair.server = make_stream(from, server);
     if (!scarce_client) taken = allocations;
-    if (pair.client && pair.server) {
-      pair_shake(&pair);
-      CHECK_INT(pair.client_status, WS_OK);
-      CHECK_INT(pair.server_status, WS_OK);
-    }
-    failed += !pair.client || !pair.server;
+    failed += !pair.client || !pair.server || !shakes(&pair, scarce_client);
     ws_stream_free(pair.client ? pair.client : to);
     ws_stream_free(pair.server ? pair.server : from);
     fails_at = taken >= at ? at + 1 : 0;

@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- The loop inside Copas: suite.lua, and what is particular to Copas.
 
--- Debian installs it, in plain Lua, only for two versions.
-package.path = package.path .. ";/usr/share/lua/5.2/?.lua"
+-- Debian installs it, and the coxpcall it needs, in plain Lua only for other versions.
+package.path = package.path .. ";/usr/share/lua/5.2/?.lua;/usr/share/lua/5.3/?.lua"
 
 local copas = require "copas"
 local adapter = require "ws.adapter.copas"
