@@ -102,8 +102,8 @@ void ws_connection_linger(ws_connection *c) {
   }
   c->phase = WS_PHASE_LINGERING;
   c->finishing = true;
+  ws_connection_flush(c); /* first: without memory for a timer it dies */
   ws_connection_schedule(c);
-  ws_connection_flush(c);
 }
 
 void ws_connection_closed(ws_connection *c) {

@@ -191,7 +191,8 @@ void ws_connection_flush_together(ws_connection *c);
 
 void ws_connection_timeout(void *owner);
 
-/* Starts the timer for the phase and state it is in now. */
+/* Starts the timer for the phase and state it is in now. Without memory for it
+ * the connection fails; it may be dead afterwards. */
 void ws_connection_schedule(ws_connection *c);
 
 /* Bytes came: the peer is alive. */

@@ -65,9 +65,12 @@ static uint64_t ms_until(const ws_connection *c, uint64_t due) {
   return due > now ? due - now : 0;
 }
 
+/* One that lingers has failed or ended already: it does not wait without a
+ * deadline. */
 static void start(ws_connection *c, uint64_t ms) {
-  if (ws_loop_start_timer(c->hub->loop, &c->timer, ms) != WS_OK)
-    ws_connection_fail(c, WS_ENOMEM, NULL);
+  if (ws_loop_start_timer(c->hub->loop, &c->timer, ms) == WS_OK) return;
+  ws_connection_fail(c, WS_ENOMEM, NULL);
+  if (c->phase == WS_PHASE_LINGERING) ws_connection_kill(c);
 }
 
 static void schedule_open(ws_connection *c) {

@@ -109,6 +109,7 @@ static bool write_all(ws_connection *c) {
     bool answers = c->answering || c->phase == WS_PHASE_LINGERING;
     if (wrote > 0 && answers && c->status == WS_OK)
       ws_connection_schedule(c);
+    if (c->phase == WS_PHASE_DEAD) return false; /* no memory for a timer */
   }
   ws_outbox_settle(&c->outbox);
   if (ws_stream_may_hold(c->stream)) {

@@ -1004,6 +1004,71 @@ TEST(lingering_has_an_end) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* ------------------------------------------------------- without timers */
+
+static void never_fires(void *owner) { (void)owner; }
+
+/* Uses up the room for timers: no further one can be started while there is no
+ * memory. */
+static void use_up_timers(party *p) {
+  static ws_timer many[1000];
+  size_t i = 0;
+  memset(many, 0, sizeof many);
+  ws_memory_fail(1, true);
+  do many[i].fire = never_fires;
+  while (ws_loop_start_timer(p->loop, &many[i++], 1000000) == WS_OK);
+  ws_memory_fail(0, false);
+}
+
+static void begin_answer_without_timers(void *owner) {
+  begin_answer(owner);
+  use_up_timers(((side *)owner)->party);
+  ws_memory_fail(1, true);
+}
+
+/* Plain HTTP: an answer of which only the deadline cannot be kept is ended. */
+TEST(an_answer_without_a_timer) {
+  party p;
+  ws_connection_events events = side_events;
+  party_begin(&p);
+  events.on_body_end = begin_answer_without_timers;
+  p.served = &events;
+  p.server_config->open_timeout = 0;
+  p.server_config->idle_timeout = 500;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  raw_say(&p, &r, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  PARTY_UNTIL(&p, p.sides[0].gones, 1);
+  ws_memory_fail(0, false);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "ab");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* A peer that has broken the protocol and does not hang up is not waited for
+ * without a deadline. It still gets the Close that says why. */
+TEST(lingering_without_a_timer) {
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  use_up_timers(&p);
+  ws_memory_fail(1, true);
+  raw_heard(&p, &r, "\xff\xff");
+  PARTY_UNTIL(&p, s->closes, 1);
+  ws_memory_fail(0, false);
+  CHECK_INT(s->status, WS_EPROTOCOL);
+  CHECK(p.hub.first == NULL);
+  raw_read_to_end(&p, &r);
+  CHECK_BYTES(r.data, r.len, "\x88\x02\x03\xea");
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 int main(void) {
   RUN(a_request_nobody_answers);
   RUN(an_answer_in_pieces);
@@ -1041,5 +1106,7 @@ int main(void) {
   RUN(a_stream_to_who_has_gone);
   RUN(a_download_while_the_loop_was_held_up);
   RUN(lingering_has_an_end);
+  RUN(an_answer_without_a_timer);
+  RUN(lingering_without_a_timer);
   return check_done();
 }
