@@ -41,7 +41,8 @@ struct ws_connection {
   bool finishing;   /* end TCP once everything is written */
   bool blocked;     /* the stream takes no more for now */
   bool hung_up;     /* a hang-up was reported while it may not read */
-  bool read_ended;  /* lingering: the peer has ended its side, may still read */
+  bool read_ended;  /* the peer has ended its side, and may still read: it is
+                     * lingering, or the last bytes are still to be sent */
   bool want_drain;
   bool awaiting_pong;
   bool answering;   /* plain HTTP: the answer has begun */

@@ -29,7 +29,8 @@
 #define DIRECT_LEAST ((size_t)16 * 1024)
 
 static bool may_feed(const ws_connection *c) {
-  if (c->phase != WS_PHASE_LIVE || c->ended || c->waiting) return false;
+  if (c->phase != WS_PHASE_LIVE || c->ended || c->waiting || c->read_ended)
+    return false;
   return !c->paused || c->state != WS_OPEN;
 }
 
@@ -217,6 +218,14 @@ static void take(ws_connection *c, uint8_t *data, size_t len) {
 
 /* ------------------------------------------------------------ reading */
 
+/* Both Closes were exchanged, and the peer has ended its side. It may still
+ * read what we have yet to send: our Close, and what was sent before it. */
+static void on_clean_end(ws_connection *c, int status) {
+  bool good = status == WS_EOF && c->write_failed == WS_OK;
+  if (good && c->finishing) c->read_ended = true;
+  else ws_connection_end_clean(c);
+}
+
 /* The peer's bytes have ended, in order or not. */
 static void on_end(ws_connection *c, int status) {
   if (c->phase == WS_PHASE_LINGERING) {
@@ -225,7 +234,7 @@ static void on_end(ws_connection *c, int status) {
     return;
   }
   if (ws_session_clean(&c->session)) {
-    ws_connection_end_clean(c);
+    on_clean_end(c, status);
     return;
   }
   /* TLS 1.3: only now does the server say whether it accepts our

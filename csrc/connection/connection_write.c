@@ -87,6 +87,10 @@ static bool write_failed(ws_connection *c, int status) {
     ws_connection_kill(c);
     return false;
   }
+  if (c->read_ended) { /* its Close has come, and it has gone since */
+    ws_connection_end_clean(c);
+    return false;
+  }
   if (c->write_failed == WS_OK) c->write_failed = status;
   bool gone = status == WS_EPIPE || status == WS_ECONNRESET;
   if (!gone || c->phase != WS_PHASE_LIVE || c->answering) {

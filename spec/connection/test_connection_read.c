@@ -162,6 +162,59 @@ TEST(half_closed_behind_its_close) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* So does one that has yet to read much of what was sent before. */
+TEST(half_closed_with_much_to_read) {
+  static char much[8 << 20];
+  party p;
+  party_begin(&p);
+  party_listen(&p);
+  raw r = raw_open(&p);
+  side *s = party_other(&p);
+  ws_connection_send(s->connection, WS_BINARY, much, sizeof much, NULL);
+  CHECK(raw_write(&p, &r, "\x88\x82\0\0\0\0\x03\xe8", 8));
+  ws_socket_shutdown(r.fd);
+  party_rest(&p);
+  CHECK_INT(s->closes, 0);
+  size_t total = 0;
+  do {
+    r.len = 0;
+    raw_read(&p, &r, 4);
+    total += r.len;
+  } while (!r.ended);
+  CHECK_INT(total, 10 + sizeof much + 4);
+  ended(s, WS_OK, 1000, true);
+  CHECK(p.hub.first == NULL);
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
+/* If it goes instead, or just does not read, that is no failure: both have said
+ * that they close. */
+TEST(half_closed_and_gone) {
+  static char much[8 << 20];
+  for (int goes = 0; goes <= 1; goes++) {
+    party p;
+    party_begin(&p);
+    p.server_config->close_timeout = 300;
+    party_listen(&p);
+    raw r = raw_open(&p);
+    side *s = party_other(&p);
+    ws_connection_send(s->connection, WS_BINARY, much, sizeof much, NULL);
+    CHECK(raw_write(&p, &r, "\x88\x82\0\0\0\0\x03\xe8", 8));
+    ws_socket_shutdown(r.fd);
+    party_rest(&p);
+    CHECK_INT(s->closes, 0);
+    if (goes) raw_end(&r);
+    else party_pass(&p, 3 * 300); /* the system may yet have taken more */
+    ended(s, WS_OK, 1000, true);
+    CHECK(p.hub.first == NULL);
+    if (!goes) raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 /* S139: what follows a Close is not looked at. */
 TEST(noise_behind_a_close) {
   party p;
@@ -595,6 +648,8 @@ int main(void) {
   RUN(a_flood_of_tiny_frames);
   RUN(messages_before_the_end);
   RUN(half_closed_behind_its_close);
+  RUN(half_closed_with_much_to_read);
+  RUN(half_closed_and_gone);
   RUN(noise_behind_a_close);
   RUN(a_reset);
   RUN(gone_while_it_lingers);
