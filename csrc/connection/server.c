@@ -96,11 +96,15 @@ static void closed_if_done(ws_server *server) {
 
 /* --------------------------------------------------------------- list */
 
+/* If the system has no memory for that, it is tried again after a pause. The
+ * timer runs or has just fired: starting it needs no memory. */
 static void resume_accepting(void *owner) {
   ws_server *server = owner;
   if (server->listener == WS_FD_NONE) return;
-  ws_loop_stop_timer(server->hub->loop, &server->pause);
-  ws_loop_want(server->hub->loop, &server->watch, WS_READABLE);
+  ws_loop *loop = server->hub->loop;
+  if (ws_loop_want(loop, &server->watch, WS_READABLE) == WS_OK)
+    ws_loop_stop_timer(loop, &server->pause);
+  else (void)ws_loop_start_timer(loop, &server->pause, ACCEPT_PAUSE);
 }
 
 static void on_died(void *keeper, ws_connection *connection) {

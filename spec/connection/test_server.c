@@ -263,6 +263,34 @@ TEST(a_descriptor_comes_back) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* If the listener cannot be watched again yet, that is tried again later. */
+TEST(accepting_that_cannot_be_resumed) {
+  party p;
+  party_begin_refusable(&p);
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  ws_fd highest = dup(STDERR_FILENO); /* the lowest that is free */
+  struct rlimit before, few;
+  getrlimit(RLIMIT_NOFILE, &before);
+  few = before;
+  few.rlim_cur = (rlim_t)highest;
+  ws_socket_close(highest);
+  setrlimit(RLIMIT_NOFILE, &few);
+  party_serve(&p);
+  setrlimit(RLIMIT_NOFILE, &before);
+  party_refusing = true;
+  party_pass(&p, 500);
+  party_refusing = false;
+  CHECK_INT(p.count, 0);
+  PARTY_AFTER(&p, 100, p.count);
+  raw_say(&p, &r, RAW_REQUEST);
+  raw_read(&p, &r, 12);
+  CHECK(raw_has(&r, "HTTP/1.1 101"));
+  raw_end(&r);
+  party_end(&p);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 #define CROWD 150
 
 /* A crowd of new clients does not keep the loop from others: at most 64 are
@@ -469,6 +497,7 @@ int main(void) {
   RUN(more_than_allowed_get_503);
   RUN(no_descriptors_left);
   RUN(a_descriptor_comes_back);
+  RUN(accepting_that_cannot_be_resumed);
   RUN(a_crowd_is_let_in_by_and_by);
   RUN(ended_on_arrival);
   RUN(silence_before_the_request);
