@@ -21,7 +21,8 @@
 /* Reads in a row from a filter that may hold bytes back. */
 #define READ_BUDGET 8
 
-/* Input kept for a request that waits for its answer. */
+/* Input kept for a request that waits for its answer: before it is answered, no
+ * more is read at once, as what comes behind the request has to be kept. */
 #define WAITING_MOST ((size_t)16 * 1024)
 
 /* A long frame's bytes are read directly to their place if at least this many
@@ -264,7 +265,8 @@ static uint8_t *input(ws_connection *c, size_t *room) {
   if (c->phase == WS_PHASE_LIVE && c->state == WS_OPEN)
     into = ws_session_space(&c->session, DIRECT_LEAST, room);
   if (into) return into;
-  *room = WS_HUB_INPUT;
+  bool opens = c->phase == WS_PHASE_LIVE && c->state == WS_CONNECTING;
+  *room = opens ? WAITING_MOST - c->pending.len : WS_HUB_INPUT;
   return ws_hub_input(c->hub);
 }
 

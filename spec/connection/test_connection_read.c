@@ -2,6 +2,7 @@
 /* Input: in pieces, in floods, too much, or ending half-way. There is one error
  * at most, then one close, and what came before them is delivered. */
 #include "connection/raw.h"
+#include "transport/socket_system.h"
 
 static void ended(side *s, int status, unsigned code, bool clean) {
   PARTY_UNTIL(s->party, s->closes, 1);
@@ -466,6 +467,36 @@ TEST(much_before_the_answer) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* No more than 16 KiB are kept, whether they come with the request or behind
+ * it; the rest stays with the system. */
+TEST(little_is_kept_before_the_answer) {
+  static char bytes[60000], left[60000];
+  ws_connection_events events = side_events;
+  for (int together = 0; together <= 1; together++) {
+    party p;
+    party_begin(&p);
+    events.on_request = keep_waiting;
+    p.served = &events;
+    party_listen(&p);
+    raw r = raw_connect(party_port(&p));
+    asked = NULL;
+    memcpy(bytes, RAW_REQUEST, strlen(RAW_REQUEST));
+    ws_slice all = {bytes, together ? sizeof bytes : strlen(RAW_REQUEST)};
+    PARTY_UNTIL(&p, p.count, 1);
+    CHECK_INT(ws_socket_write(r.fd, &all, 1), all.len);
+    PARTY_UNTIL_THAT(&p, asked != NULL);
+    if (!together) CHECK(raw_write(&p, &r, bytes, sizeof bytes));
+    party_rest(&p);
+    ws_fd fd = ws_stream_fd(ws_connection_stream(asked->connection));
+    long most = 16384 + (together ? (long)strlen(RAW_REQUEST) : 0);
+    PARTY_UNTIL_THAT(&p, recv(fd, left, sizeof left, MSG_PEEK) >=
+                             (long)sizeof bytes - most);
+    raw_end(&r);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 /* The client goes before it is answered: nothing opens, and answering does no
  * harm. */
 TEST(gone_before_the_answer) {
@@ -659,6 +690,7 @@ int main(void) {
   RUN(resuming_reads_what_a_filter_holds);
   RUN(frames_before_the_answer);
   RUN(much_before_the_answer);
+  RUN(little_is_kept_before_the_answer);
   RUN(gone_before_the_answer);
   RUN(through_any_stream);
   RUN(every_call_fails_once);
