@@ -135,7 +135,10 @@ static bool hold_pong(ws_connection *c) {
   bool hold = c->outbox.bytes > 0;
   if (!c->has_session || ws_session_holds_pong(&c->session) == hold)
     return true;
-  ws_session_hold_pong(&c->session, hold, ws_connection_out(c));
+  int status =
+      ws_session_hold_pong(&c->session, hold, ws_connection_out(c));
+  if (status != WS_OK) ws_connection_fail(c, status, NULL);
+  if (c->phase == WS_PHASE_DEAD) return false;
   if (corked(c) > 0 && !write_all(c)) return false;
   return keep_rest(c);
 }

@@ -254,6 +254,29 @@ TEST(pings_of_someone_who_does_not_read) {
   CHECK_INT(ws_memory_live(), 0);
 }
 
+/* If a pong cannot be sent, the connection fails, also if it was held back. */
+TEST(no_random_bytes_for_a_pong) {
+  for (int held = 0; held <= 1; held++) {
+    party p;
+    party_begin(&p);
+    p.echo = false;
+    party_listen(&p);
+    side *s = party_open(&p), *other = party_other(&p);
+    ws_connection_pause(other->connection, WS_PAUSE_USER, true);
+    if (held) fill_the_way(&p, s);
+    else ws_entropy_fail(1);
+    CHECK_INT(ws_connection_ping(other->connection, WS_PING, "", 0), WS_OK);
+    if (held) PARTY_UNTIL(&p, s->pings, 1);
+    ws_entropy_fail(1);
+    ws_connection_pause(other->connection, WS_PAUSE_USER, false);
+    closed_with(s, 1006, false);
+    CHECK_INT(s->status, WS_ERANDOM);
+    ws_entropy_fail(0);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 /* --------------------------------------------------------------- order */
 
 /* Small, long and kept messages, corked or not, come in the order in which they
@@ -472,6 +495,7 @@ int main(void) {
   RUN(what_waits_is_packed);
   RUN(what_waits_is_not_corked);
   RUN(pings_of_someone_who_does_not_read);
+  RUN(no_random_bytes_for_a_pong);
   RUN(all_in_order);
   RUN(kept_until_written_or_dropped);
   RUN(ended_while_it_is_kept);
