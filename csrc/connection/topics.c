@@ -24,6 +24,7 @@ typedef struct ws_subscription {
   ws_topic *topic;
   ws_connection *connection;
   size_t place; /* in topic->subscribers */
+  uint64_t had; /* the number of the last publication it was sent */
   struct ws_subscription *next, *previous; /* the connection's, in a ring */
   struct ws_subscription *same;            /* in its bucket */
 } ws_subscription;
@@ -245,12 +246,17 @@ ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
   ws_publication publication;
   ptrdiff_t sent = 0;
   ws_publication_begin(&publication, &topics->newest, opcode, data, len);
+  uint64_t number = ++topics->publications;
   /* Backwards, because a subscriber that fails now leaves, and the last takes
-   * its place. Another may leave with it, and the topic with both. */
+   * its place. Another may leave with it, and the topic with both; or only the
+   * other, whose place may go to one that has had the message. */
   for (size_t i = topic ? topic->count : 0; topic && i-- > 0;) {
-    ws_connection *connection = topic->subscribers[i]->connection;
-    if (connection == except || ws_connection_state(connection) != WS_OPEN)
+    ws_subscription *one = topic->subscribers[i];
+    ws_connection *connection = one->connection;
+    if (connection == except || ws_connection_state(connection) != WS_OPEN ||
+        one->had == number)
       continue;
+    one->had = number;
     size_t before = topics->subscriptions;
     int status = ws_publication_send(&publication, connection);
     if (status == WS_OK) sent++;

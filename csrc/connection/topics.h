@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Fields are private to topics.c. All zero is the initial state. */
 typedef struct ws_topics {
@@ -17,7 +18,8 @@ typedef struct ws_topics {
   size_t subscriptions;
   const struct ws_subscription *listed; /* what ws_topics_of found last */
   size_t listed_nth;
-  ws_run *newest; /* of published frames */
+  uint64_t publications; /* how many there were */
+  ws_run *newest;        /* of published frames */
 } ws_topics;
 
 /* No subscriber may be left. */

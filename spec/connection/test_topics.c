@@ -622,6 +622,7 @@ TEST(publishing_without_memory) {
 
 static side *corked[WS_CORKS];
 static bool only_the_next; /* only the next to lose its cork subscribes */
+static bool survives;      /* who publishes, as it need not be read from */
 static ptrdiff_t went_to;
 
 /* A poller that refuses to watch for reading. */
@@ -635,6 +636,7 @@ static void publish_to_the_dying(side *s, const char *event) {
   if (strcmp(event, "message") != 0) return;
   ws_corks *corks = &s->party->hub.corks;
   char *much = calloc(1, MUCH);
+  ws_connection_pause(s->connection, WS_PAUSE_USER, survives);
   ws_connection_flush(s->connection); /* its own cork is free again */
   for (int i = 0; i < WS_CORKS; i++) {
     ws_connection_pause(corked[i]->connection, WS_PAUSE_USER, true);
@@ -665,6 +667,7 @@ static void two_leave(bool with_the_topic) {
   party_begin_on(&p, &kind);
   p.echo = false;
   only_the_next = with_the_topic;
+  survives = false;
   party_listen(&p);
   for (int i = 0; i <= WS_CORKS; i++) {
     r[i] = raw_open(&p);
@@ -690,6 +693,36 @@ TEST(two_leave_at_once) {
   two_leave(true);
 }
 
+/* If only the other one dies, its place in the topic goes to one that has had
+ * the message: that does not get it again. */
+TEST(another_leaves_meanwhile) {
+  static raw r[WS_CORKS + 1];
+  party p;
+  ws_poller_kind kind = *ws_pollers[0];
+  kind.set = set_unless_read;
+  for (int all = 0; all <= 1; all++) {
+    party_begin_on(&p, &kind);
+    p.echo = false;
+    only_the_next = !all;
+    survives = true;
+    party_listen(&p);
+    for (int i = 0; i <= WS_CORKS; i++) {
+      r[i] = raw_open(&p);
+      if (i < WS_CORKS) corked[i] = party_other(&p);
+    }
+    side *publisher = party_other(&p);
+    publisher->react = publish_to_the_dying;
+    raw_frame(&p, &r[WS_CORKS], 0x81, "publish");
+    PARTY_UNTIL(&p, publisher->messages, 1);
+    CHECK_INT(went_to, all ? WS_CORKS : 1);
+    CHECK(ws_connection_buffered(publisher->connection) <= MUCH);
+    CHECK_INT(publisher->closes, 0);
+    for (int i = 0; i <= WS_CORKS; i++) raw_end(&r[i]);
+    party_end(&p);
+    CHECK_INT(ws_memory_live(), 0);
+  }
+}
+
 int main(void) {
   RUN(everyone_who_subscribed);
   RUN(names_of_any_bytes);
@@ -712,5 +745,6 @@ int main(void) {
   RUN(leaving_inside_a_handler);
   RUN(publishing_without_memory);
   RUN(two_leave_at_once);
+  RUN(another_leaves_meanwhile);
   return check_done();
 }
