@@ -93,7 +93,7 @@ void ws_deflater_reset(ws_deflater *deflater) {
   (void)deflateReset(&deflater->z);
 }
 
-/* Runs deflate until the input is used up and all output is written. If that
+/* Runs deflate until all output is written; then the input is used up. If that
  * fills the room exactly, the next call writes the end of the message again, so
  * a short message gets more room than it can need. */
 static int run_deflate(z_stream *z, int flush, ws_buffer *out) {
@@ -106,7 +106,7 @@ static int run_deflate(z_stream *z, int flush, ws_buffer *out) {
     int result = deflate(z, flush);
     if (result != Z_OK && result != Z_BUF_ERROR) return WS_ENOMEM;
     out->len += room - z->avail_out;
-  } while (z->avail_in > 0 || z->avail_out == 0);
+  } while (z->avail_out == 0);
   return WS_OK;
 }
 
@@ -125,10 +125,7 @@ int ws_deflater_message(ws_deflater *deflater, const void *data, size_t len,
     if (status != WS_OK) return status;
   } while (len > 0);
   /* 7.2.3.6: zlib writes no block for an empty message after another one. */
-  if (out->len - before <= TAIL_LENGTH) {
-    out->len = before;
-    return ws_buffer_append(out, tail, 1);
-  }
+  if (out->len == before) return ws_buffer_append(out, tail, 1);
   out->len -= TAIL_LENGTH;
   return WS_OK;
 }
