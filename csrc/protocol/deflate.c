@@ -28,7 +28,6 @@ struct ws_deflater {
 struct ws_inflater {
   z_stream z;
   ws_resize *resize;
-  bool began; /* a byte of the message has come */
   bool ended; /* at the end of a final block (BFINAL) */
 };
 
@@ -150,7 +149,7 @@ void ws_inflater_free(ws_inflater *inflater) {
 
 void ws_inflater_reset(ws_inflater *inflater) {
   (void)inflateReset(&inflater->z);
-  inflater->began = inflater->ended = false;
+  inflater->ended = false;
 }
 
 size_t ws_inflater_window(ws_inflater *inflater, uint8_t window[WS_WINDOW]) {
@@ -165,14 +164,6 @@ int ws_inflater_set_window(ws_inflater *inflater, const uint8_t *window,
   return inflateSetDictionary(&inflater->z, window, (unsigned)len) == Z_OK
              ? WS_OK
              : WS_ENOMEM;
-}
-
-/* 7.2.3.4: after a final block the next one begins a new stream, but the window
- * stays. It stays in place, not copied out and in again, as a peer may send
- * very many final blocks. */
-static void begin_again(ws_inflater *inflater) {
-  (void)inflateResetKeep(&inflater->z);
-  inflater->ended = false;
 }
 
 static int status_of(int result) {
@@ -200,17 +191,18 @@ int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
                      ws_buffer *out, size_t most) {
   z_stream *z = &inflater->z;
   const uint8_t *next = data;
-  int status = WS_OK;
   while (len > 0) {
     unsigned part = at_most_uint(len);
-    inflater->began = true;
     z->next_in = (z_const Bytef *)(uintptr_t)next;
     z->avail_in = part;
     next += part;
     len -= part;
     do {
-      if (inflater->ended) begin_again(inflater);
-      status = step(inflater, out, most);
+      /* 7.2.3.4: after a final block the next one begins a new stream, but the
+       * window stays. It stays in place, not copied out and in again, as a peer
+       * may send very many final blocks. */
+      if (inflater->ended) (void)inflateResetKeep(z);
+      int status = step(inflater, out, most);
       if (status != WS_OK) return status;
     } while (z->avail_in > 0 || (z->avail_out == 0 && !inflater->ended));
   }
@@ -218,13 +210,10 @@ int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
 }
 
 int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
-  /* No bytes at all count as an empty message. After a final block there is
-   * nothing to end, and the tail would begin a block of its own. */
-  if (!inflater->began) return WS_OK;
-  int status = WS_OK;
-  if (!inflater->ended)
-    status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
-  inflater->began = false;
+  /* After a final block there is nothing to end, and the tail would begin a
+   * block of its own. */
+  if (inflater->ended) return WS_OK;
+  int status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
   if (status != WS_OK) return status;
   /* True after a final block, which may be the tail itself, or between two
    * blocks, where zlib sets 128. Anywhere else the message was cut short. */

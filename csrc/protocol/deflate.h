@@ -47,7 +47,8 @@ void ws_inflater_reset(ws_inflater *inflater);
 int ws_inflater_feed(ws_inflater *inflater, const void *data, size_t len,
                      ws_buffer *out, size_t most);
 
-/* Ends the message; returns as feed. Also WS_EDEFLATE if it was cut short. */
+/* Ends a message of which a byte has come; returns as feed. Also WS_EDEFLATE if
+ * it was cut short. */
 int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most);
 
 /* Between messages: copies the bytes that the next one may refer to, at most
