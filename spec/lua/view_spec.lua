@@ -84,10 +84,12 @@ describe("a view", function()
     lend("\226\130\172", "text", function(view, _, sock) sock:send(view) end)
     lend("\255\0", "binary", function(view, _, sock) sock:send(view) end)
     lend("plain", "binary", function(view, _, sock) sock:send(view, "text") end)
-    party.wait(function() return log.message == 3 end)
+    lend("words", "text", function(view, _, sock) sock:send(view, "binary") end)
+    party.wait(function() return log.message == 4 end)
     assert.same({ "message", "\226\130\172", "text" }, log[2])
     assert.same({ "message", "\255\0", "binary" }, log[3])
     assert.same({ "message", "plain", "text" }, log[4])
+    assert.same({ "message", "words", "binary" }, log[5])
     assert.error_matches(function()
       lend("\255", "binary", function(view, _, sock) sock:send(view, "text") end)
     end, "send: text is not UTF%-8")
@@ -119,6 +121,26 @@ describe("a view", function()
     raw.send "\1\129\0\0\0\0a\0\129\0\0\0\0b\128\129\0\0\0\0c"
     raw.wait(function() return raw.bytes == "\129\3abc" end, "the echo")
     raw.close()
+  end)
+
+  it("is copied when it is sent: what comes after it does not change it", function()
+    conn, log = party.client(nil, { maxPayload = 2 ^ 25 }) -- nothing is compressed
+    local sent = 0
+    handler = function(sock, view)
+      sent = sent + 1
+      sock:send(view)
+    end
+    local function text(i) return (tostring(i % 10)):rep(400000) end
+    conn:pause() -- so that the echoes have to wait
+    for i = 1, 20 do conn:send(text(i), "binary") end
+    party.wait(function() return sent == 20 end)
+    conn:resume()
+    party.wait(function() return log.message == 20 end)
+    local got = {}
+    for _, entry in ipairs(log) do
+      if entry[1] == "message" then got[#got + 1] = entry[2] end
+    end
+    for i = 1, 20 do assert.is_true(got[i] == text(i), "message " .. i) end
   end)
 
   local function is_over(view)
