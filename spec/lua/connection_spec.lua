@@ -60,7 +60,7 @@ describe("ws.connection", function()
     assert.matches("connection_spec.lua:%d+: TypeError: cannot assign to 'readyState'",
       turning.raised(function() conn.readyState = 3 end))
     assert.error_matches(function() conn.nonsense = 1 end, "cannot assign to 'nonsense'")
-    assert.error_matches(function() conn[{}] = 1 end, "TypeError")
+    assert.error_matches(function() conn[{}] = 1 end, "TypeError: cannot assign to 'table'")
   end)
 
   it("of a client opens without a request", function()

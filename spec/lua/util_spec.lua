@@ -164,22 +164,23 @@ describe("a field of an option table", function()
       for _, value in ipairs(values) do
         local ok, message = connect(name, value)
         assert.is_false(ok, name)
-        assert.matches("TypeError: option '" .. name .. "': .* expected, got", message)
+        assert.matches(("TypeError: option '%s': .* expected, got %s$"):format(name, type(value)),
+          message)
       end
     end
   end)
 
   it("that is a list must hold strings", function()
-    for _, list in ipairs { { 5 }, { "a", {} }, { "a", false } } do
-      local ok, message = connect("protocols", list)
+    local function refuses(name, list, kind)
+      local ok, message = connect(name, list)
       assert.is_false(ok)
-      assert.matches("TypeError: a list of strings expected", message)
+      assert.matches("TypeError: a list of strings expected, got " .. kind .. " in it$", message)
     end
-    for _, list in ipairs { { "a", 5 }, { {}, "b" } } do
-      local ok, message = connect("headers", list)
-      assert.is_false(ok)
-      assert.matches("TypeError: a list of strings expected", message)
-    end
+    refuses("protocols", { 5 }, "number")
+    refuses("protocols", { "a", {} }, "table")
+    refuses("protocols", { "a", false }, "boolean")
+    refuses("headers", { "a", 5 }, "number")
+    refuses("headers", { {}, "b" }, "table")
     assert.error_matches(function()
       loop:connect { url = url, handlers = core.handlers {}, headers = "a" }
     end, "TypeError: a list of headers expected, got string")
@@ -197,6 +198,24 @@ describe("a field of an option table", function()
     assert.error_matches(function() loop:connect(options) end, "TypeError: cannot connect")
     options.url = url
     assert.equal(url, loop:connect(options).url)
+  end)
+end)
+
+describe("a function", function()
+  it("is one, or nil; else a TypeError with its name", function()
+    local loop = turning.loop()
+    for _, wrong in ipairs { 5, "x", true, {} } do
+      local function refuses(name, fn, ...)
+        assert.matches(("TypeError: '%s': a function expected, got %s$"):format(name, type(wrong)),
+          turning.raised(fn, loop, ...))
+      end
+      refuses("onerror", loop.onError, wrong)
+      for _, name in ipairs { "judge", "httpClosed", "closed" } do
+        refuses(name, loop.listen, { handlers = core.handlers {}, [name] = wrong })
+      end
+    end
+    loop:onError(nil)
+    loop:close()
   end)
 end)
 
@@ -220,7 +239,8 @@ end)
 describe("an opcode", function()
   it("is \"text\", \"binary\" or nil; else a TypeError", function()
     local session = core.session { role = "server" }
-    for _, value in ipairs { "Text", "", "ping", "text\0", "binary\0x", 1, true, {} } do
+    for _, value in ipairs { "Text", "texx", "binarx", "", "ping", "text\0", "binary\0x", 1,
+                             true, {} } do
       assert.error_matches(function() session:send("x", value) end,
                            'TypeError: send: "text" or "binary" expected, got')
     end
