@@ -89,6 +89,7 @@ describe("ws.connection", function()
     local topics = peer:topics()
     table.sort(topics)
     assert.same({ "", "a", long, "c\0d" }, topics)
+    assert.equal(4, #peer:topics("is", "ignored"))
     assert.equal(1, other.server:publish("a", "hello"))
     assert.equal(0, peer:publish("a", "not to itself"))
     other.wait(function() return client_log.message end)
@@ -111,6 +112,28 @@ describe("ws.connection", function()
     nothing_happens()
     other.finish()
     nothing_happens() -- now without a server, too
+  end)
+
+  it("lists topics of which each is longer than those before", function()
+    local peer = party.server:clients()[1]
+    local names = {}
+    for i = 1, 1000 do
+      names[i] = ("t"):rep(250 + i)
+      peer:subscribe(names[i])
+    end
+    assert.same(names, peer:topics())
+  end)
+
+  it("raises when there is no memory to subscribe, and is not subscribed", function()
+    local peer = party.server:clients()[1]
+    core.failAllocation(1)
+    local ok, message = pcall(peer.subscribe, peer, "t")
+    core.failAllocation(0)
+    assert.is_false(ok)
+    assert.matches("not enough memory", message)
+    assert.same({}, peer:topics())
+    peer:subscribe "t"
+    assert.same({ "t" }, peer:topics())
   end)
 
   it("lists its topics although a finalizer ends the server meanwhile", function()
@@ -157,7 +180,8 @@ describe("ws.connection", function()
   end)
 
   it("takes foreign selves for what they are", function()
-    for _, method in ipairs { "send", "ping", "terminate", "pause", "topics", "state", "hold" } do
+    for _, method in ipairs { "send", "ping", "terminate", "pause", "topics", "state", "hold",
+                              "setState", "setHandlers", "tag", "ended", "isServer" } do
       for _, wrong in ipairs { {}, "x", io.stdout, party.loop } do
         assert.error_matches(function() conn[method](wrong, "x") end, "TypeError")
       end
