@@ -20,17 +20,17 @@ static int invalid_state(lua_State *L, const char *name) {
 typedef struct lender {
   lua_State *L; /* of the caller, for the call */
   int index;
-  ws_gate *gate;
+  const ws_link *link; /* at index 1, which keeps it alive */
 } lender;
 
 typedef struct kept_string {
-  ws_gate *gate;
+  ws_gate *gate; /* NULL: the reference was dropped at once */
   int reference;
 } kept_string;
 
 static void release_string(void *keeper) {
   kept_string *kept = keeper;
-  if (kept->gate->L)
+  if (kept->gate)
     luaL_unref(kept->gate->L, LUA_REGISTRYINDEX, kept->reference);
   ws_memory_free(kept);
 }
@@ -52,9 +52,11 @@ static void *keep_string(void *argument) {
     ws_memory_free(kept);
     return NULL;
   }
-  kept->gate = l->gate;
   kept->reference = (int)lua_tointeger(l->L, -1);
   lua_pop(l->L, 1);
+  /* A hook may have closed the loop, which so could not drop it later. */
+  kept->gate = l->link->handlers ? &l->link->loop->gate : NULL;
+  if (!kept->gate) luaL_unref(l->L, LUA_REGISTRYINDEX, kept->reference);
   return kept;
 }
 
@@ -136,7 +138,7 @@ static bool check_plain(lua_State *L) {
 static int l_send(lua_State *L) {
   ws_link *link = ws_link_self(L, "send");
   message m = check_message(L, 2, "send", told_text(link));
-  lender source = {L, 2, &link->loop->gate};
+  lender source = {L, 2, link};
   ws_send_how how = {check_plain(L), m.viewed ? NULL : keep_string,
                      release_string, &source};
   if (ws_connection_send(link->connection, m.opcode, m.data.data, m.data.len,

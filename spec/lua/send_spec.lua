@@ -205,6 +205,28 @@ describe("sending when it is hard:", function()
     end
   end)
 
+  it("a hook closes the loop while a long string is being pinned", function()
+    local before = turning.live()
+    local data = ("x"):rep(100000)
+    local function close_at(nth)
+      local party, calls = turning.party(), 0
+      party.client()
+      local peer = party.server:clients()[1]
+      local send = peer.send
+      debug.sethook(function()
+        calls = calls + 1
+        if calls == nth then party.loop:close() end
+      end, "c")
+      pcall(send, peer, data, "binary")
+      debug.sethook()
+      party.finish()
+      return calls >= nth
+    end
+    local nth = 1
+    while close_at(nth) do nth = nth + 1 end
+    turning.no_more(before)
+  end)
+
   it("a long string that is being sent outlives its variable, not its connection", function()
     local baseline = turning.live()
     local before = collectgarbage "count" -- KiB
