@@ -35,9 +35,10 @@ local function resume(thread, ...)
   local on_error = tasks[thread]
   tasks[thread] = nil -- if on_error refers to the thread, 5.1 and LuaJIT would keep both
   if not ok then
-    raised = explained(raised)
-    loop.report(raised, debug.traceback(thread, loop.describe(raised)))
-    if type(on_error) == "function" then on_error(raised) end
+    local text = explained(raised)
+    loop.report(text, debug.traceback(thread, loop.describe(text)))
+    loop.close_variables(thread, raised)
+    if type(on_error) == "function" then on_error(text) end
   end
   return true
 end

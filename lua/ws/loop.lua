@@ -95,6 +95,16 @@ function loop.report(message, traceback)
   if not ok then loop.raise_later(raised) end
 end
 
+local close = coroutine.close -- luacheck: ignore 143
+
+--- Closes the variables declared <close> of a coroutine that `raised` has ended (Lua 5.4),
+--- which is left to whoever resumes it.
+function loop.close_variables(thread, raised)
+  if not close then return end
+  local closed, instead = close(thread)
+  if not closed and not rawequal(instead, raised) then loop.report(instead) end
+end
+
 function loop.error_handler()
   return error_handler
 end

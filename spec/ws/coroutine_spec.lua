@@ -240,6 +240,29 @@ describe("waiting", function()
     end
   end)
 
+  it("an error in one closes its to-be-closed variables, as in coroutine.wrap", function()
+    if not coroutine.close then return pending "this Lua has none" end
+    local closed = {}
+    local closing = setmetatable({}, { __close = function(_, why)
+      closed[#closed + 1] = why
+      if why == "worse" then error("while closing", 0) end
+    end })
+    local body = assert(load [[
+      local ws, closing, raised, ms = ...
+      local variable <close> = closing
+      if ms then ws.sleep(ms) end
+      error(raised, 0)
+    ]])
+    ws.spawn(body, ws, closing, "at once")
+    ws.spawn(body, ws, closing, "worse", 1)
+    wait_until(function() return #reports == 3 end)
+    assert.same({ "at once", "worse" }, closed)
+    assert.equal("at once", reports[1][1])
+    assert.equal("worse", reports[2][1])
+    assert.matches("stack traceback:.*error", reports[2][2])
+    assert.equal("while closing", reports[3][1])
+  end)
+
   describe("outside any coroutine, when ws.onerror raises", function()
     local function fail_soon()
       ws.onerror = function(message) error("worse: " .. message, 0) end

@@ -11,6 +11,7 @@ local threads = {}
 local function report(thread, ok, raised)
   if ok then return end
   loop.report(raised, debug.traceback(thread, loop.describe(raised)))
+  loop.close_variables(thread, raised)
 end
 
 local function resume(thread)

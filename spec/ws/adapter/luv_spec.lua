@@ -180,4 +180,22 @@ describe("the adapter of luv", function()
     assert.matches("luv_spec.lua:%d+: in a coroutine", report[1])
     assert.matches("traceback", report[2])
   end)
+
+  it("a coroutine's error closes its to-be-closed variables", function()
+    if not coroutine.close then return pending "this Lua has none" end
+    local closed
+    ws.onerror = function() end
+    host.spawn(assert(load [[
+      local ws, server, closing = ...
+      return function()
+        local variable <close> = closing
+        ws.sleep(1)
+        server:close()
+        error("in a coroutine", 0)
+      end
+    ]])(ws, server, setmetatable({}, { __close = function(_, raised) closed = raised end })))
+    assert.is_true(host.run(4))
+    ws.onerror = nil
+    assert.equal("in a coroutine", closed)
+  end)
 end)
