@@ -31,21 +31,27 @@ static void stop(ws_lua_timer *t, lua_State *L) {
 
 static void cut(ws_tie *tie, lua_State *L) { stop(tie->owner, L); }
 
-/* The function is fetched before the timer lets go of it. */
 static void call(lua_State *L, void *argument) {
-  ws_lua_timer *t = argument;
-  /* `t` lives through the call. */
-  lua_rawgeti(L, LUA_REGISTRYINDEX, t->tie.anchor);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, t->function);
-  if (!t->repeats) stop(t, L);
+  const int *function = argument;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, *function);
   lua_call(L, 0, 0);
 }
 
+/* One that does not repeat lets go before the call, which memory may run out
+ * for: else it would keep the loop alive for ever. */
 static void fire(void *owner) {
   ws_lua_timer *t = owner;
-  ws_lua_loop *loop = t->loop;
-  if (t->repeats) ws_loop_start_timer(loop->loop, &t->timer, t->ms);
-  ws_gate_enter(&loop->gate, call, t);
+  ws_gate *gate = &t->loop->gate;
+  int function = t->function;
+  if (t->repeats) {
+    ws_loop_start_timer(t->loop->loop, &t->timer, t->ms);
+    ws_gate_enter(gate, call, &function);
+    return;
+  }
+  t->function = LUA_NOREF; /* `t` may be collected from here on */
+  stop(t, gate->L);
+  ws_gate_enter(gate, call, &function);
+  luaL_unref(gate->L, LUA_REGISTRYINDEX, function);
 }
 
 static ws_lua_timer *new_timer(lua_State *L, int function) {

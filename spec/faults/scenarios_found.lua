@@ -31,6 +31,14 @@ scenario("half a timer", function(s)
   for _ = 1, 5 do s.loop:timer(1000, true, function() end):stop() end
 end)
 
+-- One that could not be called, as the first to be called in its loop, kept the loop
+-- alive for ever.
+scenario("a timer that cannot be called", function(s)
+  pcall(type, s) -- now there is the memory in which the turn raises
+  s.loop:timer(0, false, function() end)
+  s.loop:turn(5)
+end)
+
 -- They stayed active although the caller had not been given the object.
 scenario("a listener that nobody holds", function(s)
   s.loop:listen({ host = "127.0.0.1", handlers = core.handlers {} }):close()
