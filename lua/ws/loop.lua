@@ -192,6 +192,7 @@ local function start(fn, ms, repeats, name, ...)
   if ms ~= ms or ms < 0 then ms = 0 end
   last_id = last_id + 1
   local id, count, arguments = last_id, select("#", ...), { ... }
+  timers[id] = false -- its place: if memory ran out later, nobody could stop the timer
   timers[id] = loop.get():timer(ms, repeats, function()
     if not repeats then timers[id] = nil end
     fn(unpack(arguments, 1, count))

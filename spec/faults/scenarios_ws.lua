@@ -174,6 +174,25 @@ scenario("timers", function(s)
   s:wait(function() return fired > 4 and s.done == 1 end)
 end, { finally = function(s) ws.clearInterval(s.every) end })
 
+-- Found: when memory ran out just after an interval had begun, nobody could stop it.
+local ids = { false, false, false }
+local function nothing() end
+
+scenario("intervals that nobody holds", function(s)
+  for i = 1, #ids do ids[i] = s.fresh.set_interval(nothing, 1) end
+end, { all = true, scene = { new = function()
+  local s = ws_scene.new()
+  s.fresh = assert(loadfile "lua/ws/loop.lua")() -- with an empty table of timers
+  s.fresh.get()
+  function s.strike()
+    for i, id in ipairs(ids) do ids[i] = s.fresh.clear(id) or false end
+    local wrong = s.fresh.get():alive() and "one goes on" or nil
+    s.fresh.get():close()
+    return wrong
+  end
+  return s
+end } })
+
 -- ------------------------------------------------------------------ no loop
 
 scenario("the protocol alone", function()
