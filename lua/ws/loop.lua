@@ -26,8 +26,8 @@ function loop.get()
   if not current then
     local made, message = core.loop(os.getenv("WS_POLLER"))
     if not made then error("cannot make a loop: " .. message, 2) end
+    made:onError(loop.report)
     current = made
-    current:onError(loop.report)
   end
   if on_use then on_use() end
   return current

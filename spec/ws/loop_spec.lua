@@ -454,4 +454,18 @@ describe("the loop", function()
     assert.matches("in a coroutine\nstack traceback:", output)
     assert.matches("still here", output)
   end)
+
+  it("a loop that could not be given its error handler is not used", function()
+    local core, made = require "ws.core", 0
+    local real, fresh = core.loop, assert(loadfile "lua/ws/loop.lua")()
+    core.loop = function()
+      made = made + 1
+      local first = made == 1
+      return { onError = function() if first then error("not enough memory", 0) end end }
+    end
+    local ok, message = pcall(fresh.get)
+    local again = pcall(fresh.get)
+    core.loop = real
+    assert.same({ false, "not enough memory", true, 2 }, { ok, message, again, made })
+  end)
 end)
