@@ -122,6 +122,22 @@ static int keep_function(lua_State *L, lua_CFunction function, int upvalues) {
   return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
+/* Before Lua 5.4.3, luaL_unref may have to allocate for the head of its list of
+ * free references, and so raise where nothing catches it. That head, [0] in the
+ * registry, vanishes with the last free reference, unless a 0 ends the list,
+ * which means the same as nil. */
+static void end_free_list(lua_State *L) {
+  int last, next = 0;
+  do {
+    last = next;
+    lua_rawgeti(L, LUA_REGISTRYINDEX, last);
+    next = (int)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+  } while (next != 0);
+  lua_pushinteger(L, 0);
+  lua_rawseti(L, LUA_REGISTRYINDEX, last);
+}
+
 void ws_gate_init(ws_gate *gate, lua_State *L) {
   *gate = (ws_gate){.on_error = LUA_NOREF,
                     .traceback = LUA_NOREF,
@@ -129,6 +145,7 @@ void ws_gate_init(ws_gate *gate, lua_State *L) {
                     .report = LUA_NOREF,
                     .failure = LUA_NOREF,
                     .thread = LUA_NOREF};
+  end_free_list(L);
   gate->traceback = keep_function(L, with_traceback, 0);
   gate->report = keep_function(L, report, 0);
   gate->enter = keep_function(L, enter, push_upvalues(L, gate));
