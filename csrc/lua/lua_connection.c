@@ -110,11 +110,14 @@ static int l_topics(lua_State *L) {
   return 1;
 }
 
+static ws_topics *topics_to_publish(lua_State *L) {
+  return topics_of(L, ws_link_self(L, "publish"), "publish");
+}
+
 /* sock:publish(topic, data [, opcode]): to everyone but itself. */
 static int l_publish(lua_State *L) {
-  ws_link *link = ws_link_self(L, "publish");
-  ws_topics *topics = topics_of(L, link, "publish");
-  return ws_lua_publish(L, topics, link->connection);
+  const ws_link *link = ws_link_self(L, "publish");
+  return ws_lua_publish(L, topics_to_publish, link->connection);
 }
 
 /* ------------------------------------------------------- for the Lua floor */

@@ -164,10 +164,11 @@ static int control(lua_State *L, unsigned opcode, const char *name) {
 static int l_ping(lua_State *L) { return control(L, WS_PING, "ping"); }
 static int l_pong(lua_State *L) { return control(L, WS_PONG, "pong"); }
 
-int ws_lua_publish(lua_State *L, ws_topics *topics,
+int ws_lua_publish(lua_State *L, ws_topics *(*topics_of)(lua_State *L),
                    const ws_connection *except) {
   ws_slice name = ws_lua_slice_of(L, 2, "publish: the topic");
   message m = check_message(L, 3, "publish", NULL);
+  ws_topics *topics = topics_of(L);
   ptrdiff_t sent = 0;
   if (topics)
     sent = ws_topics_publish(topics, name, m.opcode, m.data.data, m.data.len,

@@ -184,8 +184,12 @@ static int l_clients(lua_State *L) {
   return 1;
 }
 
+static ws_topics *topics_of(lua_State *L) {
+  return ws_server_topics(check(L)->server);
+}
+
 static int l_publish(lua_State *L) {
-  return ws_lua_publish(L, ws_server_topics(check(L)->server), NULL);
+  return ws_lua_publish(L, topics_of, NULL);
 }
 
 static int l_close(lua_State *L) {

@@ -179,6 +179,38 @@ describe("ws.connection", function()
     assert.equal("looked\n", output)
   end)
 
+  it("publishes to nobody when a finalizer ends the server meanwhile", function()
+    local code, output = turning.child([[
+      local core = require "ws.core"
+      local function publish(wanted)
+        local loop, peer, over = core.loop(), nil, false
+        local server = loop:listen { port = 0, handlers = core.handlers {
+          open = function(conn) peer = conn end } }
+        loop:connect { url = "ws://127.0.0.1:" .. server:port(), handlers = core.handlers {} }
+        while not peer do loop:turn(5) end
+        peer:subscribe "1.5"
+        local by = wanted == "server" and server or peer
+        local method = by.publish
+        finally(function()
+          over = true
+          loop:close()
+          debug.getmetatable(server).__gc(server)
+        end)
+        local ok, result
+        for i = 1, 1e6 do -- makes nothing but strings of numbers
+          ok, result = pcall(method, by, i + 0.5, "data")
+          if over then break end
+        end
+        assert(over and (result == 0 or tostring(result):find "is gone"), result)
+      end
+      publish "socket"
+      publish "server"
+      print "published"]], -- glibc: nobody reads what was freed
+      "GLIBC_TUNABLES=glibc.malloc.tcache_count=0 MALLOC_PERTURB_=165")
+    assert.equal(0, code, output)
+    assert.equal("published\n", output)
+  end)
+
   it("takes foreign selves for what they are", function()
     for _, method in ipairs { "send", "ping", "terminate", "pause", "topics", "state", "hold",
                               "setState", "setHandlers", "tag", "ended", "isServer" } do
