@@ -196,14 +196,14 @@ local function invoke_passive(listener, callback, event)
   event.inPassiveListener = nil
 end
 
-local function pass(lists, event, capture)
+local function pass(lists, type_, event, capture)
   if event.propagationStopped then return end
-  local list = lists[event.type]
+  local list = lists[type_]
   for i = 1, list and list.count or 0 do
     local listener = list[i]
     local callback = listener.callback
     if callback and listener.capture == capture then
-      if listener.once then take_out(lists, event.type, listener) end
+      if listener.once then take_out(lists, type_, listener) end
       if listener.passive then invoke_passive(listener, callback, event)
       else invoke(listener, callback, event) end
       if event.immediatelyStopped then return end
@@ -214,11 +214,12 @@ end
 --- Calls the listeners of event.type: first those that capture, then the
 --- others, each in the order added. S79, S85, S87, S88.
 function event_target.dispatch(lists, target, event)
+  local type_ = event.type -- a listener may change it
   event.target = target
-  if lists[event.type] then
+  if lists[type_] then
     event.currentTarget, event.eventPhase, event.dispatching = target, 2, true
-    pass(lists, event, true)
-    pass(lists, event, false)
+    pass(lists, type_, event, true)
+    pass(lists, type_, event, false)
     event.currentTarget, event.eventPhase, event.dispatching = nil, 0, nil
   end
   event.propagationStopped, event.immediatelyStopped = nil, nil
@@ -233,7 +234,7 @@ function event_target.dispatch_made(lists, target, event, level)
   if event.dispatching then
     options.raise("InvalidStateError", "dispatchEvent: the event is being dispatched", level + 1)
   end
-  event.isTrusted = false
+  event.isTrusted, event.type = false, tostring(event.type)
   event_target.dispatch(lists, target, event)
   return not event.defaultPrevented
 end

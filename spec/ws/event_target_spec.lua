@@ -204,6 +204,24 @@ describe("listeners", function()
     assert.equal(0, sock.readyState)
   end)
 
+  it("the type of an event may be changed to any value: it is made a string", function()
+    sock:addEventListener("1", note "one")
+    sock.onmessage = note "message"
+    local event = ws.Event "open"
+    event.type = 1
+    sock:dispatchEvent(event)
+    assert.same({ { "one" }, "1" }, { order, event.type })
+  end)
+
+  it("a listener that changes the type of its event changes nothing for the others", function()
+    sock:addEventListener("open", note("first", function(event) event.type = 1 end), true)
+    sock:addEventListener("open", note "once", { once = true })
+    sock.onmessage = note "message"
+    assert.equal("first once", (fire()))
+    assert.equal("first", (fire()))
+    assert.same({}, told)
+  end)
+
   it("S86 dispatchEvent is for made-up events, at once", function()
     local seen, again
     sock.onclose = function(event)
