@@ -10,6 +10,7 @@
 #include "lua/lua_tls.h"
 #include "lua/lua_util.h"
 
+#include <limits.h>
 #include <string.h>
 
 /* The field `proxy`, checked in Lua: nil, or a table. */
@@ -43,7 +44,8 @@ static void fill_options(lua_State *L, ws_client_options *options) {
   options->block_ports = ws_lua_field_bool(L, 2, "blockPorts", false);
   options->parallel = ws_lua_field_bool(L, 2, "parallel", false);
   options->tls = ws_lua_field_tls(L, 2, false);
-  options->redirects = (unsigned)ws_lua_field_size(L, 2, "redirects", 0);
+  uint64_t redirects = ws_lua_field_size(L, 2, "redirects", 0);
+  options->redirects = redirects < UINT_MAX ? (unsigned)redirects : UINT_MAX;
   fill_proxy(L, &options->proxy);
 }
 

@@ -45,6 +45,14 @@ describe("followRedirects", function()
     end
   end)
 
+  it("may be any whole number", function()
+    local server = serve { ["/"] = { to = "/end" } }
+    for _, most in ipairs { 1, 2 ^ 32, 2 ^ 53 - 1 } do
+      local sock = assert(connect(url(server, "/"), { followRedirects = most }))
+      sock:close()
+    end
+  end)
+
   it("is off by default (S49)", function()
     local server = serve { ["/"] = { to = "/end" } }
     local sock, message, code = connect(url(server, "/"))
