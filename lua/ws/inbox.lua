@@ -14,6 +14,7 @@ local OVERHEAD = 128 -- what keeping a message costs beside its bytes
 function inbox.new(sock, limit)
   return {
     sock = sock, limit = limit or LIMIT, first = 1, last = 0, bytes = 0, held = false,
+    telling = false, -- while kept messages are passed to a listener
     waiters = {}, -- wake functions, first come first served
   }
 end

@@ -192,21 +192,20 @@ local function may_tell(sock, state, box)
     and not state.paused and sock.readyState == 1
 end
 
--- One message per task, as if it came from the network.
-local function tell_next(sock, state, box)
-  if not may_tell(sock, state, box) then return inbox.set_telling(box, false) end
-  loop.get():post(function() tell_next(sock, state, box) end)
-  tell_message(sock, state, inbox.pop(box))
-end
-
 --- For a socket of ws.connect that has kept messages for receive(), and now has a
---- listener: passes them to it before anything else is read.
+--- listener: passes them to it before anything else is read, one at a time. The timer
+--- repeats, so that it goes on even after a call for which there was no memory.
 function telling.tell_kept(sock)
   local state = internals.state(sock)
   local box = state.inbox
   if not box or box.telling or not may_tell(sock, state, box) then return end
+  local timer
+  timer = loop.get():timer(0, true, function()
+    if may_tell(sock, state, box) then return tell_message(sock, state, inbox.pop(box)) end
+    timer:stop()
+    inbox.set_telling(box, false)
+  end)
   inbox.set_telling(box, true)
-  loop.get():post(function() tell_next(sock, state, box) end)
 end
 
 --- pause() keeps back those messages too, until resume().

@@ -7,7 +7,7 @@ local core = require "ws.core"
 local scene = require "spec.faults.scene"
 local ws_scene = require "spec.faults.ws_scene"
 
-local same, certs = scene.same, scene.certs
+local same, certs, suspended = scene.same, scene.certs, scene.suspended
 local list = {}
 local squeezable = ("again and "):rep(200)
 
@@ -173,6 +173,30 @@ scenario("timers", function(s)
   s:task(function() ws.sleep(10) end)
   s:wait(function() return fired > 4 and s.done == 1 end)
 end, { finally = function(s) ws.clearInterval(s.every) end })
+
+-- Found: when memory ran out where kept messages are passed to a new listener, the
+-- socket neither read nor told anything any more.
+scenario("messages kept for a listener", function(s)
+  local got, sock = 0, nil
+  local function hear() got = got + 1 end
+  local function listen() sock.onmessage = hear end
+  suspended(function()
+    s.no_proof = true
+    s:serve { message = function(conn) for _ = 1, 3 do conn:send "kept" end end }
+    sock = s:got(ws.connect(s.url))
+    s.socks[1] = sock
+    sock:send "three"
+    s:wait(function() return core.connection.internals.state(sock).inbox.last == 3 end)
+  end)
+  pcall(listen)
+  for _ = 1, 5 do pcall(ws.poll, 0) end
+  suspended(function()
+    listen()
+    s.errors, got = 0, 0
+    sock:send "three more"
+    s:wait(function() return got >= 3 or sock.readyState ~= 1 end)
+  end)
+end, { all = true })
 
 -- Found: when memory ran out just after an interval had begun, nobody could stop it.
 local ids = { false, false, false }
