@@ -100,7 +100,7 @@ local waits = setmetatable({}, { __mode = "k" })
 
 -- Three ways to wait, in_task, in_host and outside. Each calls start(wake), which
 -- arranges for wake(...) to be called once, later, and returns what wake was
--- called with. wake returns whether anybody still waited.
+-- called with. wake returns whether anybody still waited: nobody, if start raised.
 
 -- Other code than `wake` may have resumed the coroutine, which ends the wait, too.
 local function back_in_task(thread, this, ...)
@@ -110,12 +110,12 @@ end
 
 local function in_task(start, thread)
   local this = {}
-  waits[thread] = this
   start(function(...)
     if waits[thread] ~= this then return false end
     waits[thread] = nil
     return resume(thread, ...)
   end)
+  waits[thread] = this
   return back_in_task(thread, this, coroutine.yield())
 end
 
@@ -135,13 +135,13 @@ end
 
 local function in_host(start, token)
   local scheduler, outcome = host, new_outcome()
-  waits[token] = outcome
   start(function(...)
     if waits[token] ~= outcome then return false end
     waits[token] = nil
     keep(outcome, ...)
     return scheduler.wake(token)
   end)
+  waits[token] = outcome
   while not outcome.done do scheduler.suspend(token) end
   return kept(outcome)
 end
@@ -150,12 +150,13 @@ end
 -- because an event was lost when memory ran out. What ws.onerror raises ends the wait;
 -- but if the wait's result came in the same turn, it is raised later.
 local function outside(start, _, over)
-  local running, outcome = loop.get(), new_outcome()
+  local running, outcome, waiting_now = loop.get(), new_outcome(), false
   start(function(...)
-    if outcome.done then return false end
+    if not waiting_now or outcome.done then return false end
     keep(outcome, ...)
     return true
   end)
+  waiting_now = true
   while not outcome.done and running:alive() and not (over and over()) do
     local ok, raised = pcall(loop.turn)
     if not ok and outcome.done then

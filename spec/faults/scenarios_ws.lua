@@ -198,6 +198,24 @@ scenario("messages kept for a listener", function(s)
   end)
 end, { all = true })
 
+-- Found: when memory ran out for the timer of a receive, the next message was lost to it.
+scenario("a receive after one that failed", function(s)
+  local sock
+  suspended(function()
+    s.no_proof = true
+    s:serve()
+    sock = s:got(ws.connect(s.url))
+    s.socks[1] = sock
+  end)
+  pcall(sock.receive, sock, 1)
+  suspended(function()
+    s.errors = 0
+    sock:send "hello"
+    local data = sock:receive(3000)
+    if sock.readyState == 1 then same(data, "hello") end
+  end)
+end, { all = true })
+
 -- Found: when memory ran out just after an interval had begun, nobody could stop it.
 local ids = { false, false, false }
 local function nothing() end
