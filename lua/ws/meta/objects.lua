@@ -89,7 +89,8 @@ function WebSocket:subscribe(topic) end
 ---@return boolean was whether it was subscribed
 function WebSocket:unsubscribe(topic) end
 
---- The topics that a server's socket is subscribed to; in its `close` handler, those it had.
+--- The topics that a server's socket is subscribed to. It leaves them when its TCP connection
+--- ends, which may be before `close` is called: what that needs to know belongs into sock.data.
 ---@return string[]
 function WebSocket:topics() end
 
