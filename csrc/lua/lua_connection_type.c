@@ -78,6 +78,14 @@ static int to_string(lua_State *L) {
   return 1;
 }
 
+/* Lua 5.4, `local sock <close>`: as close() without a code. */
+static int close_variable(lua_State *L) {
+  ws_link *link = ws_link_check(L, 1);
+  if (ws_link_state(link) < WS_CLOSING)
+    ws_connection_close(link->connection, 0, "", 0);
+  return 0;
+}
+
 void ws_lua_open_connection(lua_State *L) {
   lua_newtable(L); /* the one that is returned */
   lua_newtable(L);
@@ -102,5 +110,7 @@ void ws_lua_open_connection(lua_State *L) {
   lua_setfield(L, -2, "__newindex");
   lua_pushcfunction(L, to_string);
   lua_setfield(L, -2, "__tostring");
+  lua_pushcfunction(L, close_variable);
+  lua_setfield(L, -2, "__close");
   lua_pop(L, 1);
 }

@@ -165,6 +165,7 @@ local meta = {
   __newindex = function(_, name)
     raise("TypeError", ("cannot assign to '%s'"):format(tostring(name)), 2)
   end,
+  __close = function(self) self:close() end, -- Lua 5.4: `local server <close>`
   __tostring = function(self)
     if self.port == 0 then return "ws.server on " .. self.host end -- a Unix socket
     return ("ws.server on %s port %d"):format(self.host, self.port)

@@ -240,6 +240,35 @@ describe("waiting", function()
     end
   end)
 
+  it("sockets and servers can be to-be-closed variables", function()
+    if not coroutine.close then return pending "this Lua has none" end
+    local states = {}
+    ws.spawn(assert(load [[
+      local ws, states = ...
+      local server <close> = assert(ws.serve { port = 0 })
+      local url = ("ws://127.0.0.1:%d/"):format(server.port)
+      local kept
+      do
+        local sock <close> = assert(ws.connect(url))
+        kept = sock
+        states[1] = sock.readyState
+      end
+      states[2] = kept.readyState
+      kept:addEventListener("close", function(event) states[3] = event.code end)
+      ws.sleep(0)
+      local failed <close> = ws.new(url)
+      failed.onclose = function(event) states[4] = event.code end
+      local over <close> = kept
+      states.url = url
+    ]]), ws, states)
+    wait_until(function() return states[3] and states[4] end)
+    local late = ws.new(states.url)
+    late.onclose = function(event) states[5] = event.code end
+    wait_until(function() return states[5] end)
+    states.url = nil
+    assert.same({ 1, 2, 1005, 1006, 1006 }, states)
+  end)
+
   it("an error in one closes its to-be-closed variables, as in coroutine.wrap", function()
     if not coroutine.close then return pending "this Lua has none" end
     local closed = {}
