@@ -208,6 +208,18 @@ static void *refuse_all(void *owner, ws_connection *connection) {
   return NULL;
 }
 
+/* Returns the limit there was. */
+static struct rlimit allow_no_more_descriptors(void) {
+  ws_fd lowest_free = dup(STDERR_FILENO);
+  ws_socket_close(lowest_free);
+  struct rlimit before;
+  getrlimit(RLIMIT_NOFILE, &before);
+  struct rlimit few = before;
+  few.rlim_cur = (rlim_t)lowest_free;
+  setrlimit(RLIMIT_NOFILE, &few);
+  return before;
+}
+
 /* Without descriptors it does not spin, and clients that wait are served once
  * there are some again. */
 TEST(no_descriptors_left) {
@@ -215,13 +227,7 @@ TEST(no_descriptors_left) {
   party_begin(&p);
   party_listen(&p);
   raw r = raw_connect(party_port(&p));
-  ws_fd highest = dup(STDERR_FILENO); /* the lowest that is free */
-  struct rlimit before, few;
-  getrlimit(RLIMIT_NOFILE, &before);
-  few = before;
-  few.rlim_cur = (rlim_t)highest;
-  ws_socket_close(highest);
-  setrlimit(RLIMIT_NOFILE, &few);
+  struct rlimit before = allow_no_more_descriptors();
   party_serve(&p);
   CHECK_INT(party_pass(&p, 1000), 20); /* ten pauses and as many attempts */
   setrlimit(RLIMIT_NOFILE, &before);
@@ -245,13 +251,7 @@ TEST(a_descriptor_comes_back) {
   party_listen(&p);
   side *first = party_open(&p);
   raw r = raw_connect(party_port(&p));
-  ws_fd highest = dup(STDERR_FILENO); /* the lowest that is free */
-  struct rlimit before, few;
-  getrlimit(RLIMIT_NOFILE, &before);
-  few = before;
-  few.rlim_cur = (rlim_t)highest;
-  ws_socket_close(highest);
-  setrlimit(RLIMIT_NOFILE, &few);
+  struct rlimit before = allow_no_more_descriptors();
   for (int i = 0; i < 3; i++) ws_loop_turn(p.loop, 5);
   CHECK_INT(p.count, 2); /* the first and its server's side */
   ws_connection_terminate(first->connection);
@@ -269,13 +269,7 @@ TEST(accepting_that_cannot_be_resumed) {
   party_begin_refusable(&p);
   party_listen(&p);
   raw r = raw_connect(party_port(&p));
-  ws_fd highest = dup(STDERR_FILENO); /* the lowest that is free */
-  struct rlimit before, few;
-  getrlimit(RLIMIT_NOFILE, &before);
-  few = before;
-  few.rlim_cur = (rlim_t)highest;
-  ws_socket_close(highest);
-  setrlimit(RLIMIT_NOFILE, &few);
+  struct rlimit before = allow_no_more_descriptors();
   party_serve(&p);
   setrlimit(RLIMIT_NOFILE, &before);
   party_refusing = true;
