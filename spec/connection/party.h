@@ -244,8 +244,24 @@ static inline side *party_connect(party *p) {
   return party_connect_to(p, url);
 }
 
+/* What has not come after so many real seconds never will. */
+#define PATIENCE 10
+
+static inline time_t real_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return now.tv_sec;
+}
+
+/* Waits until the resolver's threads have freed the memory they still hold. */
+static inline void party_memory_returns(void) {
+  time_t until = real_seconds() + PATIENCE;
+  while (ws_memory_live() > 0 && real_seconds() < until) usleep(1000);
+  CHECK_INT(ws_memory_live(), 0);
+}
+
 /* Drops everything; no event may have come after a close. */
-static inline void party_end(party *p) {
+static inline void party_drop(party *p) {
   for (size_t i = 0; i < p->count; i++) {
     if (p->sides[i].connection)
       ws_connection_release(p->sides[i].connection);
@@ -259,16 +275,13 @@ static inline void party_end(party *p) {
   ws_loop_free(p->loop);
 }
 
-/* ------------------------------------------------------------- waiting */
-
-/* What has not come after so many real seconds never will. */
-#define PATIENCE 10
-
-static inline time_t real_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec;
+/* The same, and no memory may be left. */
+static inline void party_end(party *p) {
+  party_drop(p);
+  party_memory_returns();
 }
+
+/* ------------------------------------------------------------- waiting */
 
 /* Turns the loop until the condition holds. */
 #define PARTY_UNTIL_THAT(p, condition)              \
@@ -281,13 +294,6 @@ static inline time_t real_seconds(void) {
 
 #define PARTY_UNTIL(p, counter, least) \
   PARTY_UNTIL_THAT(p, (counter) >= (least))
-
-/* Waits until the resolver's threads have freed the memory they still hold. */
-static inline void party_memory_returns(void) {
-  time_t until = real_seconds() + PATIENCE;
-  while (ws_memory_live() > 0 && real_seconds() < until) usleep(1000);
-  CHECK_INT(ws_memory_live(), 0);
-}
 
 /* Turns the loop until something has come and was served. */
 static inline void party_serve(party *p) {

