@@ -67,6 +67,9 @@ local function attempt(entry, arm, kind, must)
   if arm then arm() end
   local ok, why = faults.attempt(entry.run, s)
   if arm then disarm() end
+  -- What the error handler raised when there was no memory even to raise it comes out
+  -- of the next turn.
+  if kind and kind.may_lack and s.loop then pcall(s.loop.turn, s.loop, 0) end
   local wrong
   why = tostring(why):gsub("^[^:]*:%d+: ", "")
   if why:find("^hangs:") or why:find("^wrong:") then wrong = why end
