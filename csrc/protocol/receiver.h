@@ -77,8 +77,8 @@ static inline void ws_receiver_mute(ws_receiver *receiver) {
  * that was delivered, and gives no event. After FAIL (WS_EPROTOCOL, WS_EUTF8,
  * WS_ETOOBIG, WS_EDEFLATE, WS_ENOMEM; `why` says more) every call fails in the
  * same way. The memory held is at most twice the payload bytes received, or 4
- * KiB; for a compressed message at most twice its inflated length and a step of
- * 16 KiB, besides the inflater's 40 KiB. A declared length alone allocates
+ * KiB; for a compressed message at most twice its inflated length and two steps
+ * of 16 KiB, besides the inflater's 40 KiB. A declared length alone allocates
  * nothing. */
 size_t ws_receiver_feed(ws_receiver *receiver, uint8_t *data, size_t len,
                         ws_event *event);

@@ -396,6 +396,38 @@ TEST(random_streams_do_not_depend_on_the_cuts) {
 
 /* -------------------------------------------------------------- memory */
 
+/* What receiver.h promises. The worst is a step that begins when the block has
+ * just too little room for it: hence one byte more than a power of two. */
+TEST(memory_follows_what_is_inflated) {
+  static const size_t firsts[] = {1, 100, 4097, 16385, 16500, 32769};
+  enum { BLOCKS = 1000 };
+  for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+    wire stored = {0}, blocks = {0};
+    reading it;
+    ws_deflate_pool_init(&pool, wire_resize);
+    reading_start(&it, false, 0, &usual);
+    size_t len = firsts[i];
+    const uint8_t head[] = {0, (uint8_t)len, (uint8_t)(len >> 8),
+                            (uint8_t)~len, (uint8_t)(~len >> 8)};
+    peer_words(&blocks, len);
+    wire_add(&stored, head, sizeof head);
+    wire_add(&stored, blocks.data, len);
+    blocks.len = 0;
+    wire_frame(&blocks, 0x42, stored.data, stored.len, false);
+    CHECK(reading_feed(&it, blocks.data, blocks.len));
+    blocks.len = stored.len = 0;
+    for (int n = 0; n < BLOCKS; n++) wire_add(&stored, "\0\0\0\xff\xff", 5);
+    wire_frame(&blocks, 0x00, stored.data, stored.len, false);
+    CHECK(reading_feed(&it, blocks.data, blocks.len));
+    CHECK_INT(it.deflate->text.len, len);
+    CHECK(it.deflate->text.cap <= 2 * len + 2 * 16384);
+    reading_stop(&it);
+    ws_deflate_pool_deinit(&pool);
+    wire_free(&stored);
+    wire_free(&blocks);
+  }
+}
+
 /* A message that was handed out is freed by the next call, like any other. */
 TEST(nothing_is_held_at_rest) {
   wire bytes = {0};
@@ -502,6 +534,7 @@ int main(void) {
   RUN(limits_are_for_what_comes_out);
   RUN(a_bomb);
   RUN(random_streams_do_not_depend_on_the_cuts);
+  RUN(memory_follows_what_is_inflated);
   RUN(nothing_is_held_at_rest);
   RUN(no_space_in_compressed_frames);
   RUN(without_memory_anywhere);
