@@ -525,7 +525,7 @@ TEST(test_declared_length_allocates_nothing) {
   uint8_t some[1000] = {0};
   ws_receiver_init(&receiver, &limits, wire_resize);
   wire_memory_reset();
-  CHECK_INT(feed_once(&receiver, "\x82\x7f\0\0\0\0\x40\0\0\0", 10), WS_OK);
+  CHECK_INT(feed_once(&receiver, "\x82\x7f\0\0\0\0\x20\0\0\0", 10), WS_OK);
   CHECK_INT(wire_memory.calls, 0);
   size_t sent = 0;
   for (int i = 0; i < 500; i++) {
