@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* More compressed connections than the pool has slots, in any order: losing
- * a slot and getting one again later changes no message. */
+ * a slot and getting one again later changes no message, nor does it when all
+ * slots are in the middle of one. */
 #include "bytes/memory.h"
 #include "fuzz.h"
 #include "protocol/deflate_pool.h"
@@ -9,6 +10,10 @@ enum { COUNT = 20, MOST = 2048 };
 
 typedef struct line {
   ws_deflate *from, *to;
+  ws_buffer packed; /* what has yet to arrive of a message */
+  bool sending;
+  uint8_t text[MOST]; /* that message */
+  size_t len;
 } line;
 
 static ws_deflate_pool here, there;
@@ -24,12 +29,15 @@ static void open_line(line *it, uint8_t flags) {
   it->from = ws_deflate_new(&here, &options, &agreed, false, MOST);
   it->to = ws_deflate_new(&there, &options, &agreed, true, MOST);
   PROMISE(it->from && it->to);
+  ws_buffer_init(&it->packed, ws_memory_resize, 0);
 }
 
 static void close_line(line *it) {
   ws_deflate_free(it->from);
   ws_deflate_free(it->to);
+  ws_buffer_deinit(&it->packed);
   it->from = it->to = NULL;
+  it->sending = false;
 }
 
 /* Repeats words, so that messages refer to earlier ones. */
@@ -48,28 +56,33 @@ static size_t write_message(uint8_t *text, uint8_t kind, size_t len) {
   return used;
 }
 
-/* Between two pieces of a message, other connections may want inflaters. */
-static void deliver(line *it, const uint8_t *text, size_t len, bool alone,
-                    fuzz_cuts *cuts) {
+static void send(line *it, uint8_t kind, size_t len, bool alone) {
   const ws_buffer *made;
-  int status = alone ? ws_deflate_message_alone(it->from, text, len, &made)
-                     : ws_deflate_message(it->from, text, len, &made);
+  it->len = write_message(it->text, kind, len);
+  int status = alone
+                   ? ws_deflate_message_alone(it->from, it->text, len, &made)
+                   : ws_deflate_message(it->from, it->text, len, &made);
   PROMISE(status == WS_OK);
   if (alone) ws_deflate_forget(it->from);
-  fuzz_input in = {made->data, made->len};
-  while (in.len > 0) {
-    ws_slice part = fuzz_run(&in, fuzz_cut(cuts, in.len));
-    PROMISE(ws_deflate_feed(it->to, fuzz_piece(part.data, part.len),
-                            part.len) == WS_OK);
-  }
+  PROMISE(ws_buffer_append(&it->packed, made->data, made->len) == WS_OK);
+  it->sending = true;
+}
+
+/* The next piece; other lines go on before the one after it. */
+static void deliver(line *it, fuzz_cuts *cuts) {
+  size_t part = fuzz_cut(cuts, it->packed.len);
+  PROMISE(ws_deflate_feed(it->to, fuzz_piece(it->packed.data, part), part) ==
+          WS_OK);
+  ws_buffer_consume(&it->packed, part);
+  if (it->packed.len > 0) return;
   PROMISE(ws_deflate_end(it->to) == WS_OK);
-  PROMISE(it->to->text.len == len);
-  PROMISE(len == 0 || memcmp(it->to->text.data, text, len) == 0);
+  PROMISE(it->to->text.len == it->len);
+  PROMISE(it->len == 0 || memcmp(it->to->text.data, it->text, it->len) == 0);
   ws_buffer_deinit(&it->to->text);
+  it->sending = false;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
-  static uint8_t text[MOST];
   fuzz_input in = {data, len};
   fuzz_cuts cuts = fuzz_take_cuts(&in);
   /* Kept from run to run, without owners: zlib's memory is slow to set up. */
@@ -77,12 +90,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   if (!there.resize) ws_deflate_pool_init(&there, ws_memory_resize);
   for (int i = 0; i < 100 && in.len > 0; i++) {
     uint8_t which = fuzz_byte(&in), kind = fuzz_byte(&in);
+    size_t size = (size_t)fuzz_byte(&in) * 8;
     line *it = &lines[which % COUNT];
     if (!it->from) open_line(it, kind);
-    size_t size = write_message(text, kind, (size_t)fuzz_byte(&in) * 8);
-    deliver(it, text, size, which >= 240, &cuts);
+    if (!it->sending) send(it, kind, size, which >= 240);
+    deliver(it, &cuts);
     if (which >= 200 && which < 220) close_line(it);
   }
-  for (size_t i = 0; i < COUNT; i++) close_line(&lines[i]);
+  for (size_t i = 0; i < COUNT; i++) {
+    while (lines[i].sending) deliver(&lines[i], &cuts);
+    close_line(&lines[i]);
+  }
   return 0;
 }
