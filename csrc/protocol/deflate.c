@@ -216,7 +216,9 @@ int ws_inflater_end(ws_inflater *inflater, ws_buffer *out, size_t most) {
   int status = ws_inflater_feed(inflater, tail, sizeof tail, out, most);
   if (status != WS_OK) return status;
   /* True after a final block, which may be the tail itself, or between two
-   * blocks, where zlib sets 128. Anywhere else the message was cut short. */
-  bool whole = inflater->ended || (inflater->z.data_type & 128) != 0;
+   * blocks, where zlib sets 128, with no bits (its lowest six) left over for
+   * the next message. Anywhere else the message was cut short. */
+  bool whole =
+      inflater->ended || (inflater->z.data_type & (128 | 63)) == 128;
   return whole ? WS_OK : WS_EDEFLATE;
 }

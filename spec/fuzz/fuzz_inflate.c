@@ -44,12 +44,24 @@ static void check_plain(fuzz_input in, const ws_buffer *out, int status) {
   plain.next_out = theirs;
   plain.avail_out = sizeof theirs;
   if (in.len == 0 || !plain_feed(in.data, in.len)) return;
-  bool whole = plain_feed("\0\0\xff\xff", 4) && (plain.data_type & 128);
+  bool whole = plain_feed("\0\0\xff\xff", 4) &&
+               (plain.data_type & (128 | 63)) == 128;
   size_t len = sizeof theirs - plain.avail_out;
   if (!whole) return;
   PROMISE(status == WS_OK ? len == out->len : status == WS_ETOOBIG);
   if (status == WS_OK && len > 0)
     PROMISE(memcmp(theirs, out->data, len) == 0);
+}
+
+/* A whole message leaves no bits that would be taken for the next one's. */
+static void check_next(ws_buffer *out) {
+  static const char hello[] = "\0\5\0\xfa\xffHello\0";
+  size_t before = out->len;
+  PROMISE(ws_inflater_feed(inflater, hello, sizeof hello - 1, out,
+                           before + 5) == WS_OK);
+  PROMISE(ws_inflater_end(inflater, out, before + 5) == WS_OK);
+  PROMISE(memcmp(out->data + before, "Hello", 5) == 0);
+  out->len = before;
 }
 
 /* The window, to which the next message may refer, can be carried over. */
@@ -80,6 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len) {
   PROMISE(expand(in, cuts, &pieces, most) == status);
   if (status == WS_OK) {
     PROMISE(ws_slice_equal(fuzz_text(&whole), fuzz_text(&pieces)));
+    check_next(&pieces);
     check_window();
   }
   check_plain(in, &whole, status);

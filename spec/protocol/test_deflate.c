@@ -230,6 +230,10 @@ TEST(what_cannot_be_inflated) {
       B("\0\5\0\xfa\xffHello"),         /* the empty block is missing */
       B("\xf3\x48\xcd\xc9\xc9\x07\0\6"), /* after a last block */
       B("\xf3\x48\xcd\xc9\xc9\x07\0\0\0"),
+      /* Its codes are such that the block ends two bits before the bytes that
+       * end every message do. */
+      B("\x04\xc0\x01\x92\x24\x49\x92\x24\xc9\xb7\x22\xb1\xa8\x79\x64"
+        "\xf5\xec\xfd\x1f\0\0\0\x0e\0"),
 #undef B
   };
   ws_inflater *inflater = ws_inflater_new(wire_resize);
