@@ -225,8 +225,8 @@ end
 function loop.clear(id)
   local timer = id ~= nil and timers[id]
   if not timer then return end
+  timer:stop() -- first, as memory may run out even here
   timers[id] = nil
-  timer:stop()
 end
 
 return loop
