@@ -14,11 +14,17 @@ local error_handler    -- ws.onerror
 local failure          -- what the error handler itself raised, boxed
 local stopping = false
 local on_use           -- see loop.on_use
+local after_turn = {}  -- see loop.after_turn
 
 --- Sets a function to be called before each use of the loop; nil for none. It is for
 --- an adapter that drives the loop and may have been idle until now.
 function loop.on_use(fn)
   on_use = fn
+end
+
+--- Has fn() called after each turn from now on, whoever makes it.
+function loop.after_turn(fn)
+  after_turn[#after_turn + 1] = fn
 end
 
 --- The core's loop.
@@ -120,7 +126,10 @@ end
 --- One turn, waiting at most `ms` milliseconds (nil: until something happens)
 --- and serving at most `most` events (nil: all).
 function loop.turn(ms, most)
-  local served = loop.get():turn(ms, most)
+  local running = loop.get()
+  local ok, served = pcall(running.turn, running, ms, most)
+  for _, fn in ipairs(after_turn) do fn() end
+  if not ok then error(served, 0) end
   raise_failure()
   return served
 end

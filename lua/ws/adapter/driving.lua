@@ -69,10 +69,7 @@ end
 
 --- One turn that does not wait. Raises what ws.onerror raised.
 function driving.turn()
-  local ok, raised = pcall(loop.poll, 0)
-  local resume_woken = driver and driver.scheduler.resume_woken
-  if resume_woken then resume_woken() end
-  if not ok then error(raised, 0) end
+  loop.poll(0)
 end
 
 return driving

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A scheduler for waiting.use, for host loops in which any coroutine but the main one
--- may yield: it resumes them between turns. Not for hosts with conditions or signals
--- of their own.
+-- may yield: it resumes them after the turn that woke them, even if not the host made
+-- that turn. Not for hosts with conditions or signals of their own.
 
 local loop = require "ws.loop"
 local waiting = require "ws.coroutine"
@@ -20,8 +20,7 @@ end
 
 --- A scheduler, see waiting.use. how.suspend() suspends the running coroutine (by
 --- default coroutine.yield); how.resume(thread) resumes it (by default
---- coroutine.resume, reporting errors). driving.turn() calls
---- scheduler.resume_woken().
+--- coroutine.resume, reporting errors).
 ---@param how? table
 function threads.of(how)
   how = how or {}
@@ -37,13 +36,14 @@ function threads.of(how)
     return true
   end
 
-  function scheduler.resume_woken()
+  loop.after_turn(function()
+    if not woken[1] then return end
     local list = woken
     woken = {}
     for _, thread in ipairs(list) do
       if coroutine.status(thread) == "suspended" then go_on(thread) end
     end
-  end
+  end)
 
   return scheduler
 end

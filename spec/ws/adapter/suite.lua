@@ -234,6 +234,32 @@ function suite.holds(host, it, before_each, after_each)
     assert.same({ "spawned", "outside" }, got)
   end)
 
+  it("resumes its coroutines after turns that others made, too", function()
+    local slept
+    host.spawn(function()
+      ws.sleep(1)
+      slept = true
+    end)
+    ws.sleep(20) -- runs only our loop
+    server:close()
+    assert.is_true(host.run(4))
+    assert.is_true(slept)
+  end)
+
+  it("resumes those that were woken in the turn in which it gave the loop back", function()
+    local slept
+    host.spawn(function()
+      ws.sleep(1)
+      slept = true
+    end)
+    ws.setTimeout(function()
+      host.detach()
+      server:close()
+    end, 1)
+    host.run(4)
+    assert.is_true(slept)
+  end)
+
   it("lets nothing wait inside a handler", function()
     local message
     run(function()
