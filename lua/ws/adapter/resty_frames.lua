@@ -28,7 +28,9 @@ end
 ---@return string|nil kind "text", "binary", "ping", "pong" or "close"
 ---@return integer|string|nil code of a Close, its code; without data, an error
 function frames:recv_frame()
-  if self.reading then return nil, nil, "failed to receive: socket busy reading" end
+  if resty_socket.has_reader(self) then
+    return nil, nil, "failed to receive: socket busy reading"
+  end
   local data, kind = resty_socket.next(self, self.frame_timeout or TIMEOUT, true)
   if data then return data, kind end
   if kind == "timeout" then return nil, nil, "failed to receive: timeout" end

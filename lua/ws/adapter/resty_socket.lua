@@ -30,19 +30,30 @@ local meta = {
   end,
 }
 
+-- True while another light thread than this one reads or writes. One that was killed
+-- there (ngx.thread.kill) does not any more; nginx has closed the connection, then.
+local function is_busy(thread)
+  return thread ~= nil and thread ~= coroutine.running() and coroutine.status(thread) ~= "dead"
+end
+
+--- Whether another light thread is reading.
+function resty_socket.has_reader(self)
+  return is_busy(self.reading)
+end
+
 -- ------------------------------------------------------------------ writing
 
 -- One light thread writes at a time, and also writes what the others have to send.
 local function flush(self)
-  if self.writing then return true end
-  self.writing = true
+  if is_busy(self.writing) then return true end
+  self.writing = coroutine.running()
   local bytes = self.p:output()
   while bytes ~= "" and not self.broken do
     local sent, why = self.tcp:send(bytes)
     if not sent then self.broken = why end
     bytes = self.p:output()
   end
-  self.writing = false
+  self.writing = nil
   if self.broken then return nil, "closed" end
   return true
 end
@@ -85,9 +96,9 @@ end
 -- Waits for bytes, the end, or the deadline: whichever comes first.
 local function read(self, deadline)
   self.tcp:settimeouts(self.send_timeout, self.send_timeout, patience(self, deadline))
-  self.reading = true
+  self.reading = coroutine.running()
   local data, why = self.tcp:receiveany(CHUNK)
-  self.reading = false
+  self.reading = nil
   if data then
     heard(self)
     self.p:feed(data)
@@ -131,7 +142,7 @@ function resty_socket.next(self, ms, all)
 end
 
 local function refuse_second_reader(self, name)
-  if self.reading then
+  if resty_socket.has_reader(self) then
     options.raise("InvalidStateError", name .. ": another light thread is reading", 3)
   end
 end
@@ -218,7 +229,7 @@ end
 function methods:close(code, reason)
   options.blame(2, self.p.close, self.p, code, reason)
   flush(self)
-  if self.reading then return true end
+  if resty_socket.has_reader(self) then return true end
   local deadline = core.now() + self.close_timeout
   while not self.ended do
     take(self)

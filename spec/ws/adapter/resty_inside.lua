@@ -224,6 +224,23 @@ function client.silence(url)
   return { words(sock:receive()), words(sock.failure.code, sock.failure.message) }
 end
 
+--- Light threads that are killed while they wait for the network.
+function client.killed(url)
+  local results = {}
+  local function kill(thread, sock)
+    ngx.thread.kill(thread)
+    table.insert(results, words(sock:receive(1000)))
+    table.insert(results, words(sock:close(), sock.readyState, sock:send "x"))
+  end
+  local sock = assert(resty.client(url))
+  kill(ngx.thread.spawn(function() sock:receive() end), sock)
+  sock = assert(resty.client(url .. "deaf"))
+  kill(ngx.thread.spawn(function()
+    for _ = 1, 64 do sock:send(("x"):rep(2 ^ 20)) end
+  end), sock)
+  return results
+end
+
 function client.frames(url)
   local wb = assert(resty.client(url))
   return { words(wb:send_text "one"), words(wb:recv_frame()), words(wb:set_keepalive(1000, 5)),

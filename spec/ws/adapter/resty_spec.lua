@@ -372,6 +372,11 @@ describe("in nginx", function()
         ask("silence", url .. "deaf"))
     end)
 
+    it("is closed when a light thread is killed that reads or writes", function()
+      local closed = { "nil closed 1006 ", "false 3 nil closed" }
+      assert.same({ closed[1], closed[2], closed[1], closed[2] }, ask("killed", url))
+    end)
+
     it("knows lua-resty-websocket's names", function()
       assert.same({ "3", "one text", "1", " close nil", "nil nil failed to receive: closed",
         "true" }, ask("frames", url))
