@@ -103,7 +103,7 @@ end
 --- ws.connect and ws.sleep yield to it in any coroutine. uv.run() goes on while
 --- either loop has something to wait for.
 function adapter.attach()
-  if attached then return end
+  if attached and is_made() then return end
   driving.begin(host)
   if not is_made() then make() end
   attached = true

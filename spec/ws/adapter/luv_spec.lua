@@ -136,11 +136,11 @@ describe("the adapter of luv", function()
     assert.is_true(got)
   end)
 
-  it("makes its handles anew when the program has closed all there were", function()
+  local function makes_its_handles_anew(detach)
     uv.walk(function(handle)
       if not uv.is_closing(handle) then uv.close(handle) end
     end)
-    adapter.detach()
+    detach()
     uv.run()
     adapter.attach()
     local got
@@ -153,6 +153,14 @@ describe("the adapter of luv", function()
     end)
     assert.is_true(host.run(4))
     assert.equal("again", got)
+  end
+
+  it("makes its handles anew when the program has closed all there were", function()
+    makes_its_handles_anew(adapter.detach)
+  end)
+
+  it("also if it was not detached", function()
+    makes_its_handles_anew(function() end)
   end)
 
   it("may be detached at a program's end", function()
