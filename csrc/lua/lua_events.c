@@ -79,8 +79,10 @@ static void enter_open(lua_State *L, void *argument) {
 }
 
 static void on_open(void *owner) {
+  ws_link *link = owner;
   telling t = {.handler = WS_HANDLER_OPEN};
-  tell(owner, enter_open, &t);
+  tell(link, enter_open, &t);
+  ws_request_free(link, link->loop->gate.L); /* if there is no handler */
 }
 
 static void enter_error(lua_State *L, void *argument) {

@@ -71,6 +71,23 @@ describe("a request's table", function()
     other.finish()
   end)
 
+  it("is not held then either if there is no handler to be called", function()
+    local weak, opened = setmetatable({}, { __mode = "k" }), false
+    local other = turning.party {
+      judge = function(conn, request)
+        weak[request] = true
+        conn:accept()
+      end,
+      handlers = core.handlers {},
+    }
+    local conn = other.client { open = function() opened = true end }
+    other.wait(function() return opened end)
+    collectgarbage() collectgarbage()
+    assert.is_nil(next(weak))
+    assert.equal(1, conn.readyState)
+    other.finish()
+  end)
+
   it("has no query without '?', and an empty one with nothing behind it", function()
     assert.is_nil(ask(turning.upgrade("/a")).query)
     seen = nil
