@@ -103,7 +103,9 @@ local function answer_request(self, inner, request)
     return judge.answer(self[POLICY], request, inner, answering,
       function(data) self.data = data end)
   end
+  inner.judging = true
   local ok, accepted, status = pcall(answer)
+  inner.judging = false
   if not ok then
     loop.report(accepted)
     inner.session:refuse(500, "The server failed to answer.\n")
@@ -131,8 +133,10 @@ local translate = {
   request = answer_request,
 }
 
+-- While `upgrade` judges the request there are no events: what it does itself, like
+-- closing, is told in its turn.
 local function next_event(self, inner)
-  if inner.closed then return nil end
+  if inner.closed or inner.judging then return nil end
   if inner.failed then return closing(self, inner, 1006, "", false) end
   if inner.aborted then return aborting(self, inner) end
   while true do

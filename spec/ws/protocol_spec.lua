@@ -200,6 +200,23 @@ describe("ws.protocol", function()
     assert.is_nil(report)
   end)
 
+  it("has no events inside its upgrade, which may ask for them", function()
+    local inside = {}
+    for name, expected in pairs {
+      close = { "error ECONNABORTED", "close 1006 \"\" false" },
+      finish = { "open", "error ECONNRESET", "close 1006 \"\" false" },
+    } do
+      local server
+      server = ws.protocol.server { upgrade = function()
+        server[name](server)
+        inside[name] = take(server)
+      end }
+      server:feed(helper.handshake())
+      assert.same(expected, take(server))
+    end
+    assert.same({ close = {}, finish = {} }, inside)
+  end)
+
   it("is collected, though its upgrade knows it", function()
     local known = setmetatable({}, { __mode = "v" })
     local function make()
