@@ -94,12 +94,13 @@ local function without(list, listener)
 end
 
 -- Also sets lists[1]: if a single function listens to messages, that is it, and the
--- core calls it directly.
+-- core calls it directly. Not one that captures: those that it adds are called next.
 local function put(lists, type_, list)
   lists[type_] = list
   if type_ ~= "message" then return end
   local only = list and list.count == 1 and list[1]
-  lists[1] = only and only.plain and not only.once and only.callback or nil
+  local direct = only and only.plain and not only.once and not only.capture
+  lists[1] = direct and only.callback or nil
 end
 
 local function put_in(lists, type_, listener)

@@ -88,6 +88,20 @@ describe("a message's event", function()
     end)
   end
 
+  it("S87 goes to the listener that one with capture adds", function()
+    local seen = {}
+    sock:addEventListener("message", function(event)
+      seen[1] = event.data
+      sock.onmessage = function(same) seen[2] = same.data end
+    end, true)
+    sock:send "x"
+    sock:ping()
+    local ponged
+    sock.onpong = function() ponged = true end
+    wait_until(function() return ponged end)
+    assert.same({ "x", "x" }, seen)
+  end)
+
   it("has no origin from a server's socket", function()
     local origin
     for peer in server:clients() do
