@@ -98,9 +98,10 @@ local current = waiting.running
 -- because the coroutine could not yield, for example) must not end a later wait.
 local waits = setmetatable({}, { __mode = "k" })
 
--- Three ways to wait, in_task, in_host and outside. Each calls start(wake), which
--- arranges for wake(...) to be called once, later, and returns what wake was
--- called with. wake returns whether anybody still waited: nobody, if start raised.
+-- Three ways to wait, in_task, in_host and outside. Each calls start(wake, goes_on),
+-- which arranges for wake(...) to be called once, later, and returns what wake was
+-- called with. wake returns whether anybody still waited: nobody, if start raised, or
+-- if the coroutine was closed meanwhile. goes_on() tells the same without ending the wait.
 
 -- Other code than `wake` may have resumed the coroutine, which ends the wait, too.
 local function back_in_task(thread, this, ...)
@@ -114,7 +115,7 @@ local function in_task(start, thread)
     if waits[thread] ~= this then return false end
     waits[thread] = nil
     return resume(thread, ...)
-  end)
+  end, function() return waits[thread] == this and coroutine.status(thread) ~= "dead" end)
   waits[thread] = this
   return back_in_task(thread, this, coroutine.yield())
 end
@@ -134,13 +135,13 @@ local function kept(outcome)
 end
 
 local function in_host(start, token)
-  local scheduler, outcome = host, new_outcome()
+  local scheduler, outcome, thread = host, new_outcome(), current()
   start(function(...)
     if waits[token] ~= outcome then return false end
     waits[token] = nil
     keep(outcome, ...)
     return scheduler.wake(token)
-  end)
+  end, function() return waits[token] == outcome and coroutine.status(thread) ~= "dead" end)
   waits[token] = outcome
   while not outcome.done do scheduler.suspend(token) end
   return kept(outcome)
@@ -155,7 +156,7 @@ local function outside(start, _, over)
     if not waiting_now or outcome.done then return false end
     keep(outcome, ...)
     return true
-  end)
+  end, function() return waiting_now and not outcome.done end)
   waiting_now = true
   while not outcome.done and running:alive() and not (over and over()) do
     local ok, raised = pcall(loop.turn)
@@ -242,14 +243,14 @@ local function next_message(sock, ms, name, level)
   local data, opcode = inbox.pop(box)
   if data then return data, opcode end
   if sock.readyState == 3 then return nil, "closed", internals.ended(sock) end
-  local first, second, code, reason = wait(function(wake)
+  local first, second, code, reason = wait(function(wake, goes_on)
     local timer
     local function waiter(...)
       local waited = wake(...)
       loop.clear(timer)
       return waited
     end
-    inbox.wait(box, waiter)
+    inbox.wait(box, waiter, goes_on)
     if ms then
       timer = loop.set_timeout(function()
         inbox.forget(box, waiter)

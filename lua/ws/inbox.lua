@@ -9,13 +9,15 @@ local inbox = {}
 
 local LIMIT = 1048576
 local OVERHEAD = 128 -- what keeping a message costs beside its bytes
+local SWEEP_LEAST = 16
 
 --- A new, empty inbox.
 function inbox.new(sock, limit)
   return {
     sock = sock, limit = limit or LIMIT, first = 1, last = 0, bytes = 0, held = false,
     telling = false, -- while kept messages are passed to a listener
-    waiters = {}, -- wake functions, first come first served
+    waiters = {}, -- { wake =, goes_on = }, first come first served
+    sweep_at = SWEEP_LEAST, -- with how many of them some may be over
   }
 end
 
@@ -51,7 +53,7 @@ end
 local function wake(box, ...)
   while box.waiters[1] do
     local waiter = table.remove(box.waiters, 1)
-    if waiter(...) then return true end
+    if waiter.wake(...) then return true end
   end
   return false
 end
@@ -77,15 +79,27 @@ function inbox.pop(box)
   return message[1], message[2]
 end
 
---- Adds a waiter: a function called with data, opcode or with nil, "closed", code,
---- reason. It returns whether anybody still waited.
-function inbox.wait(box, waiter)
-  box.waiters[#box.waiters + 1] = waiter
+-- Forgets waits that have ended otherwise: their coroutines were closed, for example. On
+-- a socket that gets no messages they would gather for ever.
+local function sweep(box)
+  local rest = {}
+  for _, waiter in ipairs(box.waiters) do
+    if waiter.goes_on() then rest[#rest + 1] = waiter
+    else waiter.wake() end -- wakes nobody, but stops its timer
+  end
+  box.waiters, box.sweep_at = rest, 2 * #rest + SWEEP_LEAST
 end
 
-function inbox.forget(box, waiter)
-  for i, other in ipairs(box.waiters) do
-    if other == waiter then
+--- Adds a waiter: wake is called with data, opcode or with nil, "closed", code, reason,
+--- and returns whether anybody still waited. goes_on() returns whether somebody does.
+function inbox.wait(box, wake_waiter, goes_on)
+  if #box.waiters >= box.sweep_at then sweep(box) end
+  box.waiters[#box.waiters + 1] = { wake = wake_waiter, goes_on = goes_on }
+end
+
+function inbox.forget(box, wake_waiter)
+  for i, waiter in ipairs(box.waiters) do
+    if waiter.wake == wake_waiter then
       table.remove(box.waiters, i)
       return
     end

@@ -472,6 +472,26 @@ describe("waiting", function()
     for there in server:clients() do there:terminate() end
   end)
 
+  it("many whose waits ended otherwise do not gather on a silent socket", function()
+    local sock, got, alive = connect(), nil, 0
+    ws.spawn(function() got = sock:receive() end)
+    local held = setmetatable({}, { __mode = "k" })
+    for i = 1, 200 do
+      local thread = ws.spawn(function() sock:receive(i % 2 == 0 and 60000 or nil) end)
+      held[thread] = true
+      assert(coroutine.resume(thread)) -- as a handler would that has something else for it
+      assert.equal("dead", coroutine.status(thread))
+    end
+    collectgarbage() collectgarbage()
+    for _ in pairs(held) do alive = alive + 1 end
+    assert.is_true(alive < 50, alive .. " of 200 are still there")
+    sock:send "for the first"
+    wait_until(function() return got end)
+    assert.equal("for the first", got)
+    sock:terminate()
+    helper.settle() -- their timers are gone, too
+  end)
+
   it("errors of other handlers do not end a wait outside coroutines", function()
     local sock = connect()
     ws.setTimeout(function() error("elsewhere") end, 1)
