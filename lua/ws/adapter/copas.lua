@@ -35,6 +35,7 @@ function watched.getfd() return driving.fd() end
 function watched.dirty() return driving.is_early() end -- Copas 2 may have run coroutines
 function watched.settimeout() return true end
 function watched.accept() watched.readable = true end
+function watched.close() return true end -- for copas.cancelall
 
 -- If this Copas can remove servers, it has ours only during a step, so that it notices
 -- when it has nothing else to do.

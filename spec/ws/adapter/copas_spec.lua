@@ -151,6 +151,22 @@ describe("the adapter of Copas", function()
     assert.equal(finished, copas.finished)
   end)
 
+  it("does not keep Copas from cancelling all that it does", function()
+    if not copas.cancelall then return pending "this Copas has no cancelall" end
+    local cancelled
+    host.attach()
+    local guard = ws.setTimeout(function() server:close() end, 4000)
+    host.spawn(function()
+      ws.sleep(5)
+      copas.cancelall()
+      cancelled = true
+      ws.clearTimeout(guard)
+      server:close()
+    end)
+    copas.loop()
+    assert.is_true(cancelled)
+  end)
+
   it("a coroutine that ended while it waited hurts nobody", function()
     if not coroutine.close then return pending "this Lua has no coroutine.close" end
     local sock, got, dead = nil, {}, nil
