@@ -7,6 +7,8 @@
 
 local ws = require "ws"
 
+io.stdout:setvbuf "line"
+
 local function serve(number, port)
   return assert(ws.serve {
     port = port, reusePort = true, -- the system hands out the connections
@@ -14,13 +16,23 @@ local function serve(number, port)
   })
 end
 
+-- Ctrl-C makes ws.run raise. Without this the first worker would end before its servers
+-- have closed, and some versions of Lua would then wait for the others forever.
+local function run(...)
+  local ok, message = pcall(ws.run)
+  if ok then return true end
+  io.stderr:write(tostring(message), "\n")
+  for _, server in ipairs { ... } do server:close() end
+  ws.run()
+  return false
+end
+
 if arg[1] == "worker" then
   local number, port, control = tonumber(arg[2]), tonumber(arg[3]), arg[4]
   local server = serve(number, port)
   local first = ws.new("ws://127.0.0.1:" .. control)
   function first.onclose() server:close() end -- says 1001 to everyone
-  ws.run()
-  os.exit(0)
+  os.exit(run(server) and 0 or 1)
 end
 
 local count, port, guests = tonumber(arg[1]) or 2, tonumber(arg[2]) or 8080, tonumber(arg[3])
@@ -58,9 +70,9 @@ for number = 2, count do
     arg[-1], arg[0], number, server.port, control.port), "w"))
 end
 if count == 1 then all_are_there() end
-ws.run()
+local good = run(server, control)
 
 for answer, times in pairs(served) do print(times .. " times " .. answer) end
-local good = closed == (guests or closed)
+good = good and closed == (guests or closed)
 for number = 2, count do good = pipes[number]:close() and good end -- waits for its end
 os.exit(good and 0 or 1)

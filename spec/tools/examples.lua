@@ -9,11 +9,11 @@ local check = steps.check
 local lua = arg[-1]
 local ws = require "ws"
 
---- Starts an example; `before` goes in front of the command. The time limit
---- only keeps a broken one from hanging.
-local function start(command, before)
-  local line = "%s timeout 20 %s examples/%s 2>&1; echo exit $?"
-  local pipe = assert(io.popen(line:format(before or "", lua, command)))
+--- Starts an example; `before` goes in front of the command, `runner` in front of the
+--- interpreter. The time limit only keeps a broken one from hanging.
+local function start(command, before, runner)
+  local line = "%s timeout 20 %s %s examples/%s 2>&1; echo exit $?"
+  local pipe = assert(io.popen(line:format(before or "", runner or "", lua, command)))
   return {
     read = function() return pipe:read "*l" or "" end,
     finish = function()
@@ -62,6 +62,21 @@ alone("prices.lua 0 3", { "Ann%s+gold 2000.00", "Ben%s+gold %d", "Cid%s+tea 12.0
 alone("positions.lua 0 0.5", { "1 0.50 0.25", "2 %-0.20 0.00", "1 1.00 0.50" })
 alone("workers.lua 2 0 40",
   { "2 workers on ws://127.0.0.1:%d+/", "hello from worker 1\n", "hello from worker 2\n" })
+
+-- Ctrl-C, to the first worker alone: its guest and the other workers are told.
+local function interrupted(command)
+  local process = start(command, nil, "sh -c 'echo $$; exec \"$0\" \"$@\"'")
+  local pid, line = process.read(), process.read()
+  local guest = assert(ws.connect(line:match "ws://%S+" or "ws://127.0.0.1:1/"))
+  os.execute("kill -INT " .. pid)
+  local _, _, code = guest:receive(10000)
+  check(command .. ": its guest is told 1001", code == 1001, tostring(code))
+  local text, exit_code = process.finish()
+  check(command .. ", interrupted, ends with exit code 1", exit_code == "1", tostring(exit_code))
+  check(command .. " says that it was interrupted", text and text:find "interrupted", text)
+end
+
+interrupted "workers.lua 3 0"
 
 -- ------------------------------------------- with a server, another example
 
