@@ -35,7 +35,10 @@ local POLICY = {}
 
 local function check(self, name)
   local inner = inner_of[self]
-  if not inner then raise("TypeError", name .. ": a protocol expected, got " .. type(self), 3) end
+  if not inner then
+    raise("TypeError", ("%s: a protocol expected, got %s (call it as protocol:%s)")
+      :format(name, type(self), name), 3)
+  end
   return inner
 end
 

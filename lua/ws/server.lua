@@ -99,7 +99,10 @@ local encrypts = setmetatable({}, { __mode = "k" }) -- the servers with `tls`
 
 local function check(self, name)
   local inner = core_of[self]
-  if not inner then raise("TypeError", name .. ": a server expected, got " .. type(self), 3) end
+  if not inner then
+    raise("TypeError", ("%s: a server expected, got %s (call it as server:%s)")
+      :format(name, type(self), name), 3)
+  end
   return inner
 end
 

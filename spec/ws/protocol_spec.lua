@@ -492,8 +492,11 @@ describe("ws.protocol", function()
       assert.matches("protocol_spec.lua:%d+: " .. pattern, raised(call))
     end
     local server = ws.protocol.server()
-    for _, name in ipairs { "feed", "events", "output", "send", "ping", "close", "finish" } do
-      assert.matches("TypeError", raised(function() server[name]({}, "x") end))
+    for _, name in ipairs { "feed", "events", "output", "send", "ping", "pong", "close",
+                            "finish" } do
+      assert.matches(("protocol_spec.lua:%%d+: TypeError: %s: a protocol expected, "
+        .. "got table %%(call it as protocol:%s%%)"):format(name, name),
+        raised(function() server[name]({}, "x") end))
     end
   end)
 

@@ -93,6 +93,17 @@ describe("ws.serve", function()
       raised(function() server.port = 1 end))
   end)
 
+  it("has methods that know a wrong self, and say how to call them", function()
+    local server = serve()
+    for _, name in ipairs { "clients", "publish", "close", "setTLS" } do
+      for _, wrong in ipairs { "x", 5, {}, ws } do
+        local message = helper.raised_there("TypeError", function() server[name](wrong) end)
+        assert.matches(("%s: a server expected, got %s %%(call it as server:%s%%)")
+          :format(name, type(wrong), name), message)
+      end
+    end
+  end)
+
   it("gives nil, a message and EADDRINUSE for a port in use", function()
     local server = serve()
     local none, message, code = ws.serve { port = server.port }
