@@ -16,7 +16,7 @@ local schema = {
   anyPort = "boolean", parallel = "boolean",
   family = function(value) return value == 4 or value == 6, "4 or 6" end,
 }
-for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
+for _, name in ipairs(telling.raw_names) do schema[name] = "callable" end
 
 -- Options that are passed on as they are.
 local plain_names = {

@@ -45,7 +45,8 @@ local function fits(value, expected)
     if kind == "size" and is_whole(value) then return true end
     if kind == "callable" and options.is_callable(value) then return true end
   end
-  return false, (expected:gsub("size", "a whole number, not negative"):gsub("|", " or "))
+  return false, (expected:gsub("size", "a whole number, not negative")
+    :gsub("callable", "function"):gsub("|", " or "))
 end
 
 --- True for functions, and for values with a __call metamethod.

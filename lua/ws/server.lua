@@ -33,7 +33,7 @@ local schema = {
   highWaterMark = "size", lowWaterMark = "size", backlog = "size",
   reusePort = "boolean", noDelay = "boolean", views = "boolean",
 }
-for _, name in ipairs(telling.raw_names) do schema[name] = "function" end
+for _, name in ipairs(telling.raw_names) do schema[name] = "callable" end
 for name, expected in pairs(judge.schema) do schema[name] = expected end
 
 -- Options that are passed on as they are.

@@ -15,13 +15,19 @@ local telling = {}
 --- The names of raw handlers, as users give them among the options.
 telling.raw_names = { "open", "message", "close", "error", "drain", "ping", "pong" }
 
+-- The core calls functions; other values that can be called are wrapped in one.
+local function as_function(callable)
+  if type(callable) == "function" then return callable end
+  return function(...) return callable(...) end
+end
+
 --- Takes the raw handlers out of checked options; nil when there are none.
 function telling.take_raw(checked)
   local raw
   for _, name in ipairs(telling.raw_names) do
     if checked[name] then
       raw = raw or {}
-      raw[name], checked[name] = checked[name], nil
+      raw[name], checked[name] = as_function(checked[name]), nil
     end
   end
   return raw

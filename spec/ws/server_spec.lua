@@ -226,6 +226,28 @@ describe("ws.serve", function()
     assert.same({ 1005, "", true }, { got[2].code, got[2].reason, got[2].wasClean })
   end)
 
+  it("takes anything that can be called as a handler, as a client does", function()
+    local got = {}
+    local function callable(fn)
+      return setmetatable({}, { __call = function(_, ...) return fn(...) end })
+    end
+    local server = serve {
+      open = callable(function(sock, request) got.path = request.path sock:send "hello" end),
+      message = callable(function(_, data, opcode) got[1], got[2] = data, opcode end),
+    }
+    client(server, {
+      message = callable(function(sock, data)
+        sock:send(data, "binary")
+        sock:close(3001, "done")
+      end),
+      close = callable(function(_, code) got.code = code end),
+    })
+    wait_until(function() return got.code end)
+    assert.same({ "hello", "binary", path = "/", code = 3001 }, got)
+    assert.matches("server_spec.lua:%d+: TypeError: .*'open': function expected, got 5",
+      raised(function() ws.serve { open = 5 } end))
+  end)
+
   it("lends messages as views to the raw handler; events carry strings", function()
     local told = {}
     local server = serve {
