@@ -96,12 +96,15 @@ function tls.client(given, url, level)
   return context, checked.servername
 end
 
-local function server_context(checked, level)
-  if not checked.cert then raise("TypeError", "option 'tls': cert is missing", level + 1) end
-  local asked = checked.requestCert or false
-  if asked and not checked.ca then
-    raise("TypeError", "option 'tls': requestCert needs ca, or any certificate would do", level + 1)
+local function check_certificate(checked, what, level)
+  if not checked.cert then raise("TypeError", what .. ": cert is missing", level + 1) end
+  if checked.requestCert and not checked.ca then
+    raise("TypeError", what .. ": requestCert needs ca, or any certificate would do", level + 1)
   end
+end
+
+local function server_context(checked)
+  local asked = checked.requestCert or false
   return core.tls {
     server = true, cert = checked.cert, key = checked.key, password = checked.password,
     ca = checked.ca, ciphers = checked.ciphers, minVersion = checked.minVersion,
@@ -109,21 +112,31 @@ local function server_context(checked, level)
   }
 end
 
--- Gives every name of `sni` a context: with its own certificate, and otherwise with
--- the options around `sni` where it has none of its own.
-local function add_names(context, checked, level)
+-- The options for every name of `sni`: its own certificate, and otherwise the options
+-- around `sni` where it has none of its own.
+local function options_of_names(checked, level)
+  local names = {}
   for name, own in pairs(checked.sni or {}) do
     if type(name) ~= "string" then
       raise("TypeError", "sni: a host's name expected, got " .. options.shown(name), level + 1)
     end
-    local merged = options.check(own, name_schema, level + 1, ("sni '%s'"):format(name))
+    local what = ("sni '%s'"):format(name)
+    local merged = options.check(own, name_schema, level + 1, what)
     for option in pairs(common) do
       if option ~= "cert" and option ~= "key" and merged[option] == nil then
         merged[option] = checked[option]
       end
     end
     if merged.requestCert == nil then merged.requestCert = checked.requestCert end
-    local named, message, code = server_context(merged, level + 1)
+    check_certificate(merged, what, level + 1)
+    names[name] = merged
+  end
+  return names
+end
+
+local function add_names(context, names)
+  for name, merged in pairs(names) do
+    local named, message, code = server_context(merged)
     if not named then return nil, ("sni '%s': %s"):format(name, message), code end
     local added, why, reason = context:addName(name, named)
     if not added then return nil, ("sni '%s': %s"):format(name, why), reason end
@@ -131,15 +144,17 @@ local function add_names(context, checked, level)
   return context
 end
 
---- A server's context; nil, message, code when a file cannot be used.
+--- A server's context; nil, message, code when a file cannot be used. The caller's
+--- mistakes raise before any file is read.
 ---@param given ws.ServerTLS
 function tls.server(given, level)
   level = level + 1
   local checked = options.check(given, server_schema, level, "tls")
-  local context, message, code = server_context(checked, level)
+  check_certificate(checked, "option 'tls'", level)
+  local names = options_of_names(checked, level)
+  local context, message, code = server_context(checked)
   if not context then return nil, message, code end
-  context, message, code = add_names(context, checked, level)
-  return context, message, code -- no tail call: errors name the caller's line
+  return add_names(context, names)
 end
 
 return tls

@@ -290,6 +290,10 @@ describe("tls", function()
     outer.sni = { ["a.test"] = own }
     assert.matches("sni 'a.test': unknown option 'sni'",
       raised(function() ws.serve { tls = outer } end))
+    outer.cert, own.cert = file "no such.pem", nil -- mistakes are told before any file's failure
+    assert.matches("unknown option 'sni'", raised(function() ws.serve { tls = outer } end))
+    own.sni = nil
+    assert.matches("sni 'a.test': cert is missing", raised(function() ws.serve { tls = outer } end))
   end)
 
   it("setTLS: new connections get the new certificate, open ones stay", function()
