@@ -13,6 +13,7 @@
 #include "transport/socket.h"
 #include "transport/stream_tcp.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef struct opening {
@@ -110,11 +111,23 @@ static const char *stage_of(const opening *o) {
   return o->tls ? "tls: the handshake" : "http: the opening handshake";
 }
 
+/* The proxy may come from the environment: whoever reads of an address that no
+ * line of the program names has to be told whose it is. */
+static void fail_dialling(opening *o, const ws_dial_result *result) {
+  char message[424];
+  const char *text = result->message;
+  if (o->by_proxy && text) {
+    snprintf(message, sizeof message, "%.400s (the proxy)", text);
+    text = message;
+  }
+  fail(o, result->status, text);
+}
+
 static void on_dialled(void *owner, const ws_dial_result *result) {
   opening *o = owner;
   o->dial = NULL;
   if (result->status != WS_OK) {
-    fail(o, result->status, result->message);
+    fail_dialling(o, result);
     return;
   }
   o->permit = result->permit;

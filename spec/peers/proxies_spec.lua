@@ -167,10 +167,14 @@ describe("through", function()
     end)
   end
 
-  it("a proxy that is not there", function()
-    local sock, _, code = connect(targets(), "http://127.0.0.1:" .. ports.reserve())
-    assert.is_nil(sock)
-    assert.equal("ECONNREFUSED", code)
+  it("a proxy that is not there, or has no address, is named as the proxy", function()
+    local port = ports.reserve()
+    local sock, message, code = connect(targets(), "http://127.0.0.1:" .. port)
+    assert.same({ nil, "ECONNREFUSED" }, { sock, code })
+    assert.equal(("tcp: 127.0.0.1 port %d: connection refused (the proxy)"):format(port), message)
+    sock, message, code = connect(targets(), "socks5://proxy.invalid:1080")
+    assert.same({ nil, "ENOTFOUND" }, { sock, code })
+    assert.matches("^name: cannot resolve 'proxy.invalid': .+ %(the proxy%)$", message)
   end)
 
   it("a proxy that says nothing: the one deadline", function()
