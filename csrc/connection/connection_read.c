@@ -355,6 +355,7 @@ void ws_connection_secure(ws_connection *c) {
 
 void ws_connection_ready(void *owner, unsigned events) {
   ws_connection *c = owner;
+  open_if_accepted(c);
   if (c->phase == WS_PHASE_SECURING) {
     ws_connection_secure(c);
     if (c->phase != WS_PHASE_LIVE) return;

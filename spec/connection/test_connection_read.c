@@ -510,6 +510,40 @@ TEST(gone_before_the_answer) {
   }
 }
 
+/* A client that was accepted outside a turn is quicker than the task that tells
+ * its owner: what it sends, or its end, still comes after on_open. */
+TEST(a_client_quicker_than_its_opening) {
+  static const struct {
+    ws_slice sends; /* nothing: it ends the connection */
+    unsigned messages, code;
+  } cases[] = {{{"\x81\x85\0\0\0\0quick", 11}, 1, TERMINATED},
+               {{"\x88\x82\0\0\0\0\x03\xe8", 8}, 0, 1000},
+               {{NULL, 0}, 0, TERMINATED}};
+  ws_connection_events events = side_events;
+  events.on_request = keep_waiting;
+  for (int i = 0; i < 3; i++) {
+    party p;
+    party_begin(&p);
+    p.served = &events;
+    party_listen(&p);
+    raw r = raw_connect(party_port(&p));
+    asked = NULL;
+    raw_say(&p, &r, RAW_REQUEST);
+    PARTY_UNTIL_THAT(&p, asked != NULL);
+    accept_it();
+    ws_slice sends = cases[i].sends;
+    if (sends.len == 0) ws_socket_shutdown(r.fd);
+    else CHECK_INT(ws_socket_write(r.fd, &sends, 1), sends.len);
+    party_await_input(asked);
+    PARTY_UNTIL(&p, asked->opens, 1);
+    CHECK_INT(asked->messages, cases[i].messages);
+    raw_end(&r);
+    closed_with(asked, cases[i].code, cases[i].code == 1000);
+    CHECK_INT(asked->gones, 0);
+    party_end(&p);
+  }
+}
+
 /* ------------------------------------------------------ any stream at all */
 
 /* Writes a handshake, a fragmented message with a ping inside, a long message
@@ -671,6 +705,7 @@ int main(void) {
   RUN(much_before_the_answer);
   RUN(little_is_kept_before_the_answer);
   RUN(gone_before_the_answer);
+  RUN(a_client_quicker_than_its_opening);
   RUN(through_any_stream);
   RUN(every_call_fails_once);
   RUN(closing_where_it_cannot_be_watched);

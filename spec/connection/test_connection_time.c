@@ -252,6 +252,29 @@ TEST(idleness_begins_when_it_opens) {
   party_end(&p);
 }
 
+/* It was accepted in time, even if the deadline passes before the next turn, in
+ * which the owner hears of it. */
+TEST(accepted_just_in_time) {
+  ws_connection_events events = side_events;
+  ws_slice none = {NULL, 0};
+  party p;
+  party_begin(&p);
+  events.on_request = never_answer;
+  p.served = &events;
+  party_listen(&p);
+  raw r = raw_connect(party_port(&p));
+  requests = 0;
+  raw_say(&p, &r, RAW_REQUEST);
+  PARTY_UNTIL(&p, requests, 1);
+  CHECK_INT(ws_connection_accept(p.sides[0].connection, none, NULL, 0), WS_OK);
+  virtual_clock += 5001;
+  party_rest(&p);
+  CHECK_INT(p.sides[0].opens, 1);
+  CHECK_INT(p.sides[0].closes + p.sides[0].gones, 0);
+  raw_end(&r);
+  party_end(&p);
+}
+
 /* While paused, a connection does not see pongs: the peer does not count as
  * dead, and nothing spins. */
 TEST(paused_is_not_dead) {
@@ -1054,6 +1077,7 @@ int main(void) {
   RUN(a_living_peer_is_kept);
   RUN(idleness);
   RUN(idleness_begins_when_it_opens);
+  RUN(accepted_just_in_time);
   RUN(paused_is_not_dead);
   RUN(paused_with_input_at_hand);
   RUN(silence_after_a_pause);
