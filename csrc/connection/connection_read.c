@@ -53,6 +53,7 @@ static void on_peer_close(ws_connection *c, const ws_event *event) {
       c->reason_len = (uint8_t)event->len;
     }
   }
+  c->state = WS_CLOSING; /* no limit keeps our Close from being sent */
   ws_connection_wrote(c);
   if (!c->ended) ws_connection_closed(c);
 }
