@@ -237,6 +237,13 @@ bool ws_connection_overflows(ws_connection *c) {
   return over_limit(c, 0) && ws_connection_flush(c) && over_limit(c, 0);
 }
 
+/* What was sent in this turn may just not have been written yet. */
+static bool must_skip(ws_connection *c, size_t len) {
+  if (!c->config->drop_publishes || !over_limit(c, len)) return false;
+  if (!c->blocked) ws_connection_flush(c);
+  return over_limit(c, len);
+}
+
 void ws_connection_wrote(ws_connection *c) {
   if (c->ended && c->phase != WS_PHASE_LINGERING) return;
   ws_loop_post_end(c->hub->loop, &c->flush);
@@ -346,11 +353,11 @@ static int take_kept(ws_connection *c, const ws_kept *frame, size_t payload) {
 
 int ws_connection_push(ws_connection *c, const ws_kept *frame,
                        size_t payload) {
-  if (!may_send(c)) {
+  bool skip = may_send(c) && must_skip(c, frame->len);
+  if (!may_send(c)) { /* perhaps writing has failed just now */
     frame->release(frame->keeper);
     return WS_OK;
   }
-  bool skip = c->config->drop_publishes && over_limit(c, frame->len);
   int status = skip ? WS_EBACKPRESSURE : uncork(c);
   if (status == WS_OK) status = take_kept(c, frame, payload);
   else frame->release(frame->keeper);

@@ -430,6 +430,34 @@ TEST(slow_subscribers) {
   }
 }
 
+static ptrdiff_t sent_in_a_turn;
+static void publish_much(side *s, const char *event) {
+  static char text[1000];
+  if (s->client || strcmp(event, "message") != 0) return;
+  for (int i = 0; i < 40; i++)
+    sent_in_a_turn += ws_topics_publish(topics(s->party), ws_slice_of("t"),
+                                        WS_BINARY, text, sizeof text, NULL);
+}
+
+/* Nobody is slow only because a handler publishes more than may wait. */
+TEST(much_in_a_turn_for_who_is_not_slow) {
+  party p;
+  side *client;
+  party_begin(&p);
+  p.echo = false;
+  p.react = publish_much;
+  p.server_config->max_backpressure = 8 * 1024;
+  p.server_config->drop_publishes = true;
+  party_listen(&p);
+  subscribe(&p, join(&p, &client), "t");
+  sent_in_a_turn = 0;
+  party_send(client, "go");
+  PARTY_UNTIL_THAT(&p, sent_in_a_turn > 0);
+  CHECK_INT(sent_in_a_turn, 40);
+  PARTY_UNTIL(&p, client->messages, 40);
+  party_end(&p);
+}
+
 /* A slow reader takes one more block for a message, whatever its size: the
  * frame is shared. */
 TEST(what_waits_is_shared) {
@@ -722,6 +750,7 @@ int main(void) {
   RUN(without_memory);
   RUN(compressed_for_those_who_agreed);
   RUN(slow_subscribers);
+  RUN(much_in_a_turn_for_who_is_not_slow);
   RUN(what_waits_is_shared);
   RUN(dying_of_a_publication);
   RUN(leaving_in_the_middle);
