@@ -260,7 +260,9 @@ ptrdiff_t ws_topics_publish(ws_topics *topics, ws_slice name, unsigned opcode,
     size_t before = topics->subscriptions;
     int status = ws_publication_send(&publication, connection);
     if (status == WS_OK) sent++;
-    if (status == WS_ENOMEM && !publication.plain.run) sent = WS_ENOMEM;
+    /* Without memory for the message itself, no subscriber has failed. */
+    if (status == WS_ENOMEM && ws_connection_state(connection) == WS_OPEN)
+      sent = WS_ENOMEM;
     if (sent < 0) break;
     if (topics->subscriptions != before) topic = find(topics, name);
     if (topic && i > topic->count) i = topic->count;

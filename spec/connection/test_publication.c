@@ -280,6 +280,32 @@ TEST(what_is_sent_before_and_after_it_can_be_read) {
   end(&p);
 }
 
+/* Where memory runs out for one reader, only that one is lost; ENOMEM says that
+ * nobody is, as there was none for the message itself. */
+TEST(compressed_without_memory) {
+  unsigned lost = 0;
+  memset(long_text, 'x', sizeof long_text - 1);
+  for (uint64_t n = 1; n < 20; n++) {
+    party p;
+    side *clients[3], *served[3];
+    begin_compressing(&p);
+    for (int i = 0; i < 3; i++) {
+      served[i] = join(&p, &clients[i]);
+      subscribe(&p, served[i], "t");
+    }
+    ws_memory_fail(n, 0);
+    ptrdiff_t sent = publish(&p, "t", long_text, NULL);
+    ws_memory_fail(0, 0);
+    ptrdiff_t good = 0;
+    for (int i = 0; i < 3; i++)
+      good += ws_connection_state(served[i]->connection) == WS_OPEN;
+    if (good < 3) lost++;
+    CHECK_INT(sent, good < 3 ? good : sent == WS_ENOMEM ? WS_ENOMEM : 3);
+    end(&p);
+  }
+  CHECK(lost > 0);
+}
+
 /* ---------------------------------------------------------- slow readers */
 
 /* A peer that does not read keeps copies of its own and no run, so that one run
@@ -317,6 +343,7 @@ int main(void) {
   RUN(topics_in_turns);
   RUN(compressed_alike_for_those_who_agreed);
   RUN(what_is_sent_before_and_after_it_can_be_read);
+  RUN(compressed_without_memory);
   RUN(slow_readers_hold_no_run);
   return check_done();
 }
