@@ -80,14 +80,19 @@ void ws_connection_detach(ws_connection *c) {
   ws_connection_schedule(c);
 }
 
+/* The first bytes may have come with the end of the TLS handshake, or of a
+ * proxy's answer. */
+static void begin_reading(ws_connection *c) {
+  ws_connection_rewatch(c);
+  if (c->stream && ws_stream_may_hold(c->stream))
+    ws_connection_attend_later(c);
+}
+
 void ws_connection_begin_server(ws_connection *c) {
   ws_session_init_server(&c->session, &c->config->session);
   c->has_session = true;
   c->phase = WS_PHASE_LIVE;
-  ws_connection_rewatch(c);
-  /* The request may have come with the end of the TLS handshake. */
-  if (c->stream && ws_stream_may_hold(c->stream))
-    ws_connection_attend_later(c);
+  begin_reading(c);
 }
 
 /* If it was accepted in this turn, closes it: its owner has not been told yet
@@ -117,6 +122,6 @@ int ws_connection_begin_client(ws_connection *c,
   c->has_session = true;
   c->phase = WS_PHASE_LIVE;
   ws_connection_wrote(c);
-  if (!c->ended) ws_connection_rewatch(c);
+  if (!c->ended) begin_reading(c);
   return WS_OK;
 }

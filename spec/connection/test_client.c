@@ -106,34 +106,60 @@ TEST(what_is_asked_for_is_kept_whole) {
   for (size_t len = 3400; len < 3600; len += 8) ask_for(len);
 }
 
-TEST(what_the_proxy_is_told_is_kept_too) {
-  party p;
+/* Asks that proxy for a host that only it knows. */
+static side *by_proxy(party *p, const acceptor *proxy, ws_client_proxy how) {
   ws_url url;
   const char *why;
-  char user[] = "joe", password[] = "secret";
-  acceptor a = accept_here(0);
-  party_begin(&p);
   CHECK_INT(ws_url_parse(&url, ws_slice_of("ws://elsewhere.test/"),
                          ws_memory_resize, &why),
             WS_OK);
-  side *s = party_side(&p, true);
-  ws_client_options options = {.url = &url,
-                               .proxy = {.kind = WS_TUNNEL_HTTP,
-                                         .host = ws_slice_of("127.0.0.1"),
-                                         .port = a.port,
-                                         .has_user = true,
-                                         .user = ws_slice_of(user),
-                                         .password = ws_slice_of(password)}};
-  CHECK_INT(ws_client_connect(&p.hub, p.client_config, &options, &side_events,
-                              s, &s->connection),
+  how.host = ws_slice_of("127.0.0.1");
+  how.port = proxy->port;
+  side *s = party_side(p, true);
+  ws_client_options options = {.url = &url, .proxy = how};
+  CHECK_INT(ws_client_connect(&p->hub, p->client_config, &options,
+                              &side_events, s, &s->connection),
             WS_OK);
   ws_url_deinit(&url);
+  return s;
+}
+
+TEST(what_the_proxy_is_told_is_kept_too) {
+  party p;
+  char user[] = "joe", password[] = "secret";
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  by_proxy(&p, &a,
+           (ws_client_proxy){.kind = WS_TUNNEL_HTTP,
+                             .has_user = true,
+                             .user = ws_slice_of(user),
+                             .password = ws_slice_of(password)});
   memset(user, 'x', strlen(user));
   memset(password, 'x', strlen(password));
   raw r = raw_take(&p, &a);
   raw_read_until(&p, &r, "\r\n\r\n");
   CHECK(raw_has(&r, "CONNECT elsewhere.test:80 HTTP/1.1\r\n"));
   CHECK(raw_has(&r, "\r\nProxy-Authorization: Basic am9lOnNlY3JldA==\r\n"));
+  raw_end(&r);
+  ws_socket_close(a.listener);
+  party_end(&p);
+}
+
+/* It does not wait to be asked, and the host behind it does not either: all
+ * there is to read was read when the tunnel opened. */
+TEST(a_proxy_that_is_too_quick) {
+  party p;
+  acceptor a = accept_here(0);
+  party_begin(&p);
+  side *s = by_proxy(&p, &a, (ws_client_proxy){.kind = WS_TUNNEL_HTTP});
+  raw r = raw_take(&p, &a);
+  ws_slice both = ws_slice_of("HTTP/1.1 200 OK\r\n\r\n"
+                              "HTTP/1.1 403 Forbidden\r\n"
+                              "Content-Length: 0\r\n\r\n");
+  CHECK_INT(ws_socket_write(r.fd, &both, 1), both.len);
+  closed_with(s, TERMINATED, false);
+  CHECK_INT(s->status, WS_EHANDSHAKE);
+  CHECK(strstr(s->why, "403 Forbidden"));
   raw_end(&r);
   ws_socket_close(a.listener);
   party_end(&p);
@@ -544,6 +570,7 @@ int main(void) {
   RUN(the_request);
   RUN(what_is_asked_for_is_kept_whole);
   RUN(what_the_proxy_is_told_is_kept_too);
+  RUN(a_proxy_that_is_too_quick);
   RUN(refused);
   RUN(an_answer_that_is_no_websocket);
   RUN(an_answer_that_is_no_http);
