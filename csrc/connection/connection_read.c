@@ -125,6 +125,7 @@ static bool redirected(ws_connection *c) {
 static void on_fail(ws_connection *c, const ws_event *event) {
   bool opening = c->client && c->state == WS_CONNECTING;
   if (opening && redirected(c)) return;
+  c->state = WS_CLOSING; /* as for the peer's Close */
   ws_connection_wrote(c);
   ws_connection_fail_at(c, opening ? "http: " : "", event->status, event->why);
 }

@@ -454,39 +454,41 @@ static ptrdiff_t write_unless_stuck(ws_stream *stream, const ws_slice *slices,
   return ws_stream_write(stream->below, slices, count);
 }
 
-/* As much waits as may wait when the peer closes: our Close may wait, too. */
-TEST(its_close_is_answered_at_the_limit) {
-  ws_fault_plan none = {0};
-  party p;
-  raw r;
-  party_begin(&p);
-  p.server_config->max_backpressure = 102;
-  side *s = on_faulty(&p, &r, &none);
-  raw_say(&p, &r, RAW_REQUEST);
-  raw_read_until(&p, &r, "\r\n\r\n");
-  PARTY_UNTIL(&p, s->opens, 1);
-  ws_stream *stream = ws_connection_stream(s->connection);
-  ws_stream_kind sticky = *stream->kind;
-  sticky.write = write_unless_stuck;
-  stream->kind = &sticky;
-  stuck = true;
-  static char text[100];
-  ws_connection_send(s->connection, WS_BINARY, text, sizeof text, NULL);
-  uint8_t bytes[20];
-  size_t len = raw_put(bytes, 0x88, "\x03\xe9" "bye", 5);
-  ws_slice all = {(const char *)bytes, len};
-  CHECK_INT(ws_socket_write(r.fd, &all, 1), len);
-  ws_loop_turn(p.loop, 0);
-  CHECK_INT(ws_connection_state(s->connection), WS_CLOSING);
-  stuck = false;
-  r.len = 0;
-  raw_read_to_end(&p, &r);
-  CHECK_INT(r.len, 102 + 7);
-  CHECK_BYTES(r.data + 102, 7, "\x88\x05\x03\xe9" "bye");
-  closed_with(s, 1001, true);
-  CHECK_INT(s->errors, 0);
-  raw_end(&r);
-  party_end(&p);
+/* As much waits as may wait when the peer closes, or sends what it must not: our
+ * Close may wait, too. */
+TEST(our_close_may_exceed_the_limit) {
+  for (int bad = 0; bad <= 1; bad++) {
+    ws_fault_plan none = {0};
+    party p;
+    raw r;
+    party_begin(&p);
+    p.server_config->max_backpressure = 102;
+    side *s = on_faulty(&p, &r, &none);
+    raw_say(&p, &r, RAW_REQUEST);
+    raw_read_until(&p, &r, "\r\n\r\n");
+    PARTY_UNTIL(&p, s->opens, 1);
+    ws_stream *stream = ws_connection_stream(s->connection);
+    ws_stream_kind sticky = *stream->kind;
+    sticky.write = write_unless_stuck;
+    stream->kind = &sticky;
+    stuck = true;
+    static char text[100];
+    ws_connection_send(s->connection, WS_BINARY, text, sizeof text, NULL);
+    uint8_t bytes[20];
+    size_t len = raw_put(bytes, bad ? 0x87 : 0x88, "\x03\xea", 2);
+    ws_slice all = {(const char *)bytes, len};
+    CHECK_INT(ws_socket_write(r.fd, &all, 1), len);
+    ws_loop_turn(p.loop, 0);
+    stuck = false;
+    r.len = 0;
+    raw_read_to_end(&p, &r);
+    CHECK_INT(r.len, 102 + 4);
+    CHECK_BYTES(r.data + 102, 4, "\x88\x02\x03\xea");
+    closed_with(s, bad ? 1006 : 1002, !bad);
+    CHECK_INT(s->status, bad ? WS_EPROTOCOL : WS_OK);
+    raw_end(&r);
+    party_end(&p);
+  }
 }
 
 /* S108: no memory for a message: that connection ends, with one error. */
@@ -531,7 +533,7 @@ int main(void) {
   RUN(ended_while_it_is_kept);
   RUN(reset_while_sending);
   RUN(its_close_counts_though_writing_failed);
-  RUN(its_close_is_answered_at_the_limit);
+  RUN(our_close_may_exceed_the_limit);
   RUN(no_memory_to_send);
   return check_done();
 }
