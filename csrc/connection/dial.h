@@ -10,7 +10,7 @@
 typedef struct ws_dial ws_dial;
 
 typedef struct ws_dial_result {
-  int status;          /* WS_OK or the first address's failure */
+  int status;          /* WS_OK, or why the first attempt to fail did */
   ws_fd fd;            /* connected; belongs to the receiver of this */
   ws_permit *permit;   /* to be freed once open or gone; may be NULL */
   const char *message; /* of a failure: names host and stage; borrowed */
