@@ -31,8 +31,9 @@ typedef struct ws_connection_config {
   size_t high_water;       /* bufferedAmount above which send returns false */
   size_t low_water;        /* and at or below which on_drain comes */
   size_t max_backpressure; /* unsent bytes above which a WebSocket is dropped
-                            * (1013), and a further write of an answer to plain
-                            * HTTP drops its connection */
+                            * (1013), except by our Close or automatic ping,
+                            * and a further write of an answer to plain HTTP
+                            * drops its connection */
   bool drop_publishes;     /* publishes that would exceed it are skipped */
   bool no_delay;
   unsigned references;     /* private */

@@ -169,6 +169,10 @@ void ws_connection_wrote(ws_connection *c);
  * write it. */
 bool ws_connection_overflows(ws_connection *c);
 
+/* Sends an automatic ping of an OPEN connection, whatever waits: the program is
+ * not to blame for it. */
+void ws_connection_probe(ws_connection *c, const void *data, size_t len);
+
 /* Flushes when the stream may take more again; returns what flush does. */
 bool ws_connection_write_on(ws_connection *c);
 

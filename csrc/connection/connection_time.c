@@ -192,7 +192,7 @@ static void send_ping(ws_connection *c) {
   c->awaiting_pong = true;
   c->ping_before = c->ping_sent;
   c->ping_sent = now;
-  ws_connection_ping(c, WS_PING, &now, sizeof now);
+  ws_connection_probe(c, &now, sizeof now);
 }
 
 static void keep_alive(ws_connection *c) {

@@ -244,17 +244,20 @@ static bool must_skip(ws_connection *c, size_t len) {
   return over_limit(c, len);
 }
 
-void ws_connection_wrote(ws_connection *c) {
+/* Sees to it that what was corked is sent; the limit is for others to check. */
+static void send_soon(ws_connection *c) {
   if (c->ended && c->phase != WS_PHASE_LINGERING) return;
   ws_loop_post_end(c->hub->loop, &c->flush);
   bool full = corked(c) >= WS_CORK_FULL;
   bool much = full || c->outbox.bytes >= FLUSH_AT;
-  if ((much && !c->blocked) || !ws_loop_turning(c->hub->loop)) {
-    if (!ws_connection_flush(c)) return;
-  } else if (full && uncork(c) != WS_OK) {
+  if ((much && !c->blocked) || !ws_loop_turning(c->hub->loop))
+    ws_connection_flush(c);
+  else if (full && uncork(c) != WS_OK)
     ws_connection_fail(c, WS_ENOMEM, NULL);
-    return;
-  }
+}
+
+void ws_connection_wrote(ws_connection *c) {
+  send_soon(c);
   if (!c->ended && c->state == WS_OPEN && ws_connection_overflows(c))
     give_up(c);
 }
@@ -379,4 +382,11 @@ int ws_connection_ping(ws_connection *c, unsigned opcode, const void *data,
   if (status != WS_OK) ws_connection_fail(c, status, NULL);
   else ws_connection_wrote(c);
   return WS_OK;
+}
+
+void ws_connection_probe(ws_connection *c, const void *data, size_t len) {
+  int status = ws_session_control(&c->session, WS_PING, data, len,
+                                  ws_connection_out(c));
+  if (status != WS_OK) ws_connection_fail(c, status, NULL);
+  else send_soon(c);
 }

@@ -491,6 +491,38 @@ TEST(our_close_may_exceed_the_limit) {
   }
 }
 
+/* As much waits as may wait when an automatic ping is due: nobody has sent too
+ * much. */
+TEST(a_ping_of_ours_may_exceed_the_limit) {
+  ws_fault_plan none = {0};
+  party p;
+  raw r;
+  party_begin(&p);
+  p.server_config->max_backpressure = 102;
+  p.server_config->ping_interval = 20;
+  p.server_config->ping_timeout = 1000;
+  side *s = on_faulty(&p, &r, &none);
+  raw_say(&p, &r, RAW_REQUEST);
+  raw_read_until(&p, &r, "\r\n\r\n");
+  PARTY_UNTIL(&p, s->opens, 1);
+  ws_stream *stream = ws_connection_stream(s->connection);
+  ws_stream_kind sticky = *stream->kind;
+  sticky.write = write_unless_stuck;
+  stream->kind = &sticky;
+  stuck = true;
+  static char text[100];
+  ws_connection_send(s->connection, WS_BINARY, text, sizeof text, NULL);
+  virtual_clock += 20;
+  for (int i = 0; i < 3; i++) ws_loop_turn(p.loop, 0);
+  stuck = false;
+  r.len = 0;
+  raw_read(&p, &r, 102 + 10);
+  CHECK_BYTES(r.data + 102, 2, "\x89\x08");
+  CHECK_INT(s->closes, 0);
+  raw_end(&r);
+  party_end(&p);
+}
+
 /* S108: no memory for a message: that connection ends, with one error. */
 TEST(no_memory_to_send) {
   static char block[20000];
@@ -534,6 +566,7 @@ int main(void) {
   RUN(reset_while_sending);
   RUN(its_close_counts_though_writing_failed);
   RUN(our_close_may_exceed_the_limit);
+  RUN(a_ping_of_ours_may_exceed_the_limit);
   RUN(no_memory_to_send);
   return check_done();
 }
