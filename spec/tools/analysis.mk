@@ -47,10 +47,10 @@ tsan: $(two_states) build/certs/done  ## run what has threads under ThreadSaniti
 	    $(tally) timeout 300 $$test || ok=1; done; exit $$ok
 
 # Tests that cannot pass under valgrind: it does not keep a limit of descriptors as
-# set, and looks for the NUL of a path that has none.
+# set, looks for the NUL of a path that has none, and complains of impossible sizes.
 # Then the exhaustive ones, which would take minutes.
 valgrind_skips := no_descriptors_left a_descriptor_comes_back \
-  accepting_that_cannot_be_resumed a_peer_whose_path_has_no_nul
+  accepting_that_cannot_be_resumed a_peer_whose_path_has_no_nul test_too_much
 valgrind_long := test_every_three test_three_edges_at_every_place test_vectors \
   nobody_gets_in_when_one_allocation_fails nobody_gets_in_when_all_fail_from_there \
   test_avx2 without_memory_anywhere small_windows no_takeover \
